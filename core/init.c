@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whether this machine can terminate BPF programs, asked once at boot.
+ */
+#define pr_fmt(fmt) "fastterm: " fmt
+
+#include <linux/cache.h>
+#include <linux/err.h>
+#include <linux/fastterm.h>
+#include <linux/fastterm_arch.h>
+#include <linux/init.h>
+#include <linux/kernel.h>
+
+static bool supported __ro_after_init;
+
+/**
+ * fastterm_supported() - can programs be terminated on this machine?
+ *
+ * Context: any, after the initcalls of the subsys level.
+ * Return: what the architecture's backend said at boot.
+ */
+bool fastterm_supported(void)
+{
+	return supported;
+}
+
+/**
+ * fastterm_arch_init() - prepare the architecture's backend
+ *
+ * Called once at boot, before the first program is loaded. A backend checks
+ * here what can only be known on the running machine, and registers what its
+ * kicks need.
+ *
+ * Context: process context, may sleep.
+ * Return: 0; -EOPNOTSUPP if programs cannot be terminated on this machine, and
+ * the kernel then runs as without fastterm.
+ */
+int __weak fastterm_arch_init(void)
+{
+	return -EOPNOTSUPP;
+}
+
+static int __init fastterm_init(void)
+{
+	int err = fastterm_arch_init();
+
+	supported = !err;
+	if (err)
+		pr_info("not available on this machine (%pe)\n", ERR_PTR(err));
+	return 0;
+}
+subsys_initcall(fastterm_init);
