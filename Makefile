@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What a user types; `make help` tells. The work is done by cross/main.py.
+
+COMMANDS := setup kernel kunit test graft ungraft check-hooks style clean help
+
+.DEFAULT_GOAL := help
+.PHONY: $(COMMANDS) python
+# Each command uses all processors by itself.
+.NOTPARALLEL:
+
+$(COMMANDS): python
+	@python3 -B cross/main.py $@ --arch='$(ARCH)' --variant='$(VARIANT)' --suite='$(SUITE)' \
+		--kdir='$(KDIR)' --cache='$(CACHE)'
+
+# The one tool that must be there before we can say which others are missing.
+python:
+	@command -v python3 >/dev/null || { \
+		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; \
+		then apt-get update && apt-get install -y --no-install-recommends python3; \
+		else echo 'fastterm: python3 is missing: install it (Debian: sudo apt-get install python3)' >&2; exit 1; fi; }

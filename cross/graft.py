@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Put fastterm into a kernel tree, and take it out again.
+
+Everything is computed before anything is written. The tree's own record, .fastterm/state.json with the original
+of every changed file beside it, is complete before the first file changes, so an interrupted graft can be undone.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import hooks
+import host
+import source
+from host import Error
+from targets import ARCHES
+
+PUBLIC = ('fastterm.h', 'fastterm_arch.h')
+
+
+def overlay():
+    """{file in the kernel tree: file of ours}"""
+    ours = {'kernel/bpf/fastterm/Kconfig': host.CHECKOUT / 'Kconfig.fastterm'}
+    folders = [('core', 'kernel/bpf/fastterm'), ('kunit', 'kernel/bpf/fastterm/kunit')]
+    folders += [(arch.ours, f'arch/{arch.srcarch}/net') for arch in ARCHES.values()]
+    for folder, target in folders:
+        for path in sorted((host.CHECKOUT / folder).iterdir()):
+            if path.suffix in ('.c', '.h', '.S') or path.name == 'Makefile':
+                ours[f'include/linux/{path.name}' if path.name in PUBLIC else f'{target}/{path.name}'] = path
+    return ours
+
+
+def _digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+class State:
+    """The record of a graft in a kernel tree: .fastterm/."""
+
+    def __init__(self, tree):
+        self.tree = Path(tree)
+        self.folder = self.tree / '.fastterm'
+        self.file = self.folder / 'state.json'
+        try:
+            self.data = json.loads(self.file.read_text(encoding='utf-8'))
+        except FileNotFoundError:
+            self.data = {'complete': True, 'changed': {}, 'added': {}}
+
+    def exists(self):
+        """Whether the tree is grafted, or half so."""
+        return self.file.exists()
+
+    def files(self):
+        return [*self.data['changed'], *self.data['added']]
+
+    def original_path(self, name):
+        return self.folder / 'original' / name
+
+    def original(self, name):
+        """Content of a file before any graft; None where there is no such file."""
+        path = self.original_path(name) if name in self.data['changed'] else self.tree / name
+        return path.read_bytes() if path.exists() else None
+
+    def renew_originals(self, tree):
+        """Take the originals of changed files from @tree, of which this tree is a copy."""
+        for name in self.data['changed']:
+            new = Path(tree) / name
+            if new.exists() and new.read_bytes() != self.original(name):
+                host.write_whole(self.original_path(name), new.read_bytes(), new.stat().st_mtime_ns)
+
+    def begin(self, changed, added):
+        """Record what the graft is about to write, with every original, before it writes."""
+        try:
+            self.folder.mkdir(exist_ok=True)
+            # Version control of the tree shall not see the record.
+            host.write_whole(self.folder / '.gitignore', b'*\n')
+            for name in changed:
+                if name not in self.data['changed']:
+                    self._keep(name)
+            self.data = {'complete': False, 'changed': {n: _digest(d) for n, d in changed.items()},
+                         'added': {n: _digest(d) for n, d in added.items()}}
+            self._save()
+        except OSError:
+            if not self.exists():
+                shutil.rmtree(self.folder)
+            raise
+
+    def _keep(self, name):
+        kept, now = self.original_path(name), self.tree / name
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        host.write_whole(kept, now.read_bytes(), now.stat().st_mtime_ns)
+        shutil.copymode(now, kept)
+
+    def complete(self):
+        self.data['complete'] = True
+        self._save()
+
+    def _save(self):
+        host.write_whole(self.file, json.dumps(self.data, indent=1).encode())
+
+    def foreign(self):
+        """Files of the graft that somebody has changed since: they would be lost."""
+        if not self.data['complete']:
+            return []
+        return [name for kind in ('changed', 'added') for name, digest in self.data[kind].items()
+                if not (self.tree / name).exists() or _digest((self.tree / name).read_bytes()) != digest]
+
+    def undo(self):
+        """Give back the tree as it was. Moves, so that it works on a full disk too."""
+        for name in self.data['added']:
+            (self.tree / name).unlink(missing_ok=True)
+            _prune((self.tree / name).parent)
+        for name in self.data['changed']:
+            if self.original_path(name).exists():
+                os.replace(self.original_path(name), self.tree / name)
+        shutil.rmtree(self.folder)
+        self.data = {'complete': True, 'changed': {}, 'added': {}}
+
+
+def _prune(folder):
+    """Remove a folder that a removal has left empty, and its empty parents."""
+    while folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def _open(tree):
+    """The tree's record, an interrupted graft undone, somebody's own changes refused."""
+    state = State(tree)
+    if not state.data['complete']:
+        host.say(f'{tree}: a graft was interrupted; undoing it first')
+        state.undo()
+    changed = state.foreign()
+    if changed:
+        raise Error(f'{tree}: these files have changed since the graft: {", ".join(changed)}\n'
+                    'keep your changes elsewhere and put the grafted files back (they are in the tree\'s .fastterm '
+                    'record by digest), or remove them and graft a fresh tree')
+    return state
+
+
+def apply(tree):
+    """Bring @tree to the state of this checkout. Idempotent; files that stay the same are not touched."""
+    tree = Path(tree)
+    version = source.version(tree)
+    state = _open(tree)
+    changed = hooks.apply_all(state.original, version)
+    added = {name: path.read_bytes() for name, path in overlay().items()}
+    strange = [n for n in added if n not in state.data['added'] and (tree / n).exists()]
+    if strange:
+        raise Error(f'{tree} already has {", ".join(strange)}, which no graft of ours put there')
+    wanted = changed | added
+    if state.exists() and set(state.files()) == set(wanted) and \
+            all((tree / n).read_bytes() == d for n, d in wanted.items()):
+        return False
+    for name in set(state.data['changed']) - set(changed):
+        host.write_whole(tree / name, state.original(name), state.original_path(name).stat().st_mtime_ns)
+    gone = set(state.data['added']) - set(added)
+    state.begin(changed, added)
+    for name in gone:
+        (tree / name).unlink(missing_ok=True)
+        _prune((tree / name).parent)
+    for name, data in wanted.items():
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_bytes() != data:
+            host.write_whole(path, data)
+    state.complete()
+    return True
+
+
+def remove(tree):
+    """Take fastterm out of @tree: every file is again what it was, byte for byte."""
+    source.version(tree)
+    if not State(tree).folder.exists():
+        raise Error(f'{tree}: not grafted')
+    state = _open(tree)
+    if state.folder.exists():
+        state.undo()

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What changes in existing kernel files: semantic patches and lines, and the check that each meets what it expects.
+
+A hook is a file in core/hooks/:
+
+  *.cocci   a semantic patch. Its head says, in comments, why it exists and which files it changes in how many
+            places:  `// Changes: kernel/bpf/core.c 1`
+  *.lines   for Kconfig and Makefiles, which Coccinelle does not read. A section a place: the heading is the file,
+            `after` a regular expression that one line must match (or `at = end`), `line` what is inserted below it.
+
+A place is a run of changed lines. More or fewer than expected is an error: the kernel has moved on, and a hook
+that half matches is worse than one that does not.
+"""
+
+import configparser
+import hashlib
+import re
+import tempfile
+from pathlib import Path
+
+import host
+from host import Error
+
+FOLDER = host.CHECKOUT / 'core' / 'hooks'
+MACROS = FOLDER / 'macros.h'
+
+
+class Hook:
+    """One hook file: its name, and the places it changes, {file: number}."""
+
+    def __init__(self, path):
+        self.path, self.name = path, path.name
+        text = path.read_text(encoding='utf-8')
+        if path.suffix == '.lines':
+            self.sections = configparser.ConfigParser(interpolation=None, comment_prefixes=('#',), strict=True)
+            self.sections.read_string(text)
+            self.places = {name: 1 for name in self.sections.sections()}
+        else:
+            self.places = {file: int(count) for file, count in re.findall(r'^// Changes: (\S+) (\d+)$', text, re.M)}
+        if not self.places:
+            raise Error(f'{path}: names no file that it changes')
+
+    def apply(self, file, data, version):
+        """The content @data of @file, changed; an error where it does not have the expected places."""
+        changed, places = (self._insert if self.path.suffix == '.lines' else self._patch)(file, data)
+        expected = self.places[file]
+        if places != expected:
+            raise Error(f'hook {self.name} matches {places} places in {file} of kernel {version}, expected {expected}: '
+                        'this kernel is not supported yet; compare the hook with the file')
+        return changed
+
+    def _insert(self, file, data):
+        section = self.sections[file]
+        lines = data.decode().splitlines(keepends=True)
+        new = section['line'] + '\n'
+        if section.get('at') == 'end':
+            return ''.join(lines + [new]).encode(), 1
+        at = [i for i, line in enumerate(lines) if re.fullmatch(section['after'], line.strip())]
+        if len(at) != 1:
+            return data, len(at)
+        indent = re.match(r'\s*', lines[at[0]]).group()
+        lines.insert(at[0] + 1, indent + new)
+        return ''.join(lines).encode(), 1
+
+    def _patch(self, file, data):
+        key = hashlib.sha256(b'\0'.join((self.path.read_bytes(), MACROS.read_bytes(), file.encode(), data))).hexdigest()
+        kept = host.cache() / 'hooks' / key
+        with tempfile.TemporaryDirectory() as tmp:
+            before, after = Path(tmp) / 'before.c', Path(tmp) / 'after.c'
+            before.write_bytes(data)
+            after.write_bytes(kept.read_bytes() if kept.exists() else data)
+            if not kept.exists():
+                host.run(['spatch', '--very-quiet', '--no-includes', '--macro-file', MACROS, '--sp-file', self.path,
+                          '--in-place', after], what=f'hook {self.name} on {file}')
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                host.write_whole(kept, after.read_bytes())
+            # Without context lines, each hunk of diff is a run of changed lines: a place.
+            _, diff = host.run(['diff', '-U0', before, after], check=False)
+            return after.read_bytes(), len(re.findall(r'^@@ ', diff, re.M))
+
+
+def load(folder=None):
+    """All hooks, in the order of their names, which is the order in which they are applied."""
+    folder = folder or FOLDER
+    return [Hook(p) for p in sorted(folder.iterdir()) if p.suffix in ('.cocci', '.lines')]
+
+
+def apply_all(read, version, hooks=None):
+    """{file: new content} of every file that a hook changes. @read: gives a file's original content or None."""
+    changed = {}
+    for hook in hooks if hooks is not None else load():
+        for file in hook.places:
+            data = changed.get(file, read(file))
+            if data is None:
+                raise Error(f'hook {hook.name}: kernel {version} has no file {file}')
+            changed[file] = hook.apply(file, data, version)
+    return changed

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The machine we run on: folders, locks, child processes, and how errors are told."""
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+OUT = CHECKOUT / 'out'
+
+# What a user's shell or our own Makefile may carry into a kernel build that is not meant for it.
+FOREIGN = re.compile(r'^(MAKE.*|MFLAGS|ARCH|SUBARCH|VARIANT|SUITE|BOOT|KDIR|O|C|W|V|LLVM|LLVM_IAS|CC|LD|AR|NM|HOSTCC|'
+                     r'CROSS_COMPILE|KBUILD_.*|KCFLAGS|KCPPFLAGS|KAFLAGS|INSTALL_.*|LOCALVERSION)$')
+
+
+class Error(Exception):
+    """Something the user can act on: one message, no traceback, exit status 1."""
+
+
+def cache():
+    """Folder for everything that outlives a checkout: kernel source, build trees, ccache."""
+    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    return Path(base) / 'fastterm'
+
+
+def say(text):
+    """Progress for people; results alone go to standard output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def child_env(**extra):
+    """The environment of a kernel build: ours without what would change its meaning, in the C locale."""
+    env = {k: v for k, v in os.environ.items() if not FOREIGN.match(k)}
+    env.update(LC_ALL='C', CCACHE_DIR=str(cache() / 'ccache'), CCACHE_MAXSIZE='12G',
+               KBUILD_BUILD_TIMESTAMP='1970-01-01', KBUILD_BUILD_USER='fastterm', KBUILD_BUILD_HOST='fastterm')
+    env.update(extra)
+    return env
+
+
+def _end(proc):
+    """End a child and everything it started."""
+    for sig, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(proc.pid, sig)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            proc.wait(patience)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(proc.pid, signal.SIGKILL)
+
+
+def run(cmd, *, log=None, on_line=None, timeout=None, check=True, what=None, **kwargs):
+    """Run a command in a process group of its own and return (exit status, output).
+
+    An interrupt or a timeout ends the whole group, so that nothing is left behind.
+    @log: file that receives the output; @on_line: called with each line as it comes.
+    @what: names the step in the error that a failure raises when @check is set.
+    """
+    kwargs.setdefault('env', child_env())
+    proc = subprocess.Popen([str(c) for c in cmd], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, errors='backslashreplace',
+                            start_new_session=True, **kwargs)
+    expired = threading.Event()
+
+    def expire():
+        expired.set()
+        _end(proc)
+
+    timer = threading.Timer(timeout, expire) if timeout else None
+    lines = []
+    try:
+        if timer:
+            timer.start()
+        with open(log, 'w', encoding='utf-8') if log else contextlib.nullcontext() as sink:
+            for line in proc.stdout:
+                lines.append(line)
+                if sink:
+                    sink.write(line)
+                if on_line:
+                    on_line(line)
+        proc.wait()
+    finally:
+        if timer:
+            timer.cancel()
+        if proc.poll() is None:
+            _end(proc)
+    output = ''.join(lines)
+    if expired.is_set():
+        raise Error(f'{what or cmd[0]}: no end after {timeout} s' + _tail(output, log))
+    if check and proc.returncode:
+        raise Error(f'{what or cmd[0]}: exit status {proc.returncode}' + _tail(output, log))
+    return proc.returncode, output
+
+
+def _tail(output, log):
+    """The lines that say what went wrong, or the last ones where none does."""
+    lines = output.splitlines()
+    telling = [line for line in lines if re.search(r'\berror\b|ERROR|undefined reference|No space left', line)]
+    last = ''.join('\n  ' + line for line in (telling[:15] or lines[-15:]))
+    return f'{last}\n  (all of it: {log})' if log else last
+
+
+@contextlib.contextmanager
+def lock(name):
+    """Hold a lock of the cache folder; it goes with the process, however that ends."""
+    path = cache() / 'locks' / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, 'a+', encoding='utf-8') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            say(f'waiting for {file.read().strip() or "another run"} to finish with {name}')
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(f'process {os.getpid()} in {CHECKOUT}')
+        file.flush()
+        yield
+
+
+def need_space(folder, gigabytes, what):
+    """Refuse to begin what would fill the disk half-way."""
+    probe = folder
+    while not probe.exists():
+        probe = probe.parent
+    free = shutil.disk_usage(probe).free / 1e9
+    if free < gigabytes:
+        raise Error(f'{what} needs about {gigabytes} GB in {folder}, {free:.1f} GB are free: '
+                    'free some, or set XDG_CACHE_HOME to a folder with more')
+
+
+def write_whole(path, data, mtime=None):
+    """Write a file so that it is there whole or not at all; hard links to the old one keep the old content."""
+    tmp = path.with_name(f'.{path.name}.fastterm-new')
+    try:
+        tmp.write_bytes(data)
+        if path.exists():
+            shutil.copymode(path, tmp)
+        if mtime:
+            os.utime(tmp, ns=(mtime, mtime))
+        os.replace(tmp, path)
+    finally:
+        tmp.unlink(missing_ok=True)
+
+
+class Progress:
+    """One line every few seconds while something long runs: on a terminal the line is renewed."""
+
+    def __init__(self, title, every=10):
+        self.title, self.count, self.begin, self.every = title, 0, time.monotonic(), every
+        self.due = self.begin + every
+        self.tty = sys.stderr.isatty()
+
+    def step(self, line):
+        if not re.match(r'\s+(CC|AS|LD|AR|HOSTCC|HOSTLD|BTF|GEN|CHECK)\b', line):
+            return
+        self.count += 1
+        now = time.monotonic()
+        if now < self.due:
+            return
+        self.due = now + (1 if self.tty else self.every)
+        text = f'  {self.title}: {self.count} steps, {now - self.begin:.0f} s'
+        print('\r\033[K' + text if self.tty else text, end='' if self.tty else '\n', file=sys.stderr, flush=True)
+
+    def done(self):
+        end = '\r\033[K' if self.tty else ''
+        print(f'{end}  {self.title}: {self.count} steps, {time.monotonic() - self.begin:.0f} s, done',
+              file=sys.stderr, flush=True)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Configure and build a kernel, in a build tree of its own in the cache folder."""
+
+import os
+import shutil
+import sys
+
+import graft
+import host
+import source
+import tree as trees
+from host import Error
+
+
+def jobs():
+    return f'-j{len(os.sched_getaffinity(0))}'
+
+
+def kunit_py(tree, command, *args):
+    return [sys.executable, '-B', tree.path / 'tools' / 'testing' / 'kunit' / 'kunit.py', command, *args]
+
+
+def make(tree, build, target, *args):
+    """The kernel's make, for one build tree."""
+    return ['make', '-C', tree.path, f'O={build}', f'ARCH={target.arch.linux}', *target.toolchain, *args]
+
+
+def locked(tree_name):
+    """While this is held nobody else grafts the tree or builds from it."""
+    return host.lock(f'tree-{tree_name}')
+
+
+def prepared(kdir=None):
+    """(lock, function that gives the grafted working copy): take the first, then call the second."""
+    original = kdir or source.distribution()
+
+    def grafted():
+        tree = trees.working_copy(kdir)
+        graft.apply(tree.path)
+        return tree
+    return locked(trees.copy_name(original)), grafted
+
+
+def configure(tree, target, build, fragments=None):
+    """Write .config from the fragments; an error if an option that they ask for did not survive."""
+    build.mkdir(parents=True, exist_ok=True)
+    fragments = target.fragments if fragments is None else fragments
+    _, qemu = next(iter(target.machines))
+    options = [f'--make_options={o}' for o in target.toolchain]
+    host.run(kunit_py(tree, 'config', f'--arch={target.arch.linux}', f'--build_dir={build}', *options,
+                      *(f'--kunitconfig={f}' for f in fragments), f'--qemu_config={qemu}'),
+             what=f'configuring {target.name} (an option that is named did not survive: its dependencies are off, '
+                  f'or something else selects it)')
+    # New options of ours take their defaults; make would ask.
+    host.run(make(tree, build, target, 'olddefconfig'), what=f'configuring {target.name}')
+
+
+def build(tree, target):
+    """Build a kernel. Returns its build tree; what it said is in build.log there."""
+    folder = tree.builds / target.name
+    host.need_space(folder, 3, f'building {target.name}')
+    configure(tree, target, folder)
+    log = folder / 'build.log'
+    progress = host.Progress(f'building {target.name} from Linux {tree.version}')
+    host.run(make(tree, folder, target, jobs(), target.arch.image), log=log, on_line=progress.step,
+             what=f'building {target.name}')
+    progress.done()
+    return folder
+
+
+def image(target):
+    """Where the bootable image is, below a build tree."""
+    return f'arch/{target.arch.srcarch}/boot/{target.arch.image}'
+
+
+def fetch(folder, target, out):
+    """Copy what booting needs, so that the build tree is free for the next while the kernel runs."""
+    copy = out / image(target)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(folder / image(target), copy)
+    shutil.copy2(folder / '.config', out / 'config')
+    if not copy.stat().st_size:
+        raise Error(f'{folder / image(target)} is empty: remove {folder} and build again')

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The commands behind the Makefile."""
+
+import argparse
+import fnmatch
+import re
+import shutil
+import signal
+import sys
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import boot
+import graft
+import hooks
+import host
+import kernel
+import ktap
+import packages
+import source
+import style
+import targets
+import unchanged
+from host import Error
+
+HELP = (
+    ('setup', 'install missing packages, fetch and unpack the kernel source', 'make setup'),
+    ('kernel', 'build kernels', 'make kernel ARCH=arm64 VARIANT=hardened'),
+    ('kunit', 'build, boot and run KUnit suites', "make kunit ARCH=riscv64 SUITE='fastterm_load'"),
+    ('test', 'set up, then run every test there is', 'make test'),
+    ('graft', 'put fastterm into a kernel tree of yours', 'make graft KDIR=~/linux'),
+    ('ungraft', 'take it out again, byte for byte', 'make ungraft KDIR=~/linux'),
+    ('check-hooks', 'do the semantic patches fit a kernel?', 'make check-hooks KDIR=~/linux'),
+    ('style', 'checkpatch, kernel-doc, W=1 and sparse on our files', 'make style'),
+    ('clean', 'remove out/; with CACHE=1 also source, build trees and ccache', 'make clean CACHE=1'),
+)
+
+
+def suites():
+    """Names of our KUnit suites, from their sources."""
+    return sorted(name for path in (host.CHECKOUT / 'kunit').glob('*.c')
+                  for name in re.findall(r'\.name = "(fastterm_\w+)"', path.read_text(encoding='utf-8')))
+
+
+def check_suite(pattern):
+    if pattern and not fnmatch.filter(suites(), pattern.split('.')[0]):
+        raise Error(f'SUITE={pattern}: no such suite; valid are {", ".join(suites())}, '
+                    'shell patterns, and <suite>.<case>')
+
+
+def setup(args):
+    packages.setup()
+    if args.kdir:
+        source.version(args.kdir)
+    else:
+        source.distribution()
+
+
+def cmd_setup(args):
+    setup(args)
+    host.say(f'ready: {source.distribution() if not args.kdir else args.kdir}, cache folder {host.cache()}')
+
+
+def cmd_kernel(args):
+    chosen = targets.select(args.arch, args.variant, [(a, 'default') for a in targets.ARCHES])
+    setup(args)
+    for target in chosen:
+        lock, grafted = kernel.prepared(args.kdir)
+        with lock:
+            folder = kernel.build(grafted(), target)
+        print(folder / kernel.image(target))
+
+
+def boots(args, chosen):
+    """Build each target and boot it on each of its machines, one boot.Result at a time."""
+    for target in chosen:
+        lock, grafted = kernel.prepared(args.kdir)
+        with lock:
+            tree = grafted()
+            folder = kernel.build(tree, target)
+            machines = list(target.machines)
+            for name, _ in machines:
+                out = host.OUT / name
+                out.mkdir(parents=True, exist_ok=True)
+                kernel.fetch(folder, target, out)
+        for machine in machines:
+            yield boot.run(tree, target, machine, host.OUT / machine[0], suite=args.suite)
+
+
+def number_of_boots(chosen):
+    return sum(len(list(target.machines)) for target in chosen)
+
+
+def cmd_kunit(args):
+    check_suite(args.suite)
+    chosen = targets.select(args.arch, args.variant, [(a, 'default') for a in targets.ARCHES])
+    setup(args)
+    report = ktap.Report(number_of_boots(chosen))
+    for result in boots(args, chosen):
+        report.boot(result)
+    return report.close()
+
+
+def harness():
+    """Our own tests, as cases of a ktap suite."""
+    cases = []
+
+    class Collect(unittest.TestResult):
+        def addSuccess(self, test):
+            cases.append((test.id(), 'passed', ''))
+
+        def addSkip(self, test, reason):
+            cases.append((test.id(), 'skipped', reason))
+
+        def addFailure(self, test, err):
+            cases.append((test.id(), 'failed', self._exc_info_to_string(err, test)))
+
+        addError = addFailure
+
+    suite = unittest.defaultTestLoader.discover(str(host.CHECKOUT / 'cross' / 'tests'))
+    with mock.patch.object(host, 'say', lambda text: None):
+        suite.run(Collect())
+    return cases
+
+
+def hook_cases(tree, version):
+    """Whether each hook fits, as cases of a ktap suite. A hook that does not fit hides no other."""
+    cases, state, changed = [], graft.State(tree), {}
+    for hook in hooks.load():
+        try:
+            changed |= hooks.apply_all(lambda file: changed.get(file, state.original(file)), version, [hook])
+            cases.append((hook.name, 'passed', ''))
+        except Error as error:
+            cases.append((hook.name, 'failed', str(error)))
+    return cases
+
+
+def cmd_check_hooks(args):
+    setup(args)
+    tree = args.kdir or source.distribution()
+    version = source.version(tree)
+    host.say(f'hooks on Linux {version}')
+    report = ktap.Report(1)
+    report.suite('hooks', hook_cases(tree, version))
+    return report.close()
+
+
+def cmd_test(args):
+    check_suite(args.suite)
+    chosen = targets.select(args.arch, args.variant, targets.TESTED)
+    setup(args)
+    report = ktap.Report(3 + number_of_boots(chosen))
+    report.suite('harness', harness())
+    lock, grafted = kernel.prepared(args.kdir)
+    with lock:
+        original = args.kdir or source.distribution()
+        report.suite('hooks', hook_cases(original, source.version(original)))
+        report.suite('unchanged', unchanged.check(grafted()))
+    for result in boots(args, chosen):
+        report.boot(result)
+    return report.close()
+
+
+def cmd_style(args):
+    setup(args)
+    lock, grafted = kernel.prepared(args.kdir)
+    report = ktap.Report(1)
+    with lock:
+        report.suite('style', style.check(grafted()))
+    return report.close()
+
+
+def need_kdir(args, command):
+    if not args.kdir:
+        raise Error(f'make {command} needs KDIR=<the kernel tree>, for example: make {command} KDIR=~/linux')
+
+
+def cmd_graft(args):
+    need_kdir(args, 'graft')
+    setup(args)
+    changed = graft.apply(args.kdir)
+    host.say(f'{args.kdir} (Linux {source.version(args.kdir)}): {"grafted" if changed else "already up to date"}; '
+             'switch it on with CONFIG_BPF_FASTTERM=y')
+
+
+def cmd_ungraft(args):
+    need_kdir(args, 'ungraft')
+    graft.remove(args.kdir)
+    host.say(f'{args.kdir}: as it was before')
+
+
+def cmd_clean(args):
+    shutil.rmtree(host.OUT, ignore_errors=True)
+    if args.cache:
+        shutil.rmtree(host.cache(), ignore_errors=True)
+
+
+def cmd_help(_args):
+    width = max(len(name) for name, _, _ in HELP)
+    for name, what, example in HELP:
+        print(f'  {name:{width}}  {what}\n  {"":{width}}    {example}')
+    print(f'\n  ARCH     {", ".join(targets.ARCHES)}, all'
+          f'\n  VARIANT  {", ".join(targets.VARIANTS)}, all'
+          f'\n  SUITE    {", ".join(suites())}; shell patterns and <suite>.<case> too'
+          f'\n  KDIR     a kernel tree of yours instead of the distribution\'s source; only graft writes into it')
+
+
+def main():
+    commands = {name[4:].replace('_', '-'): function for name, function in globals().items()
+                if name.startswith('cmd_')}
+    options = argparse.ArgumentParser(prog='main.py', description='The commands behind the Makefile; see make help.')
+    options.add_argument('command', choices=sorted(commands))
+    for name in ('arch', 'variant', 'suite', 'kdir'):
+        options.add_argument(f'--{name}', default='')
+    options.add_argument('--cache', default='')
+    args = options.parse_args()
+    if args.kdir:
+        args.kdir = Path(args.kdir).expanduser().resolve()
+    # A terminated run cleans up like an interrupted one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return 0 if commands[args.command](args) in (None, True) else 1
+    except Error as error:
+        host.say(f'fastterm: {error}')
+        return 1
+    except OSError as error:
+        host.say(f'fastterm: {error.filename or ""}: {error.strerror}')
+        return 1
+    except KeyboardInterrupt:
+        host.say('fastterm: interrupted')
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(main())

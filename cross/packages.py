@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The tools we stand on: which are missing, and how they are installed."""
+
+import os
+import shutil
+from pathlib import Path
+
+import host
+from host import Error
+from targets import ARCHES
+
+# (what must be there: a command, or a file that begins with '/'; Debian package)
+TOOLS = (
+    ('gcc', 'gcc'), ('make', 'make'), ('ld', 'binutils'), ('/usr/include/stdio.h', 'libc6-dev'),
+    ('git', 'git'), ('perl', 'perl'), ('bc', 'bc'), ('bison', 'bison'), ('flex', 'flex'), ('cpio', 'cpio'),
+    ('xz', 'xz-utils'), ('gzip', 'gzip'), ('rsync', 'rsync'), ('ccache', 'ccache'), ('spatch', 'coccinelle'),
+    ('sparse', 'sparse'), ('pahole', 'dwarves'), ('clang-19', 'clang-19'), ('ld.lld-19', 'lld-19'),
+    ('llvm-objcopy-19', 'llvm-19'), ('/usr/include/libelf.h', 'libelf-dev'),
+    ('/usr/include/openssl/bio.h', 'libssl-dev'), ('/usr/include/zlib.h', 'zlib1g-dev'),
+    ('/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin', 'qemu-system-data'),
+) + tuple(tool for arch in ARCHES.values() for tool in arch.tools)
+
+
+def missing(root='/'):
+    """[(what, package)] of everything that is not on this machine."""
+    def there(what):
+        return Path(root, what[1:]).exists() if what.startswith('/') else shutil.which(what)
+    return [(what, package) for what, package in TOOLS if not there(what)]
+
+
+def setup():
+    """Install what is missing, or say how; silent when nothing is."""
+    lacking = missing()
+    if not lacking:
+        return
+    packages = sorted({package for _, package in lacking})
+    if not shutil.which('apt-get'):
+        raise Error('these tools are missing: ' + ', '.join(what for what, _ in lacking) +
+                    f'\ninstall them with your distribution\'s package manager (Debian calls the packages '
+                    f'{" ".join(packages)})')
+    install = ['apt-get', 'install', '-y', '--no-install-recommends', *packages]
+    if os.geteuid():
+        raise Error('these tools are missing: ' + ', '.join(what for what, _ in lacking) +
+                    f'\ninstall them with:\n  sudo apt-get update && sudo {" ".join(install)}')
+    host.say(f'installing {len(packages)} packages: {" ".join(packages)}')
+    env = host.child_env(DEBIAN_FRONTEND='noninteractive')
+    host.run(['apt-get', 'update'], env=env, what='apt-get update')
+    host.run(install, env=env, what=' '.join(install))
+    lacking = missing()
+    if lacking:
+        raise Error('installed, but still not found: ' + ', '.join(f'{w} (package {p})' for w, p in lacking))

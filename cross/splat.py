@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a kernel must not say while tests run.
+
+A test that provokes a splat on purpose announces it: a line `# expect splat: REGEX` before and `# expect splat: end`
+after. Between the two, splats whose first line matches REGEX are asked for, and at least one must come.
+"""
+
+import re
+
+# The first line of each kind of report, in the words of the code that prints it.
+FIRST_LINES = re.compile('|'.join((
+    r'WARNING: ',                               # WARN(), lockdep, RCU, UBSAN's older form
+    r'\bBUG: ',                                 # BUG(), KASAN, soft lockup, sleeping function, scheduling while atomic
+    r'------------\[ cut here \]------------',  # WARN() and BUG()
+    r'Kernel panic - not syncing',
+    r'\bOops\b',
+    r'Internal error: ',                        # arm64
+    r'Unable to handle kernel ',                # arm64, riscv
+    r'general protection fault',                # x86
+    r'invalid opcode: ',
+    r'UBSAN: ',
+    r'KFENCE: ',
+    r'kmemleak: [1-9]\d* new suspected',
+    r'rcu: INFO: rcu_\w+ (?:self-)?detected',
+    r'INFO: rcu_\w+ (?:self-)?detected',
+    r'INFO: task .* blocked for more than',
+    r'INFO: trying to register non-static key',
+    r'watchdog: ',
+    r'possible recursive locking detected',
+    r'suspicious RCU usage',
+    r'bad: scheduling from the idle thread',
+    r'refcount_t: ',
+    r'list_(?:add|del) corruption',
+    r'stack-protector: ',
+    r'Stack overflow|stack guard page was hit',
+    r'CFI failure at ',
+    r'unhandled signal|Attempted to kill init',
+)))
+
+# Lines that begin alike and are no report.
+HARMLESS = re.compile(r'watchdog: (?:Delayed init of|NMI not fully|Disabling|Enabling|CPU\d+ .*disabled)|'
+                      r'NMI watchdog: (?:Perf|Enabled)|rcu: INFO: rcu_\w+ .*(?:timeout|Max phase)')
+
+EXPECT = re.compile(r'# expect splat: (.*?)\s*$')
+
+
+def find(console):
+    """[(line number, text)] of every splat in @console's lines that no test asked for; numbers begin with 1.
+
+    A splat that was asked for and did not come is reported at the line that closes the request.
+    """
+    found, wanted, came = [], None, False
+    for number, line in enumerate(console, 1):
+        expect = EXPECT.search(line)
+        if expect:
+            if wanted and not came:
+                found.append((number, f'expected splat did not come: {wanted.pattern}'))
+            wanted, came = (None if expect[1] == 'end' else re.compile(expect[1])), False
+        elif FIRST_LINES.search(line) and not HARMLESS.search(line):
+            asked = wanted and wanted.search(line)
+            came = came or bool(asked)
+            # The rule that WARN() and BUG() draw before their first line says nothing by itself.
+            if not asked and not (wanted and 'cut here' in line):
+                found.append((number, line.strip()))
+    if wanted and not came:
+        found.append((len(console), f'expected splat did not come: {wanted.pattern}'))
+    return found

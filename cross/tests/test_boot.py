@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Verdicts on boots, with the real kunit.py and its parser, and an emulator that plays a console."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import boot
+import host
+import support
+
+
+def judged(console, **kwargs):
+    return boot.judge(support.kernel_tree(), console.splitlines(), **kwargs)[1]
+
+
+class Judge(unittest.TestCase):
+    def test_all_well(self):
+        self.assertEqual(judged(support.PASSING), [])
+
+    def test_failure(self):
+        self.assertEqual(judged(support.FAILING), ['1 failed'])
+
+    def test_panic_names_the_suite(self):
+        problems = judged(support.PANIC)
+        self.assertTrue(any('running was: fastterm_load' in p for p in problems), problems)
+        self.assertTrue(any('Kernel panic' in p for p in problems), problems)
+
+    def test_splat(self):
+        problems = judged(support.SPLAT)
+        self.assertEqual(len(problems), 1)
+        self.assertIn('sleeping function', problems[0])
+
+    def test_truncated_anywhere(self):
+        """However much of the end is missing, the run has not passed. Only what follows the results may be."""
+        lines = support.PASSING.splitlines(keepends=True)
+        results_end = next(i for i, line in enumerate(lines) if line.startswith('ok 1 fastterm_load'))
+        for length in range(results_end + 1):
+            with self.subTest(lines=length):
+                self.assertTrue(judged(''.join(lines[:length])))
+        self.assertEqual(judged(''.join(lines[:results_end + 1])), [])
+
+    def test_missing_case(self):
+        self.assertTrue(judged(support.PASSING.replace('    ok 1 straight_line\n', '')))
+
+    def test_no_output(self):
+        self.assertIn('before the first suite', judged('')[0])
+
+    def test_hang_names_the_suite(self):
+        problems = judged(support.PANIC.replace('Kernel panic', ''), hung=5)
+        self.assertIn('hang: no end after 5 s; running was: fastterm_load', problems[0])
+
+    def test_skip_reason(self):
+        console = support.PASSING.splitlines()
+        root = boot.parse(support.kernel_tree(), console)
+        self.assertEqual(list(boot.skip_reasons(root, console).values()), ['no such kfunc here'])
+
+
+class Run(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.out = Path(folder.name)
+
+    def boot(self, timeout):
+        machine = next(iter(support.TARGET.machines))
+        return boot.run(support.kernel_tree(), support.TARGET, machine, self.out, timeout=timeout)
+
+    def test_all_well(self):
+        with support.FakeQemu(support.PASSING):
+            result = self.boot(60)
+        self.assertEqual(result.problems, [])
+        for name in ('console.log', 'results.json', 'results.ktap'):
+            self.assertGreater((self.out / name).stat().st_size, 0, name)
+
+    def test_hang(self):
+        with support.FakeQemu(support.PANIC.replace('Kernel panic', ''), stay=True) as qemu:
+            result = self.boot(2)
+            self.assertFalse(alive(int(qemu.pid_file.read_text())))
+        self.assertIn('hang: no end after 2 s; running was: fastterm_load', result.problems[0])
+        self.assertTrue(result.tail)
+
+    def test_no_emulator(self):
+        with support.FakeQemu('') as qemu:
+            (Path(qemu.folder.name) / 'qemu-system-x86_64').write_text('#!/bin/sh\nexit 1\n')
+            self.assertFalse(self.boot(60).ok)
+
+    def test_interrupt_leaves_nothing(self):
+        """Ctrl-C: the emulator is gone, the lock is free, the exit status says so."""
+        code = ('import sys, signal; from pathlib import Path; import boot, host, support\n'
+                'try:\n'
+                '    with host.lock("test-interrupt"):\n'
+                '        boot.run(support.kernel_tree(), support.TARGET, next(iter(support.TARGET.machines)),'
+                ' Path(sys.argv[1]))\n'
+                'except KeyboardInterrupt:\n'
+                '    sys.exit(130)\n')
+        with support.FakeQemu('', stay=True) as qemu:
+            env = dict(os.environ, PYTHONPATH=':'.join(sys.path))
+            with subprocess.Popen([sys.executable, '-B', '-c', code, self.out], env=env,
+                                  stderr=subprocess.DEVNULL) as child:
+                deadline = time.monotonic() + 30
+                while not qemu.pid_file.exists() or not qemu.pid_file.read_text():
+                    self.assertLess(time.monotonic(), deadline, 'the emulator did not start')
+                    time.sleep(0.05)
+                child.send_signal(signal.SIGINT)
+                self.assertEqual(child.wait(30), 130)
+            self.assertFalse(alive(int(qemu.pid_file.read_text())))
+            begin = time.monotonic()
+            with host.lock('test-interrupt'):
+                self.assertLess(time.monotonic() - begin, 5)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+        return 'Z' not in Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0]
+    except (ProcessLookupError, FileNotFoundError):
+        return False

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a user types wrongly, and machines that lack something: a clear error, exit status 1, no traceback."""
+
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import host
+import main
+import packages
+import targets
+
+
+def make(*args, **env):
+    return subprocess.run(['make', '-s', '-C', str(host.CHECKOUT), *args], env=host.child_env(**env), text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+
+
+class Commands(unittest.TestCase):
+    def refused(self, *args, says):
+        done = make(*args)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(says, done.stdout)
+        self.assertNotIn('Traceback', done.stdout)
+
+    def test_unknown_values_name_the_valid_ones(self):
+        self.refused('kunit', 'ARCH=vax', says='ARCH=vax: unknown; valid are x86_64, arm64, riscv64, all')
+        self.refused('kernel', 'VARIANT=fast', says='VARIANT=fast: unknown; valid are default, debug, hardened, all')
+        self.refused('kunit', 'SUITE=nothing', says='SUITE=nothing: no such suite; valid are fastterm_load')
+        self.refused('kernel', 'KDIR=/proc', says='KDIR=/proc: not a Linux kernel source tree')
+
+    def test_graft_needs_a_tree(self):
+        self.refused('graft', says='make graft needs KDIR=')
+        self.refused('ungraft', says='make ungraft needs KDIR=')
+
+    def test_help_names_every_command_and_has_an_example_of_it(self):
+        done = make('help')
+        self.assertEqual(done.returncode, 0)
+        for command in (name[4:].replace('_', '-') for name in vars(main) if name.startswith('cmd_')):
+            if command != 'help':
+                self.assertIn(f'    make {command}', done.stdout)
+
+    def test_all_nine(self):
+        chosen = targets.select('', 'all', targets.TESTED)
+        self.assertEqual(len({t.name for t in chosen}), 9)
+
+    def test_every_tested_kernel_has_its_machine(self):
+        for target in targets.select('all', 'all', ()):
+            for name, qemu in target.machines:
+                self.assertTrue(qemu.exists(), f'{name}: {qemu}')
+
+
+class Packages(unittest.TestCase):
+    def test_missing_tools_as_an_ordinary_user(self):
+        """The exact command to run; nothing is installed."""
+        with mock.patch.object(packages, 'missing', lambda: [('spatch', 'coccinelle'), ('bc', 'bc')]), \
+                mock.patch.object(os, 'geteuid', lambda: 1000):
+            with self.assertRaisesRegex(host.Error, 'sudo apt-get install -y --no-install-recommends bc coccinelle'):
+                packages.setup()
+
+    def test_missing_tools_on_another_distribution(self):
+        with mock.patch.object(packages, 'missing', lambda: [('spatch', 'coccinelle')]), \
+                mock.patch.object(packages.shutil, 'which', lambda name: None):
+            with self.assertRaisesRegex(host.Error, 'these tools are missing: spatch'):
+                packages.setup()
+
+    def test_looks_for_commands_and_files(self):
+        with tempfile.TemporaryDirectory() as empty, mock.patch.dict(os.environ, PATH=empty):
+            self.assertEqual({what for what, _ in packages.missing(empty)}, {what for what, _ in packages.TOOLS})
+            tool = Path(empty) / 'spatch'
+            tool.write_text('')
+            tool.chmod(0o755)
+            self.assertNotIn('spatch', {what for what, _ in packages.missing(empty)})
+
+    def test_full_disk(self):
+        with mock.patch.object(host.shutil, 'disk_usage', lambda _: mock.Mock(free=10 ** 9)):
+            with self.assertRaisesRegex(host.Error, r'needs about 4 GB in .*, 1\.0 GB are free'):
+                host.need_space(Path('/tmp/x'), 4, 'this')

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Graft and ungraft, on a kernel tree of a few small files."""
+
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import graft
+import hooks
+import host
+import tree as trees
+
+MAKEFILE = 'VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 3\nEXTRAVERSION =\n'
+SOURCE = 'int twice(int a)\n{\n\tint b = a + a;\n\n\treturn b;\n}\n\nint once(int a)\n{\n\treturn a;\n}\n'
+KCONFIG = 'menu "x"\n\tselect ONE\nendmenu\n'
+
+COCCI = '''// SPDX-License-Identifier: GPL-2.0-only
+// Changes: kernel/bpf/core.c {places}
+@@
+@@
+- return b;
++ fastterm();
++ return b;
+'''
+LINES = '[kernel/bpf/Kconfig]\nafter = select ONE\nline = select TWO\n'
+
+
+class Fixture(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.tree, self.hooks = Path(folder.name) / 'tree', Path(folder.name) / 'hooks'
+        for name, text in (('Makefile', MAKEFILE), ('kernel/bpf/core.c', SOURCE), ('kernel/bpf/Kconfig', KCONFIG)):
+            (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.tree / name).write_text(text)
+        self.hooks.mkdir()
+        self.hook('a.cocci', COCCI.format(places=1))
+        self.hook('b.lines', LINES)
+        patch = mock.patch.object(hooks, 'FOLDER', self.hooks)
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.before = self.snapshot()
+
+    def hook(self, name, text):
+        (self.hooks / name).write_text(text)
+
+    def snapshot(self):
+        """Everything that a build could see: content and time of every file, and the folders."""
+        return {str(p.relative_to(self.tree)): (p.read_bytes(), p.stat().st_mtime_ns, p.stat().st_mode)
+                if p.is_file() else None for p in self.tree.rglob('*')}
+
+
+class Graft(Fixture):
+    def test_grafts_what_the_hooks_say(self):
+        self.assertTrue(graft.apply(self.tree))
+        self.assertIn('\tfastterm();\n\treturn b;', (self.tree / 'kernel/bpf/core.c').read_text())
+        self.assertIn('\tselect ONE\n\tselect TWO\n', (self.tree / 'kernel/bpf/Kconfig').read_text())
+        self.assertTrue((self.tree / 'kernel/bpf/fastterm/Kconfig').exists())
+        self.assertTrue((self.tree / 'include/linux/fastterm_arch.h').exists())
+
+    def test_twice_is_once(self):
+        graft.apply(self.tree)
+        once = self.snapshot()
+        self.assertFalse(graft.apply(self.tree))
+        self.assertEqual(self.snapshot(), once)
+
+    def test_ungraft_gives_back_the_original(self):
+        graft.apply(self.tree)
+        graft.remove(self.tree)
+        self.assertEqual(self.snapshot(), self.before)
+
+    def test_ungraft_of_what_is_not_grafted(self):
+        with self.assertRaisesRegex(host.Error, 'not grafted'):
+            graft.remove(self.tree)
+
+    def test_a_newer_hook_replaces_the_older(self):
+        graft.apply(self.tree)
+        self.hook('a.cocci', COCCI.format(places=1).replace('fastterm()', 'newer()'))
+        (self.hooks / 'b.lines').unlink()
+        graft.apply(self.tree)
+        self.assertNotIn('fastterm()', (self.tree / 'kernel/bpf/core.c').read_text())
+        self.assertEqual((self.tree / 'kernel/bpf/Kconfig').read_text(), KCONFIG)
+        graft.remove(self.tree)
+        self.assertEqual(self.snapshot(), self.before)
+
+    def test_no_match_names_hook_file_and_version(self):
+        self.hook('a.cocci', COCCI.format(places=1).replace('return b', 'return c'))
+        with self.assertRaisesRegex(host.Error, r'a\.cocci matches 0 places in kernel/bpf/core\.c of kernel 6\.12\.3, '
+                                    'expected 1'):
+            graft.apply(self.tree)
+        self.assertEqual(self.snapshot(), self.before)
+
+    def test_too_many_matches(self):
+        (self.tree / 'kernel/bpf/core.c').write_text(SOURCE.replace('return a', 'return b'))
+        with self.assertRaisesRegex(host.Error, 'matches 2 places'):
+            graft.apply(self.tree)
+
+    def test_line_without_its_anchor(self):
+        (self.tree / 'kernel/bpf/Kconfig').write_text('menu "x"\n')
+        with self.assertRaisesRegex(host.Error, r'b\.lines matches 0 places in kernel/bpf/Kconfig'):
+            graft.apply(self.tree)
+
+    def test_file_that_a_hook_names_is_missing(self):
+        (self.tree / 'kernel/bpf/core.c').unlink()
+        with self.assertRaisesRegex(host.Error, r'a\.cocci: kernel 6\.12\.3 has no file kernel/bpf/core\.c'):
+            graft.apply(self.tree)
+
+    def test_interrupted_anywhere_is_undone_or_finished(self):
+        """The n-th write fails, for every n: afterwards graft finishes, and ungraft gives back the original."""
+        write, n = host.write_whole, 0
+        while True:
+            n, left = n + 1, [n]
+
+            def failing(*args):
+                left[0] -= 1
+                if not left[0]:
+                    raise OSError(28, 'No space left on device', 'x')
+                write(*args)
+            for after in (graft.apply, lambda tree: None):
+                left[0] = n
+                with mock.patch.object(host, 'write_whole', failing):
+                    try:
+                        graft.apply(self.tree)
+                    except OSError:
+                        pass
+                after(self.tree)
+                if graft.State(self.tree).exists():
+                    graft.remove(self.tree)
+                self.assertEqual(self.snapshot(), self.before, f'write {n}')
+            if left[0] > 0:
+                break
+        self.assertGreater(n, 8)
+
+    def test_somebodys_own_change_is_not_lost(self):
+        graft.apply(self.tree)
+        with (self.tree / 'kernel/bpf/core.c').open('a') as file:
+            file.write('int mine;\n')
+        for action in (graft.apply, graft.remove):
+            with self.assertRaisesRegex(host.Error, r'changed since the graft: kernel/bpf/core\.c'):
+                action(self.tree)
+        self.assertIn('int mine;', (self.tree / 'kernel/bpf/core.c').read_text())
+
+    def test_what_is_already_there_is_not_overwritten(self):
+        path = self.tree / 'include/linux/fastterm.h'
+        path.parent.mkdir(parents=True)
+        path.write_text('theirs\n')
+        with self.assertRaisesRegex(host.Error, 'already has include/linux/fastterm.h'):
+            graft.apply(self.tree)
+        self.assertEqual(path.read_text(), 'theirs\n')
+
+
+class WorkingCopy(Fixture):
+    """A user's tree is copied, the copy is grafted, and what the user changes comes into the copy."""
+
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        patch = mock.patch.dict('os.environ', XDG_CACHE_HOME=folder.name)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def copy(self):
+        copy = trees.working_copy(self.tree)
+        graft.apply(copy.path)
+        return copy.path
+
+    def test_the_users_tree_is_not_written_to(self):
+        copy = self.copy()
+        self.assertEqual(self.snapshot(), self.before)
+        self.assertIn('fastterm();', (copy / 'kernel/bpf/core.c').read_text())
+
+    def test_the_users_changes_come_along(self):
+        self.copy()
+        (self.tree / 'kernel/bpf/core.c').write_text(SOURCE.replace('a + a', '2 * a'))
+        (self.tree / 'kernel/bpf/new.c').write_text('int n;\n')
+        copy = self.copy()
+        self.assertIn('2 * a', (copy / 'kernel/bpf/core.c').read_text())
+        self.assertIn('fastterm();', (copy / 'kernel/bpf/core.c').read_text())
+        self.assertTrue((copy / 'kernel/bpf/new.c').exists())
+
+    def test_what_stays_the_same_keeps_its_time(self):
+        path = self.copy() / 'kernel/bpf/core.c'
+        before = path.stat().st_mtime_ns
+        self.copy()
+        self.assertEqual(path.stat().st_mtime_ns, before)
+
+    def test_a_grafted_tree_is_copied_as_it_is(self):
+        graft.apply(self.tree)
+        copy = self.copy()
+        self.assertEqual((copy / 'kernel/bpf/core.c').read_bytes(), (self.tree / 'kernel/bpf/core.c').read_bytes())

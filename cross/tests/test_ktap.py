@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Our own output: KTAP that the kernel's parser reads, and the line that sums up."""
+
+import io
+import unittest
+
+import boot
+import ktap
+import support
+
+
+def report(console):
+    root, problems = boot.judge(support.kernel_tree(), console.splitlines())
+    skips = boot.skip_reasons(root, console.splitlines())
+    out = io.StringIO()
+    whole = ktap.Report(2, out)
+    whole.suite('harness', [('one', 'passed', ''), ('two', 'skipped', 'no tool')])
+    whole.boot(boot.Result('x86_64-default', root, problems, skips))
+    return whole.close(), out.getvalue()
+
+
+class Ktap(unittest.TestCase):
+    def test_passing(self):
+        ok, text = report(support.PASSING)
+        self.assertTrue(ok)
+        self.assertEqual(text.splitlines()[-1], '3 passed, 0 failed, 2 skipped')
+        self.assertIn('ok 2 kfunc # SKIP no such kfunc here', text)
+
+    def test_failing(self):
+        ok, text = report(support.FAILING)
+        self.assertFalse(ok)
+        self.assertEqual(text.splitlines()[-1], '1 passed, 2 failed, 2 skipped')
+        self.assertIn('# straight_line: EXPECTATION FAILED', text)
+
+    def test_panic_shows_the_console(self):
+        root, problems = boot.judge(support.kernel_tree(), support.PANIC.splitlines())
+        out = io.StringIO()
+        whole = ktap.Report(1, out)
+        whole.boot(boot.Result('x86_64-default', root, problems, {}, ['Kernel panic - not syncing: x']))
+        self.assertFalse(whole.close())
+        self.assertIn('# Kernel panic - not syncing: x', out.getvalue())
+
+    def test_the_kernels_parser_reads_it(self):
+        for console, failed in ((support.PASSING, 0), (support.FAILING, 2)):
+            root = boot.parse(support.kernel_tree(), report(console)[1].splitlines())
+            self.assertEqual((root.counts.failed, root.counts.crashed, root.counts.errors), (failed, 0, 0))

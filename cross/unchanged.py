@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""With CONFIG_BPF_FASTTERM=n the graft changes nothing: the machine code of every file that a hook touches is compared."""
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import graft
+import hooks
+import host
+import kernel
+import tree as trees
+from targets import ARCHES, Target
+
+# Objects to compare when a header changes: those that use what the hooks add to it, all of kernel/bpf with the JIT.
+HEADER_USERS = ('kernel/bpf/core.o', 'kernel/bpf/verifier.o', 'kernel/bpf/syscall.o')
+
+
+def check(tree):
+    """[(case, status, text)] for a ktap suite: one case an architecture."""
+    return [_compare(tree, Target(arch, 'default')) for arch in ARCHES.values()]
+
+
+def _objects(target):
+    files = {file for hook in hooks.load() for file in hook.places}
+    objects = set(HEADER_USERS)
+    for file in files:
+        parts = Path(file).parts
+        foreign = parts[0] == 'arch' and parts[1] != target.arch.srcarch
+        if file.endswith('.c') and not foreign:
+            objects.add(file[:-2] + '.o')
+    return sorted(objects)
+
+
+def _compare(tree, target):
+    """Compile the touched files from the original and from the grafted tree, both without us, and compare."""
+    name = f'CONFIG_BPF_FASTTERM=n leaves {target.arch.name} as it was'
+    with tempfile.TemporaryDirectory() as tmp:
+        off = Path(tmp) / 'off.config'
+        off.write_text('# CONFIG_BPF_FASTTERM is not set\n')
+        code = {}
+        for side, path in (('original', _original(tree)), ('grafted', tree.path)):
+            folder = tree.builds / f'{target.arch.name}-off-{side}'
+            where = trees.Tree(path, tree.original)
+            fragments = [*target.fragments, *([off] if side == 'grafted' else [])]
+            kernel.configure(where, target, folder, fragments)
+            objects = _objects(target)
+            host.run(kernel.make(where, folder, target, kernel.jobs(), *objects),
+                     what=f'compiling {side} files for {target.arch.name}')
+            objdump = f'{target.arch.gcc}objdump'
+            code[side] = {o: _disassemble(objdump, folder / o) for o in objects}
+        different = [o for o in objects if code['original'][o] != code['grafted'][o]]
+    return name, 'failed' if different else 'passed', 'different: ' + ', '.join(different) if different else ''
+
+
+def _disassemble(objdump, path):
+    """Code with relocations. Line numbers that WARN() and its like store are data and move with every added line."""
+    _, text = host.run([objdump, '-dr', '--no-show-raw-insn', path])
+    if not re.search(r'^\s+[0-9a-f]+:', text, re.M):
+        raise host.Error(f'{objdump} found no code in {path}')
+    return text.replace(str(path), '')
+
+
+def _original(tree):
+    """The tree without the graft: the distribution's source, or a copy of the user's tree that is ungrafted again."""
+    if tree.original.parent == host.cache() / 'src':
+        return tree.original
+    path = host.cache() / 'tree' / f'{tree.name}-ungrafted'
+    shutil.rmtree(path, ignore_errors=True)
+    host.run(['cp', '-al', tree.path, path], what='copying the kernel source')
+    graft.remove(path)
+    return path
