@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * BPF programs and maps for KUnit test cases; see prog.h
+ *
+ * Descriptors live in the file table that all kernel threads share, so the
+ * thread in which KUnit releases a case's resources can close what the thread
+ * of the case has opened.
+ */
+
+#include <linux/bitmap.h>
+#include <linux/bpf_verifier.h>
+#include <linux/btf.h>
+#include <linux/err.h>
+#include <linux/fdtable.h>
+#include <linux/iopoll.h>
+#include <linux/list.h>
+#include <linux/mman.h>
+#include <linux/rcupdate.h>
+#include <linux/rcupdate_trace.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include <kunit/resource.h>
+#include <kunit/test.h>
+
+#include "prog.h"
+
+#define FTK_LOG_SIZE SZ_64K
+
+/* How long the memory of a program that was put may take to be freed. */
+#define FTK_DRAIN_US (10 * USEC_PER_SEC)
+
+/*
+ * A program of a test case. The record outlives the case, for ftk_drain();
+ * KUnit runs one case at a time, so nothing guards the lists.
+ */
+struct ftk_prog {
+	struct list_head node;
+	struct bpf_prog *prog;
+};
+
+static LIST_HEAD(ftk_loaded);
+static LIST_HEAD(ftk_put);
+
+/*
+ * Type information for a program. The verifier takes callbacks and global
+ * functions only from programs that say what type their functions have. All
+ * functions get the same one, int f(int arg): that is checked for global
+ * functions only.
+ */
+struct ftk_btf {
+	struct btf_header hdr;
+	struct btf_type integer;
+	u32 integer_desc;
+	struct btf_type proto;
+	struct btf_param arg;
+	struct btf_type func[];
+	/* strings follow: char str[FTK_STR_FUNC + nr_funcs][BPF_OBJ_NAME_LEN] */
+};
+
+enum ftk_btf_id {
+	FTK_ID_INT = 1,
+	FTK_ID_PROTO,
+	FTK_ID_FUNC,
+};
+
+enum ftk_btf_str {
+	FTK_STR_NONE,
+	FTK_STR_INT,
+	FTK_STR_ARG,
+	FTK_STR_FUNC,
+};
+
+static u32 ftk_btf_info(u32 kind, u32 vlen)
+{
+	return kind << 24 | vlen;
+}
+
+static void ftk_close_fd(void *fd)
+{
+	close_fd((unsigned long)fd);
+}
+
+static void ftk_close_fd_later(struct kunit *test, int fd)
+{
+	int err = kunit_add_action_or_reset(test, ftk_close_fd,
+					    (void *)(unsigned long)fd);
+
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+static int ftk_btf_load(struct kunit *test, const char *name, u32 nr_funcs,
+			u32 globals)
+{
+	size_t type_end = struct_size_t(struct ftk_btf, func, nr_funcs);
+	size_t str_len = (FTK_STR_FUNC + nr_funcs) * BPF_OBJ_NAME_LEN;
+	char (*str)[BPF_OBJ_NAME_LEN];
+	struct ftk_btf *btf;
+	union bpf_attr attr;
+	int fd;
+	u32 i;
+
+	btf = kunit_kzalloc(test, type_end + str_len, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, btf);
+	str = (void *)btf + type_end;
+
+	btf->hdr.magic = BTF_MAGIC;
+	btf->hdr.version = BTF_VERSION;
+	btf->hdr.hdr_len = sizeof(btf->hdr);
+	btf->hdr.type_len = type_end - sizeof(btf->hdr);
+	btf->hdr.str_off = btf->hdr.type_len;
+	btf->hdr.str_len = str_len;
+
+	strscpy(str[FTK_STR_INT], "int");
+	btf->integer.name_off = FTK_STR_INT * BPF_OBJ_NAME_LEN;
+	btf->integer.info = ftk_btf_info(BTF_KIND_INT, 0);
+	btf->integer.size = sizeof(int);
+	btf->integer_desc = BTF_INT_SIGNED << 24 | BITS_PER_TYPE(int);
+
+	btf->proto.info = ftk_btf_info(BTF_KIND_FUNC_PROTO, 1);
+	btf->proto.type = FTK_ID_INT;
+	strscpy(str[FTK_STR_ARG], "arg");
+	btf->arg.name_off = FTK_STR_ARG * BPF_OBJ_NAME_LEN;
+	btf->arg.type = FTK_ID_INT;
+
+	for (i = 0; i < nr_funcs; i++) {
+		bool global = !i || (globals & BIT(i));
+
+		if (i)
+			snprintf(str[FTK_STR_FUNC + i], BPF_OBJ_NAME_LEN,
+				 "sub%u", i);
+		else
+			strscpy(str[FTK_STR_FUNC], name);
+		btf->func[i].name_off = (FTK_STR_FUNC + i) * BPF_OBJ_NAME_LEN;
+		btf->func[i].info = ftk_btf_info(BTF_KIND_FUNC,
+						 global ? BTF_FUNC_GLOBAL :
+							  BTF_FUNC_STATIC);
+		btf->func[i].type = FTK_ID_PROTO;
+	}
+
+	memset(&attr, 0, sizeof(attr));
+	attr.btf = (unsigned long)btf;
+	attr.btf_size = type_end + str_len;
+	fd = kern_sys_bpf(BPF_BTF_LOAD, &attr, sizeof(attr));
+	KUNIT_ASSERT_GE(test, fd, 0);
+	return fd;
+}
+
+static bool ftk_refers_to_func(const struct bpf_insn *insn)
+{
+	if (insn->code == (BPF_JMP | BPF_CALL))
+		return insn->src_reg == BPF_PSEUDO_CALL;
+	return bpf_pseudo_func(insn);
+}
+
+/* Where the functions of a program begin, found in the way the verifier does. */
+static unsigned long *ftk_find_funcs(struct kunit *test,
+				     const struct bpf_insn *insns, u32 cnt)
+{
+	unsigned long *starts;
+	u32 i, start;
+
+	starts = kunit_kcalloc(test, BITS_TO_LONGS(cnt), sizeof(*starts),
+			       GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, starts);
+
+	__set_bit(0, starts);
+	for (i = 0; i < cnt; i++) {
+		if (!ftk_refers_to_func(&insns[i]))
+			continue;
+		start = i + insns[i].imm + 1;
+		/* One that is out of bounds is the verifier's to refuse. */
+		if (start < cnt)
+			__set_bit(start, starts);
+	}
+	return starts;
+}
+
+/*
+ * The verifier writes its log to user memory only. The case's thread has none
+ * until KUnit lends it some, which is worth it only for a load that failed.
+ */
+static void ftk_show_log(struct kunit *test, union bpf_attr *attr)
+{
+	unsigned long ubuf;
+	char *buf, *line;
+	int fd;
+
+	ubuf = kunit_vm_mmap(test, NULL, 0, FTK_LOG_SIZE, PROT_READ | PROT_WRITE,
+			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	buf = kunit_kzalloc(test, FTK_LOG_SIZE, GFP_KERNEL);
+	if (!ubuf || IS_ERR_VALUE(ubuf) || !buf)
+		return;
+
+	attr->log_level = BPF_LOG_LEVEL1;
+	attr->log_buf = ubuf;
+	attr->log_size = FTK_LOG_SIZE;
+	fd = kern_sys_bpf(BPF_PROG_LOAD, attr, sizeof(*attr));
+	if (fd >= 0)
+		close_fd(fd);
+
+	if (strncpy_from_user(buf, (const char __user *)ubuf, FTK_LOG_SIZE - 1) < 0)
+		return;
+	while ((line = strsep(&buf, "\n"))) {
+		if (*line)
+			kunit_err(test, "%s\n", line);
+	}
+}
+
+static int ftk_load_fd(struct kunit *test, const struct bpf_insn *insns,
+		       u32 cnt, const struct ftk_opts *opts, bool must_load)
+{
+	static const struct ftk_opts usual;
+	struct bpf_func_info *func_info;
+	u32 off, nr_funcs, i = 0;
+	unsigned long *starts;
+	union bpf_attr attr;
+	const char *name;
+	int fd;
+
+	if (!opts)
+		opts = &usual;
+	name = opts->name ?: test->name;
+
+	starts = ftk_find_funcs(test, insns, cnt);
+	nr_funcs = bitmap_weight(starts, cnt);
+	func_info = kunit_kcalloc(test, nr_funcs, sizeof(*func_info), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, func_info);
+	for_each_set_bit(off, starts, cnt) {
+		func_info[i].insn_off = off;
+		func_info[i].type_id = FTK_ID_FUNC + i;
+		i++;
+	}
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = opts->type ?: BPF_PROG_TYPE_RAW_TRACEPOINT;
+	attr.expected_attach_type = opts->expected_attach_type;
+	attr.prog_flags = opts->flags;
+	attr.insns = (unsigned long)insns;
+	attr.insn_cnt = cnt;
+	attr.license = (unsigned long)"GPL";
+	strscpy(attr.prog_name, name);
+	attr.prog_btf_fd = ftk_btf_load(test, attr.prog_name, nr_funcs,
+					opts->globals);
+	attr.func_info = (unsigned long)func_info;
+	attr.func_info_cnt = nr_funcs;
+	attr.func_info_rec_size = sizeof(*func_info);
+
+	fd = kern_sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+	if (fd < 0 && must_load)
+		ftk_show_log(test, &attr);
+	close_fd(attr.prog_btf_fd);
+	return fd;
+}
+
+static void ftk_put_prog(void *data)
+{
+	struct ftk_prog *p = data;
+
+	list_move(&p->node, &ftk_put);
+	bpf_prog_put(p->prog);
+}
+
+/**
+ * ftk_load() - load a program
+ * @test: the test case, which is failed if the program cannot be loaded; then
+ *	  the verifier's log is printed
+ * @insns: the program; calls of its own functions may be in it (BPF_CALL_REL()),
+ *	   and addresses of its own callbacks (BPF_LD_IMM64_RAW() with
+ *	   BPF_PSEUDO_FUNC). Every function gets the type int f(int arg) and,
+ *	   but for the first, the name "sub<n>".
+ * @cnt: number of instructions
+ * @opts: what is not as usual, or NULL
+ *
+ * Context: the thread of the test case.
+ * Return: the program, which is put when the case ends.
+ */
+struct bpf_prog *ftk_load(struct kunit *test, const struct bpf_insn *insns,
+			  u32 cnt, const struct ftk_opts *opts)
+{
+	struct bpf_prog *prog;
+	struct ftk_prog *p;
+	int fd, err;
+
+	fd = ftk_load_fd(test, insns, cnt, opts, true);
+	KUNIT_ASSERT_GE(test, fd, 0);
+	prog = bpf_prog_get(fd);
+	close_fd(fd);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, prog);
+
+	p = kzalloc(sizeof(*p), GFP_KERNEL);
+	if (!p)
+		bpf_prog_put(prog);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	p->prog = prog;
+	list_add(&p->node, &ftk_loaded);
+
+	err = kunit_add_action_or_reset(test, ftk_put_prog, p);
+	KUNIT_ASSERT_EQ(test, err, 0);
+	return prog;
+}
+
+/**
+ * ftk_load_errno() - try to load a program that ought to be refused
+ * @test: the test case
+ * @insns: the program, as in ftk_load()
+ * @cnt: number of instructions
+ * @opts: what is not as usual, or NULL
+ *
+ * Context: the thread of the test case.
+ * Return: the negative errno of the load, or 0 if the program was accepted.
+ */
+int ftk_load_errno(struct kunit *test, const struct bpf_insn *insns, u32 cnt,
+		   const struct ftk_opts *opts)
+{
+	int fd = ftk_load_fd(test, insns, cnt, opts, false);
+
+	if (fd < 0)
+		return fd;
+	close_fd(fd);
+	return 0;
+}
+
+/**
+ * ftk_unload() - put a program before its test case ends
+ * @test: the test case that loaded it
+ * @prog: a program of ftk_load()
+ *
+ * Its memory goes later; see ftk_drain().
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_unload(struct kunit *test, struct bpf_prog *prog)
+{
+	struct ftk_prog *p;
+
+	list_for_each_entry(p, &ftk_loaded, node) {
+		if (p->prog == prog) {
+			kunit_release_action(test, ftk_put_prog, p);
+			return;
+		}
+	}
+	KUNIT_FAIL_AND_ABORT(test, "program was not loaded by ftk_load()");
+}
+
+/**
+ * ftk_drain() - wait until the memory of all programs that were put is free
+ *
+ * A program is freed after a grace period, by a work item, when nothing else
+ * holds it: a prog array, a link, an open descriptor. Its images go first and
+ * its &struct bpf_prog goes last, so that is what is waited for. The area of a
+ * freed program may be used for a new one: to be called while no program of
+ * ftk_load() is loaded, and by the last case of each suite.
+ *
+ * Context: may sleep.
+ * Return: 0, or -ETIMEDOUT if a program is still there after ten seconds.
+ */
+int ftk_drain(void)
+{
+	struct vm_struct *area;
+	struct ftk_prog *p, *next;
+	int err;
+
+	list_for_each_entry_safe(p, next, &ftk_put, node) {
+		err = read_poll_timeout(find_vm_area, area, !area,
+					10 * USEC_PER_MSEC, FTK_DRAIN_US, false,
+					p->prog);
+		if (err)
+			return err;
+		list_del(&p->node);
+		kfree(p);
+	}
+	return 0;
+}
+
+/**
+ * ftk_prog_fd() - a descriptor for a program
+ * @test: the test case, at whose end it is closed
+ * @prog: the program
+ *
+ * For what takes a program by descriptor: prog arrays and links. It may be 0,
+ * which some attributes of bpf(2) understand as "none" (attach_prog_fd).
+ *
+ * Context: the thread of the test case.
+ * Return: the descriptor.
+ */
+int ftk_prog_fd(struct kunit *test, struct bpf_prog *prog)
+{
+	int fd;
+
+	bpf_prog_inc(prog);
+	fd = bpf_prog_new_fd(prog);
+	if (fd < 0)
+		bpf_prog_put(prog);
+	KUNIT_ASSERT_GE(test, fd, 0);
+	ftk_close_fd_later(test, fd);
+	return fd;
+}
+
+/**
+ * ftk_run() - run a program once, on this CPU
+ * @prog: the program
+ * @ctx: its context, of the kind that its type has; for a raw tracepoint,
+ *	 an array of u64
+ *
+ * It runs under what its type's hooks hold, which is one kind of RCU for
+ * sleepable programs and another for the rest.
+ *
+ * Context: any thread; may sleep if the program may.
+ * Return: what the program returns.
+ */
+u32 ftk_run(const struct bpf_prog *prog, const void *ctx)
+{
+	u32 ret;
+
+	migrate_disable();
+	if (prog->sleepable) {
+		rcu_read_lock_trace();
+		ret = bpf_prog_run(prog, ctx);
+		rcu_read_unlock_trace();
+	} else {
+		rcu_read_lock();
+		ret = bpf_prog_run(prog, ctx);
+		rcu_read_unlock();
+	}
+	migrate_enable();
+	return ret;
+}
+
+/**
+ * ftk_kfunc() - the instruction that calls a kfunc
+ * @test: the test case, which is failed if the kernel has no such function
+ * @name: the kfunc's name
+ *
+ * Context: the thread of the test case.
+ * Return: the instruction, to be placed in an array.
+ */
+struct bpf_insn ftk_kfunc(struct kunit *test, const char *name)
+{
+	struct btf *btf = bpf_get_btf_vmlinux();
+	s32 id;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, btf);
+	id = btf_find_by_name_kind(btf, name, BTF_KIND_FUNC);
+	KUNIT_ASSERT_GT_MSG(test, id, 0, "no function %s", name);
+	return BPF_RAW_INSN(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, id);
+}
+
+static void ftk_put_map(void *map)
+{
+	bpf_map_put(map);
+}
+
+/**
+ * ftk_map() - create a map
+ * @test: the test case, at whose end the map is put
+ * @type: type of the map
+ * @key_size: size of a key, in bytes
+ * @value_size: size of a value, in bytes
+ * @max_entries: number of entries
+ * @flags: BPF_F_NO_PREALLOC and the like
+ *
+ * Context: the thread of the test case.
+ * Return: the map and a descriptor for it.
+ */
+struct ftk_map ftk_map(struct kunit *test, enum bpf_map_type type, u32 key_size,
+		       u32 value_size, u32 max_entries, u32 flags)
+{
+	union bpf_attr attr;
+	struct ftk_map m;
+	int err;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.map_type = type;
+	attr.key_size = key_size;
+	attr.value_size = value_size;
+	attr.max_entries = max_entries;
+	attr.map_flags = flags;
+	m.fd = kern_sys_bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
+	KUNIT_ASSERT_GE(test, m.fd, 0);
+	ftk_close_fd_later(test, m.fd);
+
+	m.map = bpf_map_get(m.fd);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m.map);
+	err = kunit_add_action_or_reset(test, ftk_put_map, m.map);
+	KUNIT_ASSERT_EQ(test, err, 0);
+	return m;
+}
+
+/**
+ * ftk_map_update() - set an entry of a map
+ * @test: the test case, which is failed if that is not possible
+ * @m: the map
+ * @key: the key
+ * @value: the value, as bpf(2) takes it: for a prog array, a descriptor
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_map_update(struct kunit *test, const struct ftk_map *m,
+		    const void *key, const void *value)
+{
+	union bpf_attr attr;
+	int err;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.map_fd = m->fd;
+	attr.key = (unsigned long)key;
+	attr.value = (unsigned long)value;
+	err = kern_sys_bpf(BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr));
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+/**
+ * ftk_map_lookup() - read an entry of a map
+ * @m: the map; of a per-CPU map, this CPU's entry is read
+ * @key: the key
+ * @value: filled with the value
+ *
+ * bpf(2) would copy the value to user memory, so the map is asked directly, as
+ * a program asks it.
+ *
+ * Context: any.
+ * Return: true if there is such an entry.
+ */
+bool ftk_map_lookup(const struct ftk_map *m, const void *key, void *value)
+{
+	void *found;
+
+	guard(rcu)();
+	found = m->map->ops->map_lookup_elem(m->map, (void *)key);
+	if (IS_ERR_OR_NULL(found))
+		return false;
+	memcpy(value, found, m->map->value_size);
+	return true;
+}

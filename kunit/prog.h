@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * BPF programs and maps for KUnit test cases
+ *
+ * A suite writes its programs as arrays of instructions and loads them here
+ * through kern_sys_bpf(): what runs has passed the real verifier and the real
+ * JIT, as if a process had loaded it.
+ *
+ *	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+ *	struct bpf_insn insns[] = {
+ *		BPF_LD_MAP_FD(BPF_REG_1, m.fd),
+ *		...
+ *		BPF_EXIT_INSN(),
+ *	};
+ *	struct bpf_prog *prog = ftk_load(test, insns, ARRAY_SIZE(insns), NULL);
+ *
+ *	KUNIT_EXPECT_EQ(test, ftk_run(prog, ctx), 42);
+ *
+ * Everything that a test case gets here is released when the case ends. What
+ * cannot be had fails the case at once, so there is no error to handle. The
+ * functions that take @test are called from the thread of the test case, whose
+ * kernel credentials and file table the loads use.
+ *
+ * The prefix is for "fastterm kunit".
+ */
+#ifndef _BPF_FASTTERM_KUNIT_PROG_H
+#define _BPF_FASTTERM_KUNIT_PROG_H
+
+#include <linux/bpf.h>
+#include <linux/filter.h>
+#include <linux/types.h>
+
+struct kunit;
+
+/**
+ * struct ftk_opts - how to load a program, where it is not the usual way
+ * @type: program type; BPF_PROG_TYPE_RAW_TRACEPOINT if left 0
+ * @expected_attach_type: as bpf(2) has it
+ * @flags: BPF_F_SLEEPABLE and the like
+ * @globals: bit n set: the function that is the n-th by its place in the
+ *	     program is a global one, which the verifier checks on its own.
+ *	     The entry is function 0 and always global.
+ * @name: name of the program; that of the test case if NULL
+ */
+struct ftk_opts {
+	enum bpf_prog_type type;
+	enum bpf_attach_type expected_attach_type;
+	u32 flags;
+	u32 globals;
+	const char *name;
+};
+
+/**
+ * struct ftk_map - a map that exists until the test case ends
+ * @map: the map
+ * @fd: its descriptor, for BPF_LD_MAP_FD() and kern_sys_bpf(); 0 is a valid one
+ */
+struct ftk_map {
+	struct bpf_map *map;
+	int fd;
+};
+
+struct bpf_prog *ftk_load(struct kunit *test, const struct bpf_insn *insns,
+			  u32 cnt, const struct ftk_opts *opts);
+int ftk_load_errno(struct kunit *test, const struct bpf_insn *insns, u32 cnt,
+		   const struct ftk_opts *opts);
+void ftk_unload(struct kunit *test, struct bpf_prog *prog);
+int ftk_drain(void);
+
+int ftk_prog_fd(struct kunit *test, struct bpf_prog *prog);
+u32 ftk_run(const struct bpf_prog *prog, const void *ctx);
+
+/*
+ * The call of a helper. BPF_EMIT_CALL() is for what the verifier has left
+ * behind: it holds the helper's address and not its number.
+ */
+#define FTK_CALL(func_id) \
+	BPF_RAW_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, func_id)
+
+struct bpf_insn ftk_kfunc(struct kunit *test, const char *name);
+
+struct ftk_map ftk_map(struct kunit *test, enum bpf_map_type type, u32 key_size,
+		       u32 value_size, u32 max_entries, u32 flags);
+void ftk_map_update(struct kunit *test, const struct ftk_map *m,
+		    const void *key, const void *value);
+bool ftk_map_lookup(const struct ftk_map *m, const void *key, void *value);
+
+/* Defined in kernel/bpf/syscall.c; no header of the kernel declares it. */
+int kern_sys_bpf(int cmd, union bpf_attr *attr, unsigned int size);
+
+#endif /* _BPF_FASTTERM_KUNIT_PROG_H */
