@@ -17,7 +17,7 @@ import source
 from host import Error
 from targets import ARCHES
 
-PUBLIC = ('fastterm.h', 'fastterm_arch.h')
+PUBLIC = ('fastterm.h', 'fastterm_arch.h', 'fastterm_types.h')
 
 
 def overlay():

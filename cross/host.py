@@ -102,7 +102,7 @@ def run(cmd, *, log=None, on_line=None, timeout=None, check=True, what=None, **k
 def _tail(output, log):
     """The lines that say what went wrong, or the last ones where none does."""
     lines = output.splitlines()
-    telling = [line for line in lines if re.search(r'\berror\b|ERROR|undefined reference|No space left', line)]
+    telling = [line for line in lines if re.search(r'\berror\b|ERROR|^Missing: |undefined reference|No space left', line)]
     last = ''.join('\n  ' + line for line in (telling[:15] or lines[-15:]))
     return f'{last}\n  (all of it: {log})' if log else last
 

@@ -73,17 +73,25 @@ def cmd_kernel(args):
 
 
 def boots(args, chosen):
-    """Build each target and boot it on each of its machines, one boot.Result at a time."""
+    """Build each target and boot it on each of its machines, one boot.Result at a time.
+
+    What cannot be built fails its own boots and no others.
+    """
     for target in chosen:
         lock, grafted = kernel.prepared(args.kdir)
-        with lock:
-            tree = grafted()
-            folder = kernel.build(tree, target)
-            machines = list(target.machines)
+        machines = list(target.machines)
+        try:
+            with lock:
+                tree = grafted()
+                folder = kernel.build(tree, target)
+                for name, _ in machines:
+                    out = host.OUT / name
+                    out.mkdir(parents=True, exist_ok=True)
+                    kernel.fetch(folder, target, out)
+        except Error as error:
             for name, _ in machines:
-                out = host.OUT / name
-                out.mkdir(parents=True, exist_ok=True)
-                kernel.fetch(folder, target, out)
+                yield boot.Result(name, None, [str(error)])
+            continue
         for machine in machines:
             yield boot.run(tree, target, machine, host.OUT / machine[0], suite=args.suite)
 

@@ -56,6 +56,11 @@ class Target:
     @property
     def fragments(self):
         """Configuration fragments, the general ones first; those that do not exist have nothing to add."""
+        return [*self.foreign_fragments, HERE / 'configs' / 'fastterm.config']
+
+    @property
+    def foreign_fragments(self):
+        """The fragments without the one for our own options, which an ungrafted kernel does not have."""
         names = ('base', self.arch.name, self.variant, f'{self.arch.name}-{self.variant}')
         return [f for f in (HERE / 'configs' / f'{n}.config' for n in names) if f.exists()]
 
