@@ -14,9 +14,21 @@
 
 #include <linux/types.h>
 
+struct bpf_prog;
+struct bpf_prog_aux;
+struct bpf_verifier_env;
+
 #ifdef CONFIG_BPF_FASTTERM
 
 bool fastterm_supported(void);
+
+void fastterm_before_call(struct bpf_verifier_env *env);
+void fastterm_after_call(struct bpf_verifier_env *env, int err);
+void fastterm_no_return(struct bpf_verifier_env *env);
+void fastterm_insn_patched(struct bpf_verifier_env *env,
+			   const struct bpf_prog *prog, u32 off, u32 len);
+void fastterm_verified(struct bpf_verifier_env *env, int err);
+void fastterm_free(struct bpf_prog_aux *aux);
 
 #else
 
@@ -24,6 +36,15 @@ static inline bool fastterm_supported(void)
 {
 	return false;
 }
+
+static inline void fastterm_before_call(struct bpf_verifier_env *env) { }
+static inline void fastterm_after_call(struct bpf_verifier_env *env, int err) { }
+static inline void fastterm_no_return(struct bpf_verifier_env *env) { }
+static inline void fastterm_insn_patched(struct bpf_verifier_env *env,
+					 const struct bpf_prog *prog,
+					 u32 off, u32 len) { }
+static inline void fastterm_verified(struct bpf_verifier_env *env, int err) { }
+static inline void fastterm_free(struct bpf_prog_aux *aux) { }
 
 #endif /* CONFIG_BPF_FASTTERM */
 

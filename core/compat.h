@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where kernel versions differ: the only file that may ask for the version.
+ */
+#ifndef _BPF_FASTTERM_COMPAT_H
+#define _BPF_FASTTERM_COMPAT_H
+
+#include <linux/bpf_verifier.h>
+
+/**
+ * struct fastterm_locks - locks and sections that a verifier state is in
+ * @ptr: the map or BTF of the held spin lock, NULL if none
+ * @id: which of the locks there
+ * @rcu: in an RCU read-side section
+ * @preempt: depth of sections without preemption
+ */
+struct fastterm_locks {
+	void *ptr;
+	u32 id;
+	u32 rcu;
+	u32 preempt;
+};
+
+static inline void fastterm_locks(const struct bpf_verifier_state *state,
+				  struct fastterm_locks *locks)
+{
+	locks->ptr = state->active_lock.ptr;
+	locks->id = state->active_lock.id;
+	locks->rcu = state->active_rcu_lock;
+	locks->preempt = state->active_preempt_lock;
+}
+
+/* The references that are held in the current frame and its callers' frames. */
+static inline const struct bpf_reference_state *
+fastterm_refs(const struct bpf_verifier_state *state, u32 *nr)
+{
+	const struct bpf_func_state *func = state->frame[state->curframe];
+
+	*nr = func->acquired_refs;
+	return func->refs;
+}
+
+#endif /* _BPF_FASTTERM_COMPAT_H */

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What we keep with a program: its sites, as they stand in the program that the
+ * JIT is given, and why it can run for long.
+ *
+ * Between the verifier's walk and the JIT the program is rewritten. A decision
+ * is part of the verifier's data on its instruction and moves with it; where an
+ * instruction is replaced by several, the decision goes to the one among them
+ * that it still holds for, or is dropped. A call without a decision is kept.
+ */
+#include <linux/bpf_verifier.h>
+#include <linux/filter.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+static bool is_call(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_JMP | BPF_CALL);
+}
+
+static bool is_subprog_call(const struct bpf_insn *insn)
+{
+	return is_call(insn) && insn->src_reg == BPF_PSEUDO_CALL;
+}
+
+/*
+ * may_goto: the verifier explores the jump in every state. It is recognised by
+ * the register, which programs cannot name.
+ *
+ *	AX = *(u64 *)(r10 - depth)
+ *	if AX == 0 goto out		<- the test
+ *	AX -= 1
+ *	*(u64 *)(r10 - depth) = AX
+ */
+static bool is_may_goto(const struct bpf_insn *insn, u32 len)
+{
+	return len == 4 && insn[0].code == (BPF_LDX | BPF_MEM | BPF_DW) &&
+	       insn[0].dst_reg == BPF_REG_AX && insn[0].src_reg == BPF_REG_FP &&
+	       insn[1].code == (BPF_JMP | BPF_JEQ | BPF_K) &&
+	       insn[1].dst_reg == BPF_REG_AX && !insn[1].imm;
+}
+
+/*
+ * The loop that replaces bpf_loop(): the one test before the call of the
+ * callback that leaves the loop, or -1. The verifier has explored a bpf_loop()
+ * that returns without an iteration, with any number as its result.
+ */
+static int loop_test(const struct bpf_insn *insn, u32 len)
+{
+	int i, test = -1;
+
+	for (i = 0; i < len; i++) {
+		if (insn[i].code == (BPF_JMP | BPF_JGE | BPF_X))
+			test = i;
+		if (is_subprog_call(&insn[i]))
+			return test;
+	}
+	return -1;
+}
+
+/*
+ * Whether R0 is still @value at the end of what follows a call in its
+ * replacement: an inlined lookup adds the offset of the value to what it found.
+ */
+static bool value_survives(const struct bpf_insn *insn, u32 len, s64 value)
+{
+	s64 r0 = value;
+	u32 i;
+
+	for (i = 0; i < len; i++) {
+		if (insn[i].dst_reg != BPF_REG_0)
+			return false;
+		switch (insn[i].code) {
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			if (insn[i].off < 0)
+				return false;
+			if (r0 == insn[i].imm)
+				i += insn[i].off;
+			break;
+		case BPF_ALU64 | BPF_ADD | BPF_K:
+			r0 += insn[i].imm;
+			break;
+		default:
+			return false;
+		}
+	}
+	return i == len && r0 == value;
+}
+
+/**
+ * fastterm_insn_patched() - carry decisions through a rewrite
+ * @env: the verifier's
+ * @prog: the program after the rewrite
+ * @off: where the instruction was
+ * @len: by how many instructions it has been replaced
+ *
+ * Context: process context; from the verifier, after it has moved its own data,
+ * by which the data of the old instruction belong to the last of the new ones.
+ */
+void fastterm_insn_patched(struct bpf_verifier_env *env,
+			   const struct bpf_prog *prog, u32 off, u32 len)
+{
+	struct bpf_insn_aux_data *aux = &env->insn_aux_data[off];
+	const struct bpf_insn *insn = &prog->insnsi[off];
+	struct fastterm_decision old = aux[len - 1].fastterm;
+	int i, call = -1;
+
+	if (is_may_goto(insn, len)) {
+		aux[1].fastterm.kind = FASTTERM_LOOP;
+		return;
+	}
+	if (!old.kind || len == 1)
+		return;
+
+	memset(&aux[len - 1].fastterm, 0, sizeof(old));
+	i = loop_test(insn, len);
+	if (i >= 0) {
+		aux[i].fastterm.kind = FASTTERM_LOOP;
+		return;
+	}
+	for (i = 0; i < len; i++) {
+		if (!is_call(&insn[i]))
+			continue;
+		if (call >= 0)
+			return;
+		call = i;
+	}
+	if (call < 0)
+		return;
+	if (call == len - 1 ||
+	    (!old.why && old.values == BIT(FASTTERM_NULL) && !old.fill &&
+	     value_survives(&insn[call + 1], len - call - 1, 0)))
+		aux[call].fastterm = old;
+}
+
+static bool jumps_back(const struct bpf_insn *insn)
+{
+	u8 class = BPF_CLASS(insn->code), op = BPF_OP(insn->code);
+
+	if (class != BPF_JMP && class != BPF_JMP32)
+		return false;
+	if (op == BPF_CALL || op == BPF_EXIT || insn->code == (BPF_JMP | BPF_TAIL_CALL))
+		return false;
+	return (insn->code == (BPF_JMP32 | BPF_JA) ? insn->imm : insn->off) < 0;
+}
+
+/* What @insn is, with what the verifier's data on it say; false if no site. */
+static bool site_of(const struct bpf_insn *insn,
+		    const struct bpf_insn_aux_data *aux,
+		    struct fastterm_site *site)
+{
+	struct fastterm_decision *d = &site->decision;
+
+	*d = aux->fastterm;
+	if (insn->code == (BPF_JMP | BPF_TAIL_CALL)) {
+		memset(d, 0, sizeof(*d));
+		d->kind = FASTTERM_TAIL_CALL;
+	} else if (is_subprog_call(insn)) {
+		memset(d, 0, sizeof(*d));
+		d->kind = FASTTERM_SUBPROG;
+		d->why = FASTTERM_SUBPROG_CALL;
+	} else if (is_call(insn)) {
+		if (!d->kind) {
+			d->kind = insn->src_reg == BPF_PSEUDO_KFUNC_CALL ?
+				  FASTTERM_KFUNC : FASTTERM_HELPER;
+			d->why = FASTTERM_UNSEEN;
+		}
+		if (!d->why)
+			site->value = d->fill & 1 ? FASTTERM_ECANCELED :
+						    __ffs(d->values);
+	} else if (d->kind != FASTTERM_LOOP) {
+		return false;
+	}
+	return true;
+}
+
+static enum fastterm_long why_long(const struct bpf_verifier_env *env)
+{
+	const struct bpf_prog *prog = env->prog;
+	unsigned long seen = 0;
+	u32 i;
+
+	if (prog->sleepable)
+		__set_bit(FASTTERM_SLEEPABLE, &seen);
+	for (i = 0; i < prog->len; i++) {
+		const struct bpf_insn_aux_data *aux = &env->insn_aux_data[i];
+		const struct bpf_insn *insn = &prog->insnsi[i];
+
+		if (bpf_is_ldimm64(insn)) {
+			i++;
+			continue;
+		}
+		if (aux->fastterm.kind == FASTTERM_LOOP &&
+		    insn->dst_reg == BPF_REG_AX)
+			__set_bit(FASTTERM_MAY_GOTO, &seen);
+		else if (jumps_back(insn))
+			__set_bit(FASTTERM_BACK_EDGE, &seen);
+		if (insn->code == (BPF_JMP | BPF_TAIL_CALL))
+			__set_bit(FASTTERM_TAIL, &seen);
+		if (aux->calls_callback)
+			__set_bit(FASTTERM_CALLBACK, &seen);
+		if (aux->is_iter_next)
+			__set_bit(FASTTERM_ITERATOR, &seen);
+	}
+	return seen ? __ffs(seen) : FASTTERM_SHORT;
+}
+
+/**
+ * fastterm_verified() - the verifier is done with a program
+ * @env: the verifier's
+ * @err: its verdict
+ *
+ * Without memory the program is loaded all the same, and is not terminable.
+ *
+ * Context: process context, may sleep; from the verifier, when the program will
+ * not be rewritten any more.
+ */
+void fastterm_verified(struct bpf_verifier_env *env, int err)
+{
+	struct fastterm_aux *ours = &env->prog->aux->fastterm;
+	const struct bpf_prog *prog = env->prog;
+	struct fastterm_site site = {};
+	struct fastterm_prog *known;
+	u32 i, nr = 0;
+
+	kfree(ours->snapshot);
+	ours->snapshot = NULL;
+	if (err)
+		return;
+
+	for (i = 0; i < prog->len; i++)
+		nr += site_of(&prog->insnsi[i], &env->insn_aux_data[i], &site);
+	known = kvzalloc(struct_size(known, sites, nr), GFP_KERNEL_ACCOUNT);
+	if (!known)
+		return;
+	known->nr_sites = nr;
+	known->why_long = why_long(env);
+	for (i = 0, nr = 0; i < prog->len; i++) {
+		memset(&site, 0, sizeof(site));
+		site.insn = i;
+		if (site_of(&prog->insnsi[i], &env->insn_aux_data[i], &site))
+			known->sites[nr++] = site;
+	}
+	ours->prog = known;
+}
+
+/**
+ * fastterm_free() - give back what we keep with a program
+ * @aux: the program's; NULL pointers in it are fine
+ *
+ * Context: process context; when nothing can run the program any more.
+ */
+void fastterm_free(struct bpf_prog_aux *aux)
+{
+	kfree(aux->fastterm.snapshot);
+	kvfree(aux->fastterm.prog);
+}
