@@ -24,22 +24,6 @@ bool fastterm_supported(void)
 	return supported;
 }
 
-/**
- * fastterm_arch_init() - prepare the architecture's backend
- *
- * Called once at boot, before the first program is loaded. A backend checks
- * here what can only be known on the running machine, and registers what its
- * kicks need.
- *
- * Context: process context, may sleep.
- * Return: 0; -EOPNOTSUPP if programs cannot be terminated on this machine, and
- * the kernel then runs as without fastterm.
- */
-int __weak fastterm_arch_init(void)
-{
-	return -EOPNOTSUPP;
-}
-
 static int __init fastterm_init(void)
 {
 	int err = fastterm_arch_init();

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The architecture contract's functions where no backend has them, with what
+ * each of them promises.
+ */
+#include <linux/errno.h>
+#include <linux/fastterm_arch.h>
+#include <linux/string.h>
+
+/**
+ * fastterm_arch_init() - prepare the architecture's backend
+ *
+ * Called once at boot, before the first program is loaded. A backend checks
+ * here what can only be known on the running machine, and registers what its
+ * kicks need.
+ *
+ * Context: process context, may sleep.
+ * Return: 0; -EOPNOTSUPP if programs cannot be terminated on this machine, and
+ * the kernel then runs as without fastterm.
+ */
+int __weak fastterm_arch_init(void)
+{
+	return -EOPNOTSUPP;
+}
+
+/**
+ * fastterm_arch_decode() - what is the instruction at an offset of an image?
+ * @code: bytes of the image, from its beginning
+ * @off: where the instruction begins
+ * @size: number of bytes at @code
+ * @ip: the address at which @code[0] runs
+ * @insn: receives the answer
+ *
+ * Only the forms that the architecture's BPF JIT emits need be known, but no
+ * instruction that refers to an address relative to its own may be called
+ * plain. The bytes before @off may be looked at, for an address that is formed
+ * in several instructions. Of two instructions that are @split, the second is
+ * plain by itself, and @size must cover both for the first.
+ *
+ * Context: any.
+ * Return: the instruction's length, more than 0; -EINVAL if it is not one that
+ * can be copied, or not complete in @size.
+ */
+int __weak fastterm_arch_decode(const u8 *code, u32 off, u32 size,
+				unsigned long ip, struct fastterm_insn *insn)
+{
+	return -EOPNOTSUPP;
+}
+
+/**
+ * fastterm_arch_encode() - make an instruction refer elsewhere, or always jump
+ * @code: bytes of the image, which are changed
+ * @off: where the instruction begins
+ * @ip: the address at which @code[0] will run
+ * @insn: what fastterm_arch_decode() said of it, with another target, or with
+ *	  FASTTERM_INSN_JUMP in place of FASTTERM_INSN_BRANCH
+ *
+ * The bytes at @off are those of the old instruction, from which a branch takes
+ * its condition and data its register. A call or a jump may stand in any place
+ * of a suitable length. That length stays, if need be by instructions that do
+ * nothing. The bytes behind it are changed only if the instruction is @split,
+ * the bytes before it never.
+ *
+ * Context: any.
+ * Return: 0; -ERANGE if the target is out of reach, and @code is unchanged;
+ * -EINVAL if the instruction cannot be what is asked for, or never reaches such
+ * a target, as with a misaligned one.
+ */
+int __weak fastterm_arch_encode(u8 *code, u32 off, unsigned long ip,
+				const struct fastterm_insn *insn)
+{
+	return -EOPNOTSUPP;
+}
+
+/**
+ * fastterm_arch_thunk() - write a jump that reaches everywhere
+ * @code: bytes of the image, or NULL to ask for the length alone
+ * @off: where the jump is put
+ * @ip: the address at which @code[0] will run
+ * @target: where it goes; any address in the kernel or in a JITed program
+ *
+ * It changes no register that passes an argument, the result or the return
+ * address of a call, nor one that a called function would preserve.
+ *
+ * Context: any.
+ * Return: its length, the same for every target; -ERANGE if even this does not
+ * reach.
+ */
+int __weak fastterm_arch_thunk(u8 *code, u32 off, unsigned long ip,
+			       unsigned long target)
+{
+	return -EOPNOTSUPP;
+}
+
+/**
+ * fastterm_arch_fill() - fill memory with instructions that trap
+ * @area: the memory, writable and not yet executable
+ * @size: its size in bytes
+ *
+ * Context: any.
+ */
+void __weak fastterm_arch_fill(void *area, unsigned int size)
+{
+	memset(area, 0, size);
+}

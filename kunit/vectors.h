@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Golden vectors: what an architecture's decoder and encoder are expected to do
+ *
+ * The suite fastterm_encode knows no architecture. What it compares with stands
+ * in vectors-<arch>.c, where <arch> is the folder's name in arch/; the Makefile
+ * picks the one for the kernel that is built. A port copies one of these files,
+ * keeps the names of the arrays, and takes its bytes from an assembler or a
+ * manual, not from its own encoder.
+ *
+ * All code of vectors begins at ftk_vector_ip. Arrays end with an empty entry.
+ */
+#ifndef _BPF_FASTTERM_KUNIT_VECTORS_H
+#define _BPF_FASTTERM_KUNIT_VECTORS_H
+
+#include <linux/fastterm_arch.h>
+#include <linux/types.h>
+
+#define FTK_VECTOR_SIZE 24
+
+/**
+ * struct ftk_vector - an instruction, and what is expected of it
+ * @name: the instruction, in the assembler's words, or what becomes of it
+ * @size: number of bytes of @code
+ * @off: where the instruction begins in @code
+ * @code: the code; for a thunk, what was there before
+ * @ret: what the function returns
+ * @insn: of a decoder, what it says of the instruction; of an encoder, what it
+ *	  is given; of a thunk, only the target
+ * @want: the code after encoding, if that succeeds
+ *
+ * What is to be decoded ends where it ends: a byte less, and it is incomplete.
+ */
+struct ftk_vector {
+	const char *name;
+	u8 size;
+	u8 off;
+	u8 code[FTK_VECTOR_SIZE];
+	int ret;
+	struct fastterm_insn insn;
+	u8 want[FTK_VECTOR_SIZE];
+};
+
+extern const unsigned long ftk_vector_ip;
+extern const struct ftk_vector ftk_decode_vectors[];
+extern const struct ftk_vector ftk_encode_vectors[];
+extern const struct ftk_vector ftk_thunk_vectors[];
+
+/* What memory is filled with, again and again. */
+extern const u8 ftk_fill_vector[4];
+
+#endif /* _BPF_FASTTERM_KUNIT_VECTORS_H */
