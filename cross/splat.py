@@ -38,7 +38,7 @@ FIRST_LINES = re.compile('|'.join((
 )))
 
 # Lines that begin alike and are no report.
-HARMLESS = re.compile(r'watchdog: (?:Delayed init of|NMI not fully|Disabling|Enabling|CPU\d+ .*disabled)|'
+HARMLESS = re.compile(r'watchdog: (?:Delayed init of|Hard watchdog permanently|NMI not fully|Disabling|Enabling|CPU\d+ .*disabled)|'
                       r'NMI watchdog: (?:Perf|Enabled)|rcu: INFO: rcu_\w+ .*(?:timeout|Max phase)')
 
 EXPECT = re.compile(r'# expect splat: (.*?)\s*$')
