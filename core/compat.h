@@ -6,6 +6,8 @@
 #define _BPF_FASTTERM_COMPAT_H
 
 #include <linux/bpf_verifier.h>
+#include <linux/fastterm_arch.h>
+#include <linux/filter.h>
 
 /**
  * struct fastterm_locks - locks and sections that a verifier state is in
@@ -38,6 +40,15 @@ fastterm_refs(const struct bpf_verifier_state *state, u32 *nr)
 
 	*nr = func->acquired_refs;
 	return func->refs;
+}
+
+/* Memory for machine code: where it will run, and a buffer to write it in. */
+static inline struct bpf_binary_header *
+fastterm_pack_alloc(u32 size, u8 **code, struct bpf_binary_header **rw_header,
+		    u8 **rw)
+{
+	return bpf_jit_binary_pack_alloc(size, code, sizeof(u64), rw_header, rw,
+					 fastterm_arch_fill, false);
 }
 
 #endif /* _BPF_FASTTERM_COMPAT_H */

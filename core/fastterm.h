@@ -28,6 +28,10 @@ void fastterm_no_return(struct bpf_verifier_env *env);
 void fastterm_insn_patched(struct bpf_verifier_env *env,
 			   const struct bpf_prog *prog, u32 off, u32 len);
 void fastterm_verified(struct bpf_verifier_env *env, int err);
+void fastterm_jited(struct bpf_prog *prog, const u32 *end);
+void fastterm_loaded(struct bpf_prog *prog);
+void fastterm_publish(struct bpf_prog *prog);
+void fastterm_hide(struct bpf_prog *prog);
 void fastterm_free(struct bpf_prog_aux *aux);
 
 #else
@@ -44,6 +48,10 @@ static inline void fastterm_insn_patched(struct bpf_verifier_env *env,
 					 const struct bpf_prog *prog,
 					 u32 off, u32 len) { }
 static inline void fastterm_verified(struct bpf_verifier_env *env, int err) { }
+static inline void fastterm_jited(struct bpf_prog *prog, const u32 *end) { }
+static inline void fastterm_loaded(struct bpf_prog *prog) { }
+static inline void fastterm_publish(struct bpf_prog *prog) { }
+static inline void fastterm_hide(struct bpf_prog *prog) { }
 static inline void fastterm_free(struct bpf_prog_aux *aux) { }
 
 #endif /* CONFIG_BPF_FASTTERM */

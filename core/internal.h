@@ -5,6 +5,7 @@
 #ifndef _BPF_FASTTERM_INTERNAL_H
 #define _BPF_FASTTERM_INTERNAL_H
 
+#include <linux/bpf.h>
 #include <linux/fastterm.h>
 #include <linux/fastterm_types.h>
 #include <linux/types.h>
@@ -78,33 +79,72 @@ enum fastterm_value {
 };
 
 /**
- * enum fastterm_long - why a program can run for long
+ * enum fastterm_long - why a program can run for long, the most telling first
  * @FASTTERM_SHORT: it cannot, and gets no image
- * @FASTTERM_BACK_EDGE: it jumps back
  * @FASTTERM_CALLBACK: it hands a callback to a function that iterates
  * @FASTTERM_ITERATOR: it has an open-coded iterator
  * @FASTTERM_MAY_GOTO: it has a may_goto
  * @FASTTERM_TAIL: it has a tail call
+ * @FASTTERM_BACK_EDGE: it jumps back
  * @FASTTERM_SLEEPABLE: it may sleep
  */
 enum fastterm_long {
 	FASTTERM_SHORT,
-	FASTTERM_BACK_EDGE,
 	FASTTERM_CALLBACK,
 	FASTTERM_ITERATOR,
 	FASTTERM_MAY_GOTO,
 	FASTTERM_TAIL,
+	FASTTERM_BACK_EDGE,
 	FASTTERM_SLEEPABLE,
+};
+
+/**
+ * enum fastterm_absence - why a program has no stub images
+ * @FASTTERM_PRESENT: it has
+ * @FASTTERM_UNSUPPORTED: the machine cannot terminate programs
+ * @FASTTERM_OFF: images are switched off
+ * @FASTTERM_NOT_NEEDED: it cannot run for long
+ * @FASTTERM_NO_MEMORY: there was none for them
+ * @FASTTERM_NO_LOOP_EXIT: the test of a loop was not found in its code
+ * @FASTTERM_CODE: its code has an instruction that we cannot copy
+ */
+enum fastterm_absence {
+	FASTTERM_PRESENT,
+	FASTTERM_UNSUPPORTED,
+	FASTTERM_OFF,
+	FASTTERM_NOT_NEEDED,
+	FASTTERM_NO_MEMORY,
+	FASTTERM_NO_LOOP_EXIT,
+	FASTTERM_CODE,
+};
+
+/**
+ * enum fastterm_mode - which programs get stub images: kernel.bpf_fastterm
+ * @FASTTERM_MODE_OFF: none
+ * @FASTTERM_MODE_NEEDED: those that can run for long
+ * @FASTTERM_MODE_ALL: all
+ */
+enum fastterm_mode {
+	FASTTERM_MODE_OFF,
+	FASTTERM_MODE_NEEDED,
+	FASTTERM_MODE_ALL,
 };
 
 /**
  * struct fastterm_site - an instruction that is decided upon
  * @insn: its index in the program as the verifier left it, "xlated"
+ * @func: the function it is in
+ * @jump: how many jumps and calls precede it in that function; constant
+ *	  blinding renumbers instructions, and keeps these in their order
+ * @native: where in the image of the function it is; 0 before there is one
  * @decision: what becomes of it
  * @value: the enum fastterm_value that the stub returns if it is skipped
  */
 struct fastterm_site {
 	u32 insn;
+	u32 func;
+	u32 jump;
+	u32 native;
 	struct fastterm_decision decision;
 	u8 value;
 };
@@ -112,13 +152,84 @@ struct fastterm_site {
 /**
  * struct fastterm_prog - what we know of a program
  * @why_long: why it can run for long
+ * @absence: why it has no images
+ * @id: the program's, once it is published
+ * @nr_funcs: number of its functions
+ * @images: for each function its stub image, NULL if there are none
+ * @dentry: what debugfs shows of it
  * @nr_sites: number of @sites
  * @sites: its sites, by @insn
  */
 struct fastterm_prog {
 	enum fastterm_long why_long;
+	enum fastterm_absence absence;
+	u32 id;
+	u32 nr_funcs;
+	struct fastterm_image **images;
+	struct dentry *dentry;
 	u32 nr_sites;
 	struct fastterm_site sites[] __counted_by(nr_sites);
 };
+
+/**
+ * struct fastterm_place - where the JIT has put a jump or a call
+ * @start: offset of its first byte in the image
+ * @end: offset behind its last byte
+ * @target: the address that is called; or for a jump, the offset it goes to,
+ *	    0 if unknown
+ */
+struct fastterm_place {
+	u32 start;
+	u32 end;
+	unsigned long target;
+};
+
+/**
+ * struct fastterm_layout - where the JIT has put a function's jumps and calls
+ * @nr: number of @places
+ * @places: in the order of the instructions
+ */
+struct fastterm_layout {
+	u32 nr;
+	struct fastterm_place places[] __counted_by(nr);
+};
+
+/**
+ * struct fastterm_image - the stub image of a function
+ * @header: its memory
+ * @code: its first byte, which corresponds to the first of the image
+ * @size: its size, with everything behind the code
+ * @shadow: what the rest of the kernel takes for a program of its own, so that
+ *	    symbols, unwinding and faults work in it
+ */
+struct fastterm_image {
+	struct bpf_binary_header *header;
+	u8 *code;
+	u32 size;
+	struct bpf_prog *shadow;
+};
+
+extern int fastterm_mode;
+
+static inline u32 fastterm_nr_funcs(const struct bpf_prog *prog)
+{
+	return prog->aux->real_func_cnt ? : 1;
+}
+
+static inline struct bpf_prog *fastterm_func(struct bpf_prog *prog, u32 i)
+{
+	return prog->aux->real_func_cnt ? prog->aux->func[i] : prog;
+}
+
+struct seq_file;
+
+void *fastterm_stub(enum fastterm_value value, u8 fill);
+int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *known);
+void fastterm_images_publish(struct fastterm_prog *known);
+void fastterm_images_hide(struct fastterm_prog *known);
+void fastterm_images_free(struct fastterm_prog *known);
+void fastterm_show(struct seq_file *m, const struct fastterm_prog *known);
+void fastterm_show_add(struct fastterm_prog *known);
+void fastterm_show_remove(struct fastterm_prog *known);
 
 #endif /* _BPF_FASTTERM_INTERNAL_H */

@@ -25,6 +25,16 @@ static bool is_subprog_call(const struct bpf_insn *insn)
 }
 
 /*
+ * A call that the JIT turns into instructions which keep all registers but R0.
+ * The verifier leaves the helper's number in it, and counts on those registers.
+ */
+static bool is_inlined_call(const struct bpf_insn *insn)
+{
+	return is_call(insn) && !insn->src_reg &&
+	       bpf_jit_inlines_helper_call(insn->imm);
+}
+
+/*
  * may_goto: the verifier explores the jump in every state. It is recognised by
  * the register, which programs cannot name.
  *
@@ -160,6 +170,8 @@ static bool site_of(const struct bpf_insn *insn,
 		memset(d, 0, sizeof(*d));
 		d->kind = FASTTERM_SUBPROG;
 		d->why = FASTTERM_SUBPROG_CALL;
+	} else if (is_inlined_call(insn)) {
+		return false;
 	} else if (is_call(insn)) {
 		if (!d->kind) {
 			d->kind = insn->src_reg == BPF_PSEUDO_KFUNC_CALL ?
@@ -206,6 +218,45 @@ static enum fastterm_long why_long(const struct bpf_verifier_env *env)
 	return seen ? __ffs(seen) : FASTTERM_SHORT;
 }
 
+/* The function that instruction @insn is in, if that is not before @func. */
+static u32 func_of(const struct bpf_verifier_env *env, u32 func, u32 insn)
+{
+	while (func + 1 < env->subprog_cnt &&
+	       insn >= env->subprog_info[func + 1].start)
+		func++;
+	return func;
+}
+
+/* Find all sites; write them to @sites unless that is NULL. */
+static u32 find_sites(const struct bpf_verifier_env *env,
+		      struct fastterm_site *sites)
+{
+	const struct bpf_prog *prog = env->prog;
+	u32 i, nr = 0, jump = 0, func = 0;
+
+	for (i = 0; i < prog->len; i++) {
+		const struct bpf_insn *insn = &prog->insnsi[i];
+		u8 class = BPF_CLASS(insn->code);
+		struct fastterm_site site = {};
+
+		if (func_of(env, func, i) != func) {
+			func = func_of(env, func, i);
+			jump = 0;
+		}
+		if (class != BPF_JMP && class != BPF_JMP32)
+			continue;
+		site.insn = i;
+		site.func = func;
+		site.jump = jump++;
+		if (!site_of(insn, &env->insn_aux_data[i], &site))
+			continue;
+		if (sites)
+			sites[nr] = site;
+		nr++;
+	}
+	return nr;
+}
+
 /**
  * fastterm_verified() - the verifier is done with a program
  * @env: the verifier's
@@ -219,40 +270,121 @@ static enum fastterm_long why_long(const struct bpf_verifier_env *env)
 void fastterm_verified(struct bpf_verifier_env *env, int err)
 {
 	struct fastterm_aux *ours = &env->prog->aux->fastterm;
-	const struct bpf_prog *prog = env->prog;
-	struct fastterm_site site = {};
 	struct fastterm_prog *known;
-	u32 i, nr = 0;
+	u32 nr;
 
 	kfree(ours->snapshot);
 	ours->snapshot = NULL;
 	if (err)
 		return;
 
-	for (i = 0; i < prog->len; i++)
-		nr += site_of(&prog->insnsi[i], &env->insn_aux_data[i], &site);
+	nr = find_sites(env, NULL);
 	known = kvzalloc(struct_size(known, sites, nr), GFP_KERNEL_ACCOUNT);
 	if (!known)
 		return;
 	known->nr_sites = nr;
+	find_sites(env, known->sites);
 	known->why_long = why_long(env);
-	for (i = 0, nr = 0; i < prog->len; i++) {
-		memset(&site, 0, sizeof(site));
-		site.insn = i;
-		if (site_of(&prog->insnsi[i], &env->insn_aux_data[i], &site))
-			known->sites[nr++] = site;
-	}
+	known->nr_funcs = fastterm_nr_funcs(env->prog);
 	ours->prog = known;
 }
 
+static enum fastterm_absence build(struct bpf_prog *prog,
+				   struct fastterm_prog *known)
+{
+	u32 i;
+
+	if (!fastterm_supported())
+		return FASTTERM_UNSUPPORTED;
+	if (READ_ONCE(fastterm_mode) == FASTTERM_MODE_OFF)
+		return FASTTERM_OFF;
+	if (READ_ONCE(fastterm_mode) == FASTTERM_MODE_NEEDED &&
+	    known->why_long == FASTTERM_SHORT)
+		return FASTTERM_NOT_NEEDED;
+	for (i = 0; i < known->nr_funcs; i++)
+		if (!fastterm_func(prog, i)->aux->fastterm.layout)
+			return FASTTERM_NO_MEMORY;
+	switch (fastterm_images_build(prog, known)) {
+	case 0:
+		return FASTTERM_PRESENT;
+	case -ENOMEM:
+		return FASTTERM_NO_MEMORY;
+	case -ENOENT:
+		return FASTTERM_NO_LOOP_EXIT;
+	default:
+		return FASTTERM_CODE;
+	}
+}
+
 /**
- * fastterm_free() - give back what we keep with a program
+ * fastterm_loaded() - make a program's stub images if it gets any
+ * @prog: the program
+ *
+ * Whether that succeeds or not, the program is loaded.
+ *
+ * Context: process context, may sleep; after the JIT, before the program is
+ * known to anybody.
+ */
+void fastterm_loaded(struct bpf_prog *prog)
+{
+	struct fastterm_prog *known = prog->aux->fastterm.prog;
+	u32 i;
+
+	if (known)
+		known->absence = prog->jited ? build(prog, known) :
+					       FASTTERM_UNSUPPORTED;
+	for (i = 0; i < fastterm_nr_funcs(prog); i++) {
+		struct fastterm_aux *ours = &fastterm_func(prog, i)->aux->fastterm;
+
+		kvfree(ours->layout);
+		ours->layout = NULL;
+	}
+}
+
+/**
+ * fastterm_publish() - a program has its id and can be seen
+ * @prog: the program
+ *
+ * Context: process context, may sleep.
+ */
+void fastterm_publish(struct bpf_prog *prog)
+{
+	struct fastterm_prog *known = prog->aux->fastterm.prog;
+
+	if (!known)
+		return;
+	known->id = prog->aux->id;
+	fastterm_images_publish(known);
+	fastterm_show_add(known);
+}
+
+/**
+ * fastterm_hide() - a program is about to go
+ * @prog: the program
+ *
+ * Context: process or softirq context; a grace period before fastterm_free().
+ */
+void fastterm_hide(struct bpf_prog *prog)
+{
+	if (prog->aux->fastterm.prog)
+		fastterm_images_hide(prog->aux->fastterm.prog);
+}
+
+/**
+ * fastterm_free() - give back what we keep with a program, or a function of it
  * @aux: the program's; NULL pointers in it are fine
  *
- * Context: process context; when nothing can run the program any more.
+ * Context: process context, may sleep; when nothing can run it any more.
  */
 void fastterm_free(struct bpf_prog_aux *aux)
 {
-	kfree(aux->fastterm.snapshot);
-	kvfree(aux->fastterm.prog);
+	struct fastterm_aux *ours = &aux->fastterm;
+
+	if (ours->prog) {
+		fastterm_show_remove(ours->prog);
+		fastterm_images_free(ours->prog);
+		kvfree(ours->prog);
+	}
+	kfree(ours->snapshot);
+	kvfree(ours->layout);
 }

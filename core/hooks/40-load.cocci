@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Stub images are made when a program is loaded: after the JIT, before anybody can attach to it.
+// Changes: kernel/bpf/syscall.c 3
+
+@@
+@@
+ #include <linux/filter.h>
++#include <linux/fastterm.h>
+
+@@
+identifier prog;
+symbol err, free_used_maps;
+@@
+ prog = bpf_prog_select_runtime(prog, &err);
+ if (err < 0)
+ 	goto free_used_maps;
++fastterm_loaded(prog);
+
+@@
+identifier prog;
+@@
+ bpf_prog_kallsyms_add(prog);
++fastterm_publish(prog);
+ perf_event_bpf_event(prog, ...);

@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Stub images: copies of a program's machine code, of the same layout, in which
+ * everything that can be skipped is skipped.
+ *
+ * An image is copied from what the JIT has put in place, before anything is
+ * attached to it and patches it. Instructions keep their place and their
+ * length. What refers to an address relative to its own is encoded anew; a
+ * target that is out of reach gets a thunk behind the code, as does a call that
+ * is replaced by a stub. What follows the code of the original, literals and
+ * the exception table, keeps its distance from the code and so its meaning.
+ *
+ *	| code | literals | exception table | thunks |
+ */
+#include <linux/bpf.h>
+#include <linux/cacheflush.h>
+#include <linux/cfi.h>
+#include <linux/fastterm_arch.h>
+#include <linux/filter.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "internal.h"
+
+/* Literals that an image may have behind its code, not counted in jited_len. */
+#define LITERALS 8
+
+/**
+ * struct builder - a stub image while it is made
+ * @func: the function
+ * @from: first byte of its image
+ * @code_size: size of the code there
+ * @copy_size: and with everything behind it that is copied
+ * @image: the stub image
+ * @rw_header: its memory, writable
+ * @rw: its first byte, writable
+ * @targets: what thunks go to
+ * @nr_thunks: number of thunks
+ * @max_thunks: and how many there is place for
+ */
+struct builder {
+	struct bpf_prog *func;
+	const u8 *from;
+	u32 code_size;
+	u32 copy_size;
+	struct fastterm_image *image;
+	struct bpf_binary_header *rw_header;
+	u8 *rw;
+	unsigned long *targets;
+	u32 nr_thunks;
+	u32 max_thunks;
+};
+
+static unsigned long from_ip(const struct builder *b)
+{
+	return (unsigned long)b->from;
+}
+
+static unsigned long to_ip(const struct builder *b)
+{
+	return (unsigned long)b->image->code;
+}
+
+static bool inside(const struct builder *b, unsigned long target)
+{
+	return target >= from_ip(b) && target < from_ip(b) + b->copy_size;
+}
+
+/*
+ * Upper limit of the number of thunks: one for each instruction that leaves.
+ * What stands before the entry, a hash or the check of one, is no code that
+ * could be told from data, and refers to nothing but itself.
+ */
+static int count_thunks(struct builder *b)
+{
+	struct fastterm_insn insn;
+	u32 off;
+	int len;
+
+	for (off = cfi_get_offset(); off < b->code_size; off += len) {
+		len = fastterm_arch_decode(b->from, off, b->code_size, from_ip(b), &insn);
+		if (len < 0)
+			return len;
+		if ((insn.kind == FASTTERM_INSN_CALL || insn.kind == FASTTERM_INSN_JUMP) &&
+		    !inside(b, insn.target))
+			b->max_thunks++;
+	}
+	return 0;
+}
+
+static int begin(struct builder *b, struct bpf_prog *func)
+{
+	const struct bpf_prog_aux *aux = func->aux;
+	struct fastterm_image *image;
+	int err, thunk;
+
+	b->func = func;
+	b->from = (u8 *)func->bpf_func - cfi_get_offset();
+	b->code_size = func->jited_len + cfi_get_offset();
+	b->copy_size = round_up(b->code_size, LITERALS) + LITERALS;
+	if (aux->num_exentries)
+		b->copy_size = (u8 *)(aux->extable + aux->num_exentries) - b->from;
+
+	err = count_thunks(b);
+	if (err)
+		return err;
+	thunk = fastterm_arch_thunk(NULL, 0, 0, 0);
+	if (thunk < 0)
+		return thunk;
+
+	b->targets = kvcalloc(b->max_thunks, sizeof(*b->targets), GFP_KERNEL);
+	image = kzalloc(sizeof(*image), GFP_KERNEL_ACCOUNT);
+	if (!b->targets || !image) {
+		kfree(image);
+		return -ENOMEM;
+	}
+	image->size = b->copy_size + b->max_thunks * thunk;
+	image->header = fastterm_pack_alloc(image->size, &image->code,
+					    &b->rw_header, &b->rw);
+	if (!image->header) {
+		kfree(image);
+		return -ENOMEM;
+	}
+	b->image = image;
+	memcpy(b->rw, b->from, b->copy_size);
+	return 0;
+}
+
+/* The thunk that goes to @target, written if there is none yet. */
+static long thunk_to(struct builder *b, unsigned long target)
+{
+	int len = fastterm_arch_thunk(NULL, 0, 0, 0);
+	u32 i, off;
+	int err;
+
+	for (i = 0; i < b->nr_thunks && b->targets[i] != target; i++)
+		;
+	off = b->copy_size + i * len;
+	if (i == b->nr_thunks) {
+		if (i == b->max_thunks)
+			return -ENOSPC;
+		err = fastterm_arch_thunk(b->rw, off, to_ip(b), target);
+		if (err < 0)
+			return err;
+		b->targets[b->nr_thunks++] = target;
+	}
+	return off;
+}
+
+/* Make the copy of @insn at @off refer to @insn->target, by a thunk if need be. */
+static int refer(struct builder *b, u32 off, struct fastterm_insn *insn)
+{
+	int err = fastterm_arch_encode(b->rw, off, to_ip(b), insn);
+	long thunk;
+
+	if (err != -ERANGE || (insn->kind != FASTTERM_INSN_CALL &&
+			       insn->kind != FASTTERM_INSN_JUMP))
+		return err;
+	thunk = thunk_to(b, insn->target);
+	if (thunk < 0)
+		return thunk;
+	insn->target = to_ip(b) + thunk;
+	return fastterm_arch_encode(b->rw, off, to_ip(b), insn);
+}
+
+/*
+ * Slots that are patched while the program runs, by which a tail call goes
+ * directly to its target. The copy takes the exit. A thread that was moved
+ * behind it has given its frame back already and must go on as the original
+ * would: the copy goes back to that, whose slot is kept valid for it.
+ */
+static const struct bpf_jit_poke_descriptor *
+poke_at(const struct builder *b, u32 off, bool *bypass)
+{
+	const struct bpf_prog_aux *aux = b->func->aux;
+	u32 i;
+
+	for (i = 0; i < aux->size_poke_tab; i++) {
+		const struct bpf_jit_poke_descriptor *poke = &aux->poke_tab[i];
+
+		if (poke->reason != BPF_POKE_REASON_TAIL_CALL || poke->aux != aux ||
+		    !poke->tailcall_target)
+			continue;
+		*bypass = poke->tailcall_bypass == b->from + off;
+		if (*bypass || poke->tailcall_target == b->from + off)
+			return poke;
+	}
+	return NULL;
+}
+
+static int copy_poke(struct builder *b, u32 off)
+{
+	const struct bpf_jit_poke_descriptor *poke;
+	struct fastterm_insn insn = { .kind = FASTTERM_INSN_JUMP };
+	bool bypass;
+	int err;
+
+	poke = poke_at(b, off, &bypass);
+	if (!poke)
+		return 0;
+	insn.len = (u8 *)poke->bypass_addr - (u8 *)poke->tailcall_target;
+	insn.target = bypass ?
+		      (unsigned long)poke->bypass_addr - from_ip(b) + to_ip(b) :
+		      from_ip(b) + off;
+	err = fastterm_arch_encode(b->rw, off, to_ip(b), &insn);
+	return err ? : insn.len;
+}
+
+/* Where a call of the original goes in the copy: from function to function. */
+static unsigned long counterpart(struct bpf_prog *prog,
+				 const struct fastterm_prog *known,
+				 unsigned long target)
+{
+	u32 i;
+
+	for (i = 0; i < known->nr_funcs; i++)
+		if (target == (unsigned long)fastterm_func(prog, i)->bpf_func)
+			return (unsigned long)known->images[i]->code +
+			       cfi_get_offset();
+	return target;
+}
+
+/*
+ * Whether the branch at @off decides on going to @exit: by going there, or over
+ * a jump that goes there, where that is out of its reach. Then @insn becomes a
+ * jump that leads to the exit, or into that jump.
+ */
+static bool leads_to(const struct builder *b, u32 off,
+		     struct fastterm_insn *insn, unsigned long exit)
+{
+	u32 next = off + insn->len;
+	struct fastterm_insn jump;
+	int len;
+
+	if (insn->kind != FASTTERM_INSN_BRANCH)
+		return false;
+	if (insn->target == from_ip(b) + exit) {
+		insn->kind = FASTTERM_INSN_JUMP;
+		insn->target = to_ip(b) + exit;
+		return true;
+	}
+	do {
+		len = fastterm_arch_decode(b->from, next, b->code_size, from_ip(b),
+					   &jump);
+		if (len < 0)
+			return false;
+		next += len;
+	} while (jump.kind == FASTTERM_INSN_PLAIN && from_ip(b) + next < insn->target);
+	if (jump.kind != FASTTERM_INSN_JUMP || jump.target != from_ip(b) + exit ||
+	    insn->target != from_ip(b) + next)
+		return false;
+	insn->kind = FASTTERM_INSN_JUMP;
+	insn->target = to_ip(b) + off + insn->len;
+	return true;
+}
+
+/*
+ * Do what was decided of @site to the copy of @insn, if that is the instruction
+ * it is about. Returns 1 if it was, 0 if not, or an error.
+ */
+static int skip(struct builder *b, u32 off, struct fastterm_insn *insn,
+		struct fastterm_site *site, const struct fastterm_place *place)
+{
+	unsigned long exit = place->target;
+	int err;
+
+	switch (site->decision.kind) {
+	case FASTTERM_HELPER:
+	case FASTTERM_KFUNC:
+	case FASTTERM_SUBPROG:
+		if (insn->kind != FASTTERM_INSN_CALL ||
+		    insn->target != place->target)
+			return 0;
+		site->native = off;
+		if (site->decision.why)
+			return 0;
+		insn->target = (unsigned long)fastterm_stub(site->value,
+							    site->decision.fill);
+		err = refer(b, off, insn);
+		return err ? : 1;
+	case FASTTERM_TAIL_CALL:
+		exit = place->end;
+		fallthrough;
+	case FASTTERM_LOOP:
+		if (!leads_to(b, off, insn, exit))
+			return 0;
+		if (!site->native)
+			site->native = off;
+		err = fastterm_arch_encode(b->rw, off, to_ip(b), insn);
+		return err ? : 1;
+	default:
+		return 0;
+	}
+}
+
+/* Copy a function. @site: its first site, or one of a later function. */
+static int copy(struct builder *b, struct bpf_prog *prog,
+		struct fastterm_prog *known, u32 func, struct fastterm_site *site)
+{
+	const struct fastterm_layout *layout = b->func->aux->fastterm.layout;
+	struct fastterm_site *end = known->sites + known->nr_sites;
+	const struct fastterm_place *place = NULL;
+	struct fastterm_insn insn;
+	bool done = false;
+	u32 off;
+	int len, err;
+
+	for (off = cfi_get_offset(); off < b->code_size; off += len) {
+		while (site < end && site->func == func) {
+			place = &layout->places[site->jump];
+			if (off < place->end)
+				break;
+			if (!done && (site->decision.kind == FASTTERM_LOOP ||
+				      site->decision.kind == FASTTERM_TAIL_CALL))
+				return -ENOENT;
+			site++;
+			done = false;
+		}
+		len = copy_poke(b, off);
+		if (len < 0)
+			return len;
+		if (len)
+			continue;
+		len = fastterm_arch_decode(b->from, off, b->code_size, from_ip(b), &insn);
+		if (len < 0)
+			return len;
+		if (insn.kind == FASTTERM_INSN_PLAIN)
+			continue;
+		if (site < end && site->func == func && off >= place->start) {
+			err = skip(b, off, &insn, site, place);
+			if (err < 0)
+				return err;
+			if (err) {
+				done = true;
+				continue;
+			}
+		}
+		if (inside(b, insn.target))
+			continue;
+		/* The address of a callback stays: who is handed it relies on its work. */
+		if (insn.kind == FASTTERM_INSN_CALL)
+			insn.target = counterpart(prog, known, insn.target);
+		err = refer(b, off, &insn);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int make_shadow(struct fastterm_image *image, const struct bpf_prog *func)
+{
+	const u8 *from = (u8 *)func->bpf_func - cfi_get_offset();
+	struct bpf_prog_aux *aux;
+	struct bpf_prog *shadow;
+
+	shadow = kmemdup(func, offsetof(struct bpf_prog, insnsi), GFP_KERNEL_ACCOUNT);
+	aux = kmemdup(func->aux, sizeof(*aux), GFP_KERNEL_ACCOUNT);
+	if (!shadow || !aux) {
+		kfree(shadow);
+		kfree(aux);
+		return -ENOMEM;
+	}
+	shadow->aux = aux;
+	shadow->bpf_func = (void *)(image->code + cfi_get_offset());
+	aux->prog = shadow;
+	if (aux->num_exentries)
+		aux->extable = (void *)(image->code + ((u8 *)aux->extable - from));
+	memset(&aux->ksym, 0, sizeof(aux->ksym));
+	INIT_LIST_HEAD_RCU(&aux->ksym.lnode);
+	aux->ksym.start = (unsigned long)shadow->bpf_func;
+	aux->ksym.end = (unsigned long)image->code + image->size;
+	aux->ksym.prog = true;
+	snprintf(aux->ksym.name, sizeof(aux->ksym.name), "bpf_stub_%*phN_%s_%u",
+		 (int)sizeof(func->tag), func->tag, aux->name, aux->func_idx);
+	image->shadow = shadow;
+	return 0;
+}
+
+static void free_image(struct fastterm_image *image)
+{
+	if (!image)
+		return;
+	if (image->shadow)
+		kfree(image->shadow->aux);
+	kfree(image->shadow);
+	if (image->header)
+		bpf_jit_binary_pack_free(image->header, NULL);
+	kfree(image);
+}
+
+/* Put an image in its place, or give its memory back. */
+static int finish(struct builder *b, int err)
+{
+	struct fastterm_image *image = b->image;
+
+	kvfree(b->targets);
+	if (!image)
+		return err;
+	if (!err)
+		err = make_shadow(image, b->func);
+	if (err) {
+		bpf_arch_text_copy(&image->header->size, &b->rw_header->size,
+				   sizeof(b->rw_header->size));
+		bpf_jit_binary_pack_free(image->header, b->rw_header);
+		image->header = NULL;
+		return err;
+	}
+	err = bpf_jit_binary_pack_finalize(image->header, b->rw_header);
+	if (err) {
+		image->header = NULL;
+		return err;
+	}
+	flush_icache_range((unsigned long)image->code,
+			   (unsigned long)image->code + image->size);
+	return 0;
+}
+
+/**
+ * fastterm_images_build() - make the stub images of all functions of a program
+ * @prog: the program
+ * @known: its sites, with places in @known->images for the images
+ *
+ * All or none: the images call each other.
+ *
+ * Context: process context, may sleep; after the JIT, before anything can be
+ * attached to the program.
+ * Return: 0; -ENOENT if a loop's or tail call's exit is not in the code;
+ * -EINVAL if the code has an instruction that cannot be copied; -ENOMEM.
+ */
+int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *known)
+{
+	struct fastterm_site *site = known->sites;
+	struct builder *builders;
+	int err = 0;
+	u32 i;
+
+	builders = kvcalloc(known->nr_funcs, sizeof(*builders), GFP_KERNEL);
+	known->images = kcalloc(known->nr_funcs, sizeof(*known->images),
+				GFP_KERNEL_ACCOUNT);
+	if (!builders || !known->images) {
+		kvfree(builders);
+		return -ENOMEM;
+	}
+	for (i = 0; i < known->nr_funcs && !err; i++) {
+		err = begin(&builders[i], fastterm_func(prog, i));
+		known->images[i] = builders[i].image;
+	}
+	for (i = 0; i < known->nr_funcs && !err; i++) {
+		while (site < known->sites + known->nr_sites && site->func < i)
+			site++;
+		err = copy(&builders[i], prog, known, i, site);
+	}
+	for (i = 0; i < known->nr_funcs; i++)
+		err = finish(&builders[i], err) ? : err;
+	if (err)
+		fastterm_images_free(known);
+	kvfree(builders);
+	return err;
+}
+
+/**
+ * fastterm_images_publish() - let symbols and faults in stub images be found
+ * @known: a program's; without images nothing happens
+ *
+ * Context: process context.
+ */
+void fastterm_images_publish(struct fastterm_prog *known)
+{
+	u32 i;
+
+	for (i = 0; known->images && i < known->nr_funcs; i++)
+		bpf_ksym_add(&known->images[i]->shadow->aux->ksym);
+}
+
+/**
+ * fastterm_images_hide() - undo fastterm_images_publish()
+ * @known: a program's; if it was not published, nothing happens
+ *
+ * The images themselves stay until a grace period has passed.
+ *
+ * Context: process or softirq context.
+ */
+void fastterm_images_hide(struct fastterm_prog *known)
+{
+	u32 i;
+
+	for (i = 0; known->images && i < known->nr_funcs; i++)
+		bpf_ksym_del(&known->images[i]->shadow->aux->ksym);
+}
+
+/**
+ * fastterm_images_free() - free a program's stub images
+ * @known: a program's
+ *
+ * Context: process context, may sleep; when nothing can run in them any more.
+ */
+void fastterm_images_free(struct fastterm_prog *known)
+{
+	u32 i;
+
+	for (i = 0; known->images && i < known->nr_funcs; i++)
+		free_image(known->images[i]);
+	kfree(known->images);
+	known->images = NULL;
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which programs get stub images: sysctl kernel.bpf_fastterm, "off", "needed"
+ * or "all". It holds for programs that are loaded from then on.
+ */
+#include <linux/init.h>
+#include <linux/string.h>
+#include <linux/sysctl.h>
+
+#include "internal.h"
+
+int fastterm_mode __read_mostly = FASTTERM_MODE_NEEDED;
+
+static const char *const names[] = {
+	[FASTTERM_MODE_OFF] = "off",
+	[FASTTERM_MODE_NEEDED] = "needed",
+	[FASTTERM_MODE_ALL] = "all",
+};
+
+static int mode_handler(const struct ctl_table *table, int write, void *buffer,
+			size_t *lenp, loff_t *ppos)
+{
+	char name[8] = "";
+	struct ctl_table text = { .data = name, .maxlen = sizeof(name) };
+	int err, mode;
+
+	if (!write)
+		strscpy(name, names[READ_ONCE(fastterm_mode)]);
+	err = proc_dostring(&text, write, buffer, lenp, ppos);
+	if (err || !write)
+		return err;
+	mode = match_string(names, ARRAY_SIZE(names), name);
+	if (mode < 0)
+		return -EINVAL;
+	WRITE_ONCE(fastterm_mode, mode);
+	return 0;
+}
+
+static struct ctl_table mode_table[] = {
+	{
+		.procname = "bpf_fastterm",
+		.mode = 0644,
+		.proc_handler = mode_handler,
+	},
+};
+
+static int __init fastterm_mode_init(void)
+{
+	register_sysctl("kernel", mode_table);
+	return 0;
+}
+late_initcall(fastterm_mode_init);

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a maintainer looks at when asking why a call was kept, or why a program
+ * has no stub image: one file for each program in debugfs, bpf_fastterm/<id>.
+ *
+ *	long: has an open-coded iterator
+ *	function 0: 412 bytes, image 448 bytes
+ *	insn 7 at 0x5c: helper: skipped, returns NULL
+ *	insn 15 at 0x9e: helper: kept: releases a reference (argument 1)
+ */
+#include <linux/debugfs.h>
+#include <linux/filter.h>
+#include <linux/init.h>
+#include <linux/seq_file.h>
+
+#include "internal.h"
+
+static struct dentry *dir;
+
+static const char *const longs[] = {
+	[FASTTERM_SHORT] = "no",
+	[FASTTERM_BACK_EDGE] = "jumps back",
+	[FASTTERM_CALLBACK] = "hands a callback to a function that iterates",
+	[FASTTERM_ITERATOR] = "has an open-coded iterator",
+	[FASTTERM_MAY_GOTO] = "has a may_goto",
+	[FASTTERM_TAIL] = "has a tail call",
+	[FASTTERM_SLEEPABLE] = "may sleep",
+};
+
+static const char *const absences[] = {
+	[FASTTERM_PRESENT] = "",
+	[FASTTERM_UNSUPPORTED] = "this machine cannot terminate programs",
+	[FASTTERM_OFF] = "kernel.bpf_fastterm is off",
+	[FASTTERM_NOT_NEEDED] = "the program cannot run for long",
+	[FASTTERM_NO_MEMORY] = "there was no memory for it",
+	[FASTTERM_NO_LOOP_EXIT] = "the exit of a loop was not found in its code",
+	[FASTTERM_CODE] = "its code has an instruction that cannot be copied",
+};
+
+static const char *const kinds[] = {
+	[FASTTERM_HELPER] = "helper",
+	[FASTTERM_KFUNC] = "kernel function",
+	[FASTTERM_SUBPROG] = "function of the program",
+	[FASTTERM_TAIL_CALL] = "tail call",
+	[FASTTERM_LOOP] = "loop",
+};
+
+static const char *const whys[] = {
+	[FASTTERM_UNSEEN] = "the verifier has not seen it in this form",
+	[FASTTERM_RELEASES] = "releases a reference",
+	[FASTTERM_ACQUIRES] = "acquires a reference and cannot fail",
+	[FASTTERM_LOCKS] = "takes or drops a lock, or enters or leaves a section",
+	[FASTTERM_OBJECT] = "constructs or destroys an iterator or a dynptr",
+	[FASTTERM_FILLS] = "fills memory as no stub can",
+	[FASTTERM_RESULT] = "no result of it says failure",
+	[FASTTERM_NO_RETURN] = "does not return",
+	[FASTTERM_SUBPROG_CALL] = "has a stub image of its own",
+	[FASTTERM_TOO_MANY] = "too many references are held",
+};
+
+static const char *const results[] = {
+	[FASTTERM_NULL] = "NULL",
+	[FASTTERM_ECANCELED] = "-ECANCELED",
+	[FASTTERM_EPERM] = "-EPERM",
+	[FASTTERM_ZERO] = "0",
+	[FASTTERM_ONE] = "1",
+};
+
+static void show_site(struct seq_file *m, const struct fastterm_site *site)
+{
+	const struct fastterm_decision *d = &site->decision;
+
+	seq_printf(m, "insn %u", site->insn);
+	if (site->native)
+		seq_printf(m, " at %#x", site->native);
+	seq_printf(m, ": %s: ", kinds[d->kind]);
+	if (d->why) {
+		seq_printf(m, "kept: %s", whys[d->why]);
+		if (d->arg)
+			seq_printf(m, " (argument %u)", d->arg);
+	} else if (d->kind == FASTTERM_LOOP) {
+		seq_puts(m, "left");
+	} else if (d->kind == FASTTERM_TAIL_CALL) {
+		seq_puts(m, "not taken");
+	} else {
+		seq_printf(m, "skipped, returns %s", results[site->value]);
+		if (d->fill & 1)
+			seq_printf(m, ", zeroes the memory at argument %u",
+				   (u32)__ffs(d->fill & ~1));
+	}
+	seq_putc(m, '\n');
+}
+
+/**
+ * fastterm_show() - print what we know of a program
+ * @m: where to
+ * @known: the program's
+ *
+ * Context: any.
+ */
+void fastterm_show(struct seq_file *m, const struct fastterm_prog *known)
+{
+	u32 i;
+
+	seq_printf(m, "long: %s\n", longs[known->why_long]);
+	if (known->absence)
+		seq_printf(m, "no image: %s\n", absences[known->absence]);
+	for (i = 0; known->images && i < known->nr_funcs; i++)
+		seq_printf(m, "function %u: %u bytes, image %u bytes\n", i,
+			   known->images[i]->shadow->jited_len,
+			   known->images[i]->size);
+	for (i = 0; i < known->nr_sites; i++)
+		show_site(m, &known->sites[i]);
+}
+
+static int sites_show(struct seq_file *m, void *unused)
+{
+	fastterm_show(m, m->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(sites);
+
+/**
+ * fastterm_show_add() - show a program in debugfs
+ * @known: the program's
+ *
+ * Context: process context, may sleep.
+ */
+void fastterm_show_add(struct fastterm_prog *known)
+{
+	char name[12];
+
+	snprintf(name, sizeof(name), "%u", known->id);
+	known->dentry = debugfs_create_file(name, 0400, dir, known, &sites_fops);
+}
+
+/**
+ * fastterm_show_remove() - undo fastterm_show_add()
+ * @known: the program's; if it was not added, nothing happens
+ *
+ * Context: process context, may sleep: waits for readers.
+ */
+void fastterm_show_remove(struct fastterm_prog *known)
+{
+	debugfs_remove(known->dentry);
+}
+
+static int __init fastterm_show_init(void)
+{
+	dir = debugfs_create_dir("bpf_fastterm", NULL);
+	return 0;
+}
+subsys_initcall(fastterm_show_init);
