@@ -24,6 +24,7 @@
  */
 #include <linux/bitops.h>
 #include <linux/bpf_verifier.h>
+#include <linux/btf.h>
 #include <linux/filter.h>
 #include <linux/slab.h>
 
@@ -47,6 +48,7 @@
  * @nr_slots: for each frame, stack slots in use
  * @type: for each frame and slot, what its bytes are
  * @spilled: and, where it holds a register, that register's type
+ * @id: and, where it holds an object, which one that is
  */
 struct fastterm_snapshot {
 	struct fastterm_locks locks;
@@ -56,6 +58,7 @@ struct fastterm_snapshot {
 	u32 nr_slots[MAX_CALL_FRAMES];
 	u8 type[MAX_CALL_FRAMES][MAX_SLOTS][BPF_REG_SIZE];
 	u32 spilled[MAX_CALL_FRAMES][MAX_SLOTS];
+	u32 id[MAX_CALL_FRAMES][MAX_SLOTS];
 };
 
 static const s64 values[FASTTERM_VALUES] = {
@@ -103,6 +106,7 @@ void fastterm_before_call(struct bpf_verifier_env *env)
 			memcpy(snap->type[frame][i], func->stack[i].slot_type,
 			       BPF_REG_SIZE);
 			snap->spilled[frame][i] = func->stack[i].spilled_ptr.type;
+			snap->id[frame][i] = func->stack[i].spilled_ptr.id;
 		}
 	}
 }
@@ -183,13 +187,75 @@ static bool is_object(u8 type)
 	return type == STACK_DYNPTR || type == STACK_ITER;
 }
 
+/**
+ * struct memory_args - what a call does to memory that it is given
+ * @sized: bit k: argument k is memory of the size in argument k + 1
+ * @writes: it may write to memory, not only read
+ */
+struct memory_args {
+	u8 sized;
+	bool writes;
+};
+
+static struct memory_args helper_args(const struct bpf_func_proto *fn)
+{
+	struct memory_args args = {};
+	u8 arg;
+
+	for (arg = 0; arg < MAX_BPF_FUNC_REG_ARGS; arg++) {
+		u32 type = base_type(fn->arg_type[arg]);
+
+		if (type == ARG_CONST_SIZE || type == ARG_CONST_SIZE_OR_ZERO)
+			args.sized |= BIT(arg);
+		if (fn->arg_type[arg] & MEM_WRITE)
+			args.writes = true;
+	}
+	return args;
+}
+
+/* Of a kernel function in the kernel proper; one of a module has no @sized. */
+static struct memory_args kfunc_args(const struct bpf_insn *insn)
+{
+	struct memory_args args = { .writes = true };
+	const struct btf *btf = bpf_get_btf_vmlinux();
+	const struct btf_type *proto;
+	const struct btf_param *param;
+	u8 arg, nr;
+
+	if (insn->off)
+		return args;
+	proto = btf_type_by_id(btf, btf_type_by_id(btf, insn->imm)->type);
+	param = btf_params(proto);
+	nr = min(btf_type_vlen(proto), MAX_BPF_FUNC_REG_ARGS);
+	for (arg = 1; arg < nr; arg++)
+		if (btf_param_match_suffix(btf, &param[arg], "__sz") ||
+		    btf_param_match_suffix(btf, &param[arg], "__szk"))
+			args.sized |= BIT(arg);
+	return args;
+}
+
 /*
- * Arguments, as bits, that are memory on the stack at a known place, of the
- * known size that the next argument has, and of whose content the verifier
- * knows nothing after the call.
+ * It is the prototype that says so, since the verifier relies on what a pointer
+ * and its size are. What a register holds that is no argument must not be
+ * relied on: it may be something else in the states that are pruned.
+ */
+static struct memory_args memory_args(const struct bpf_verifier_env *env,
+				      const struct bpf_insn *insn)
+{
+	const struct bpf_func_proto *fn;
+
+	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
+		return kfunc_args(insn);
+	fn = env->ops->get_func_proto(insn->imm, env->prog);
+	return fn ? helper_args(fn) : (struct memory_args){ .writes = true };
+}
+
+/*
+ * Those arguments among @sized that are on the stack at a known place, of a
+ * known size, and of whose content the verifier knows nothing after the call.
  */
 static u8 fillable(const struct bpf_verifier_state *state,
-		   const struct fastterm_snapshot *snap)
+		   const struct fastterm_snapshot *snap, u8 sized)
 {
 	u8 arg, bits = 0;
 
@@ -199,7 +265,8 @@ static u8 fillable(const struct bpf_verifier_state *state,
 		const struct bpf_func_state *func;
 		s64 off, end;
 
-		if (ptr->type != PTR_TO_STACK || !tnum_is_const(ptr->var_off) ||
+		if (!(sized & BIT(arg)) || ptr->type != PTR_TO_STACK ||
+		    !tnum_is_const(ptr->var_off) ||
 		    size->type != SCALAR_VALUE || !tnum_is_const(size->var_off))
 			continue;
 		func = state->frame[ptr->frameno];
@@ -241,13 +308,15 @@ static u8 covering(const struct fastterm_snapshot *snap, u8 fill, u32 frame,
 
 /*
  * The stack: memory that the call is now believed to have written must be
- * written by its stub too, if it held nothing before, or a pointer.
+ * written by its stub too, if it held nothing before, or a pointer. The verifier
+ * also forgets what memory holds that is only read, if the program may read
+ * what was not initialised, and pointers: then that is still there.
  */
 static void compare_stack(const struct bpf_verifier_state *state,
 			  const struct fastterm_snapshot *snap,
-			  struct fastterm_decision *d)
+			  struct memory_args args, struct fastterm_decision *d)
 {
-	u8 fill = fillable(state, snap), needed = 0;
+	u8 fill = fillable(state, snap, args.sized), needed = 0;
 	u32 frame, i, b;
 
 	for (frame = 0; frame <= state->curframe; frame++) {
@@ -261,7 +330,9 @@ static void compare_stack(const struct bpf_verifier_state *state,
 				u8 was = new ? STACK_INVALID :
 					       snap->type[frame][i][b];
 
-				if (now[b] == was)
+				if (now[b] == was &&
+				    (!is_object(was) || snap->id[frame][i] ==
+				     func->stack[i].spilled_ptr.id))
 					continue;
 				if (is_object(now[b]) || is_object(was))
 					return keep(d, FASTTERM_OBJECT, 0);
@@ -270,7 +341,7 @@ static void compare_stack(const struct bpf_verifier_state *state,
 					continue;
 				if (now[b] != STACK_MISC)
 					return keep(d, FASTTERM_FILLS, 0);
-				if (was == STACK_ZERO ||
+				if (!args.writes || was == STACK_ZERO ||
 				    (was == STACK_SPILL &&
 				     snap->spilled[frame][i] == SCALAR_VALUE))
 					continue;
@@ -360,9 +431,9 @@ void fastterm_after_call(struct bpf_verifier_env *env, int err)
 	}
 	r0 = &env->cur_state->frame[env->cur_state->curframe]->regs[BPF_REG_0];
 	visit.values = possible_values(r0);
+	compare_stack(env->cur_state, snap, memory_args(env, insn), &visit);
 	compare_refs(env->cur_state, r0, snap, &visit);
 	compare_locks(env->cur_state, snap, &visit);
-	compare_stack(env->cur_state, snap, &visit);
 	merge(&aux->fastterm, &visit);
 }
 

@@ -48,35 +48,162 @@ static LIST_HEAD(ftk_put);
  * Type information for a program. The verifier takes callbacks and global
  * functions only from programs that say what type their functions have. All
  * functions get the same one, int f(int arg): that is checked for global
- * functions only.
+ * functions only. The other types are those that prog.h describes; in the order
+ * of enum ftk_type.
  */
-struct ftk_btf {
-	struct btf_header hdr;
+struct ftk_types {
 	struct btf_type integer;
 	u32 integer_desc;
 	struct btf_type proto;
 	struct btf_param arg;
+	struct btf_type spin_lock;
+	struct btf_type list_head;
+	struct btf_type list_node;
+	struct btf_type rb_root;
+	struct btf_type rb_node;
+	struct btf_type refcount;
+	struct btf_type task;
+	struct btf_type task_kptr;
+	struct btf_type task_ptr;
+	struct btf_type node;
+	struct btf_member node_members[3];
+	struct btf_type value;
+	struct btf_member value_members[4];
+	struct btf_type head_tag;
+	struct btf_decl_tag head_tag_of;
+	struct btf_type root_tag;
+	struct btf_decl_tag root_tag_of;
+};
+
+struct ftk_btf {
+	struct btf_header hdr;
+	struct ftk_types types;
 	struct btf_type func[];
-	/* strings follow: char str[FTK_STR_FUNC + nr_funcs][BPF_OBJ_NAME_LEN] */
+	/* strings follow: char str[FTK_STR_FUNC + nr_funcs][FTK_STR_LEN] */
 };
 
-enum ftk_btf_id {
-	FTK_ID_INT = 1,
-	FTK_ID_PROTO,
-	FTK_ID_FUNC,
-};
+/* As long as the longest of the names below. */
+#define FTK_STR_LEN 24
 
-enum ftk_btf_str {
+/* Functions of the programs that share the BTF of a map. */
+#define FTK_SHARED_FUNCS 4
+
+enum ftk_str {
 	FTK_STR_NONE,
 	FTK_STR_INT,
 	FTK_STR_ARG,
+	FTK_STR_SPIN_LOCK,
+	FTK_STR_LIST_HEAD,
+	FTK_STR_LIST_NODE,
+	FTK_STR_RB_ROOT,
+	FTK_STR_RB_NODE,
+	FTK_STR_REFCOUNT,
+	FTK_STR_TASK,
+	FTK_STR_KPTR,
+	FTK_STR_NODE,
+	FTK_STR_VALUE,
+	FTK_STR_LIST,
+	FTK_STR_RB,
+	FTK_STR_HEAD_TAG,
+	FTK_STR_ROOT_TAG,
 	FTK_STR_FUNC,
 };
 
-static u32 ftk_btf_info(u32 kind, u32 vlen)
-{
-	return kind << 24 | vlen;
+static const char ftk_strs[FTK_STR_FUNC][FTK_STR_LEN] = {
+	[FTK_STR_INT] = "int",
+	[FTK_STR_ARG] = "arg",
+	[FTK_STR_SPIN_LOCK] = "bpf_spin_lock",
+	[FTK_STR_LIST_HEAD] = "bpf_list_head",
+	[FTK_STR_LIST_NODE] = "bpf_list_node",
+	[FTK_STR_RB_ROOT] = "bpf_rb_root",
+	[FTK_STR_RB_NODE] = "bpf_rb_node",
+	[FTK_STR_REFCOUNT] = "bpf_refcount",
+	[FTK_STR_TASK] = "task_struct",
+	[FTK_STR_KPTR] = "kptr",
+	[FTK_STR_NODE] = "ftk_node",
+	[FTK_STR_VALUE] = "ftk_value",
+	[FTK_STR_LIST] = "list",
+	[FTK_STR_RB] = "rb",
+	[FTK_STR_HEAD_TAG] = "contains:ftk_node:list",
+	[FTK_STR_ROOT_TAG] = "contains:ftk_node:rb",
+};
+
+#define FTK_INFO(kind, vlen) (BTF_KIND_##kind << 24 | (vlen))
+
+#define FTK_NAME(which) (FTK_STR_##which * FTK_STR_LEN)
+
+/*
+ * A structure of the kernel's, whose members nobody asks for. Some of the names
+ * are macros too, so they are pasted right here.
+ */
+#define FTK_STRUCT(which, type) { \
+	.name_off = FTK_STR_##which * FTK_STR_LEN, \
+	.info = FTK_INFO(STRUCT, 0), \
+	.size = sizeof(struct type), \
 }
+
+#define FTK_MEMBER(which, of, member, id) { \
+	.name_off = FTK_STR_##which * FTK_STR_LEN, \
+	.type = FTK_TYPE_##id, \
+	.offset = BITS_PER_BYTE * offsetof(struct of, member), \
+}
+
+static const struct ftk_types ftk_types = {
+	.integer = {
+		.name_off = FTK_NAME(INT),
+		.info = FTK_INFO(INT, 0),
+		.size = sizeof(int),
+	},
+	.integer_desc = BTF_INT_SIGNED << 24 | BITS_PER_TYPE(int),
+	.proto = { .info = FTK_INFO(FUNC_PROTO, 1), .type = FTK_TYPE_INT },
+	.arg = { .name_off = FTK_NAME(ARG), .type = FTK_TYPE_INT },
+	.spin_lock = FTK_STRUCT(SPIN_LOCK, bpf_spin_lock),
+	.list_head = FTK_STRUCT(LIST_HEAD, bpf_list_head),
+	.list_node = FTK_STRUCT(LIST_NODE, bpf_list_node),
+	.rb_root = FTK_STRUCT(RB_ROOT, bpf_rb_root),
+	.rb_node = FTK_STRUCT(RB_NODE, bpf_rb_node),
+	.refcount = FTK_STRUCT(REFCOUNT, bpf_refcount),
+	.task = FTK_STRUCT(TASK, task_struct),
+	.task_kptr = {
+		.name_off = FTK_NAME(KPTR),
+		.info = FTK_INFO(TYPE_TAG, 0),
+		.type = FTK_TYPE_TASK,
+	},
+	.task_ptr = { .info = FTK_INFO(PTR, 0), .type = FTK_TYPE_TASK_KPTR },
+	.node = {
+		.name_off = FTK_NAME(NODE),
+		.info = FTK_INFO(STRUCT, 3),
+		.size = sizeof(struct ftk_node),
+	},
+	.node_members = {
+		FTK_MEMBER(LIST, ftk_node, list, LIST_NODE),
+		FTK_MEMBER(RB, ftk_node, rb, RB_NODE),
+		FTK_MEMBER(REFCOUNT, ftk_node, refs, REFCOUNT),
+	},
+	.value = {
+		.name_off = FTK_NAME(VALUE),
+		.info = FTK_INFO(STRUCT, 4),
+		.size = sizeof(struct ftk_value),
+	},
+	.value_members = {
+		FTK_MEMBER(SPIN_LOCK, ftk_value, lock, SPIN_LOCK),
+		FTK_MEMBER(LIST_HEAD, ftk_value, head, LIST_HEAD),
+		FTK_MEMBER(RB_ROOT, ftk_value, root, RB_ROOT),
+		FTK_MEMBER(TASK, ftk_value, task, TASK_PTR),
+	},
+	.head_tag = {
+		.name_off = FTK_NAME(HEAD_TAG),
+		.info = FTK_INFO(DECL_TAG, 0),
+		.type = FTK_TYPE_VALUE,
+	},
+	.head_tag_of = { .component_idx = 1 },
+	.root_tag = {
+		.name_off = FTK_NAME(ROOT_TAG),
+		.info = FTK_INFO(DECL_TAG, 0),
+		.type = FTK_TYPE_VALUE,
+	},
+	.root_tag_of = { .component_idx = 2 },
+};
 
 static void ftk_close_fd(void *fd)
 {
@@ -95,8 +222,8 @@ static int ftk_btf_load(struct kunit *test, const char *name, u32 nr_funcs,
 			u32 globals)
 {
 	size_t type_end = struct_size_t(struct ftk_btf, func, nr_funcs);
-	size_t str_len = (FTK_STR_FUNC + nr_funcs) * BPF_OBJ_NAME_LEN;
-	char (*str)[BPF_OBJ_NAME_LEN];
+	size_t str_len = (FTK_STR_FUNC + nr_funcs) * FTK_STR_LEN;
+	char (*str)[FTK_STR_LEN];
 	struct ftk_btf *btf;
 	union bpf_attr attr;
 	int fd;
@@ -113,31 +240,20 @@ static int ftk_btf_load(struct kunit *test, const char *name, u32 nr_funcs,
 	btf->hdr.str_off = btf->hdr.type_len;
 	btf->hdr.str_len = str_len;
 
-	strscpy(str[FTK_STR_INT], "int");
-	btf->integer.name_off = FTK_STR_INT * BPF_OBJ_NAME_LEN;
-	btf->integer.info = ftk_btf_info(BTF_KIND_INT, 0);
-	btf->integer.size = sizeof(int);
-	btf->integer_desc = BTF_INT_SIGNED << 24 | BITS_PER_TYPE(int);
-
-	btf->proto.info = ftk_btf_info(BTF_KIND_FUNC_PROTO, 1);
-	btf->proto.type = FTK_ID_INT;
-	strscpy(str[FTK_STR_ARG], "arg");
-	btf->arg.name_off = FTK_STR_ARG * BPF_OBJ_NAME_LEN;
-	btf->arg.type = FTK_ID_INT;
+	btf->types = ftk_types;
+	memcpy(str, ftk_strs, sizeof(ftk_strs));
 
 	for (i = 0; i < nr_funcs; i++) {
 		bool global = !i || (globals & BIT(i));
 
 		if (i)
-			snprintf(str[FTK_STR_FUNC + i], BPF_OBJ_NAME_LEN,
-				 "sub%u", i);
+			snprintf(str[FTK_STR_FUNC + i], FTK_STR_LEN, "sub%u", i);
 		else
-			strscpy(str[FTK_STR_FUNC], name);
-		btf->func[i].name_off = (FTK_STR_FUNC + i) * BPF_OBJ_NAME_LEN;
-		btf->func[i].info = ftk_btf_info(BTF_KIND_FUNC,
-						 global ? BTF_FUNC_GLOBAL :
-							  BTF_FUNC_STATIC);
-		btf->func[i].type = FTK_ID_PROTO;
+			strscpy(str[FTK_STR_FUNC], name, BPF_OBJ_NAME_LEN);
+		btf->func[i].name_off = (FTK_STR_FUNC + i) * FTK_STR_LEN;
+		btf->func[i].info = FTK_INFO(FUNC, global ? BTF_FUNC_GLOBAL :
+							    BTF_FUNC_STATIC);
+		btf->func[i].type = FTK_TYPE_PROTO;
 	}
 
 	memset(&attr, 0, sizeof(attr));
@@ -230,7 +346,7 @@ static int ftk_load_fd(struct kunit *test, const struct bpf_insn *insns,
 	KUNIT_ASSERT_NOT_NULL(test, func_info);
 	for_each_set_bit(off, starts, cnt) {
 		func_info[i].insn_off = off;
-		func_info[i].type_id = FTK_ID_FUNC + i;
+		func_info[i].type_id = FTK_TYPE_FUNC + i;
 		i++;
 	}
 
@@ -242,8 +358,11 @@ static int ftk_load_fd(struct kunit *test, const struct bpf_insn *insns,
 	attr.insn_cnt = cnt;
 	attr.license = (unsigned long)"GPL";
 	strscpy(attr.prog_name, name);
-	attr.prog_btf_fd = ftk_btf_load(test, attr.prog_name, nr_funcs,
-					opts->globals);
+	if (opts->types)
+		attr.prog_btf_fd = opts->types->btf_fd;
+	else
+		attr.prog_btf_fd = ftk_btf_load(test, attr.prog_name, nr_funcs,
+						opts->globals);
 	attr.func_info = (unsigned long)func_info;
 	attr.func_info_cnt = nr_funcs;
 	attr.func_info_rec_size = sizeof(*func_info);
@@ -251,7 +370,8 @@ static int ftk_load_fd(struct kunit *test, const struct bpf_insn *insns,
 	fd = kern_sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
 	if (fd < 0 && must_load)
 		ftk_show_log(test, &attr);
-	close_fd(attr.prog_btf_fd);
+	if (!opts->types)
+		close_fd(attr.prog_btf_fd);
 	return fd;
 }
 
@@ -453,6 +573,22 @@ static void ftk_put_map(void *map)
 	bpf_map_put(map);
 }
 
+static struct ftk_map ftk_map_create(struct kunit *test, union bpf_attr *attr)
+{
+	struct ftk_map m = {};
+	int err;
+
+	m.fd = kern_sys_bpf(BPF_MAP_CREATE, attr, sizeof(*attr));
+	KUNIT_ASSERT_GE(test, m.fd, 0);
+	ftk_close_fd_later(test, m.fd);
+
+	m.map = bpf_map_get(m.fd);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m.map);
+	err = kunit_add_action_or_reset(test, ftk_put_map, m.map);
+	KUNIT_ASSERT_EQ(test, err, 0);
+	return m;
+}
+
 /**
  * ftk_map() - create a map
  * @test: the test case, at whose end the map is put
@@ -469,8 +605,6 @@ struct ftk_map ftk_map(struct kunit *test, enum bpf_map_type type, u32 key_size,
 		       u32 value_size, u32 max_entries, u32 flags)
 {
 	union bpf_attr attr;
-	struct ftk_map m;
-	int err;
 
 	memset(&attr, 0, sizeof(attr));
 	attr.map_type = type;
@@ -478,14 +612,38 @@ struct ftk_map ftk_map(struct kunit *test, enum bpf_map_type type, u32 key_size,
 	attr.value_size = value_size;
 	attr.max_entries = max_entries;
 	attr.map_flags = flags;
-	m.fd = kern_sys_bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
-	KUNIT_ASSERT_GE(test, m.fd, 0);
-	ftk_close_fd_later(test, m.fd);
+	return ftk_map_create(test, &attr);
+}
 
-	m.map = bpf_map_get(m.fd);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m.map);
-	err = kunit_add_action_or_reset(test, ftk_put_map, m.map);
-	KUNIT_ASSERT_EQ(test, err, 0);
+/**
+ * ftk_map_typed() - create an array of one &struct ftk_value
+ * @test: the test case, at whose end the map is put
+ *
+ * Objects that a program allocates may be put into a map if the types of both
+ * are the same ones: see ftk_opts.types.
+ *
+ * Context: the thread of the test case.
+ * Return: the map and a descriptor for it.
+ */
+struct ftk_map ftk_map_typed(struct kunit *test)
+{
+	union bpf_attr attr;
+	struct ftk_map m;
+	int btf_fd;
+
+	btf_fd = ftk_btf_load(test, test->name, FTK_SHARED_FUNCS, 0);
+	ftk_close_fd_later(test, btf_fd);
+
+	memset(&attr, 0, sizeof(attr));
+	attr.map_type = BPF_MAP_TYPE_ARRAY;
+	attr.key_size = sizeof(int);
+	attr.value_size = sizeof(struct ftk_value);
+	attr.max_entries = 1;
+	attr.btf_fd = btf_fd;
+	attr.btf_key_type_id = FTK_TYPE_INT;
+	attr.btf_value_type_id = FTK_TYPE_VALUE;
+	m = ftk_map_create(test, &attr);
+	m.btf_fd = btf_fd;
 	return m;
 }
 

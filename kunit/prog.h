@@ -31,6 +31,60 @@
 #include <linux/types.h>
 
 struct kunit;
+struct ftk_map;
+
+/*
+ * The types that the BTF of every program has, for the fields that maps and
+ * allocated objects may have only with BTF.
+ */
+
+/**
+ * struct ftk_node - what bpf_obj_new(FTK_TYPE_NODE) allocates
+ * @list: node of a list
+ * @rb: node of a tree
+ * @refs: makes it possible to be in both
+ */
+struct ftk_node {
+	struct bpf_list_node list;
+	struct bpf_rb_node rb;
+	struct bpf_refcount refs;
+};
+
+/**
+ * struct ftk_value - the value in a map of ftk_map_typed()
+ * @lock: guards @head and @root
+ * @head: list of &struct ftk_node, by ftk_node.list
+ * @root: tree of &struct ftk_node, by ftk_node.rb
+ * @task: a kptr, which the map holds a reference for
+ * @data: nothing special
+ */
+struct ftk_value {
+	struct bpf_spin_lock lock;
+	struct bpf_list_head head;
+	struct bpf_rb_root root;
+	struct task_struct *task;
+	u64 data;
+};
+
+/* Their ids, and those of what they are made of. */
+enum ftk_type {
+	FTK_TYPE_INT = 1,
+	FTK_TYPE_PROTO,
+	FTK_TYPE_SPIN_LOCK,
+	FTK_TYPE_LIST_HEAD,
+	FTK_TYPE_LIST_NODE,
+	FTK_TYPE_RB_ROOT,
+	FTK_TYPE_RB_NODE,
+	FTK_TYPE_REFCOUNT,
+	FTK_TYPE_TASK,
+	FTK_TYPE_TASK_KPTR,
+	FTK_TYPE_TASK_PTR,
+	FTK_TYPE_NODE,
+	FTK_TYPE_VALUE,
+	FTK_TYPE_HEAD_TAG,
+	FTK_TYPE_ROOT_TAG,
+	FTK_TYPE_FUNC,
+};
 
 /**
  * struct ftk_opts - how to load a program, where it is not the usual way
@@ -41,6 +95,8 @@ struct kunit;
  *	     program is a global one, which the verifier checks on its own.
  *	     The entry is function 0 and always global.
  * @name: name of the program; that of the test case if NULL
+ * @types: a map of ftk_map_typed() whose BTF the program uses in place of one of
+ *	   its own; then it has at most four functions, all but the entry static
  */
 struct ftk_opts {
 	enum bpf_prog_type type;
@@ -48,16 +104,19 @@ struct ftk_opts {
 	u32 flags;
 	u32 globals;
 	const char *name;
+	const struct ftk_map *types;
 };
 
 /**
  * struct ftk_map - a map that exists until the test case ends
  * @map: the map
  * @fd: its descriptor, for BPF_LD_MAP_FD() and kern_sys_bpf(); 0 is a valid one
+ * @btf_fd: descriptor of its types, of a map of ftk_map_typed()
  */
 struct ftk_map {
 	struct bpf_map *map;
 	int fd;
+	int btf_fd;
 };
 
 struct bpf_prog *ftk_load(struct kunit *test, const struct bpf_insn *insns,
@@ -81,6 +140,7 @@ struct bpf_insn ftk_kfunc(struct kunit *test, const char *name);
 
 struct ftk_map ftk_map(struct kunit *test, enum bpf_map_type type, u32 key_size,
 		       u32 value_size, u32 max_entries, u32 flags);
+struct ftk_map ftk_map_typed(struct kunit *test);
 void ftk_map_update(struct kunit *test, const struct ftk_map *m,
 		    const void *key, const void *value);
 bool ftk_map_lookup(const struct ftk_map *m, const void *key, void *value);
