@@ -308,6 +308,8 @@ static int copy(struct builder *b, struct bpf_prog *prog,
 	for (off = cfi_get_offset(); off < b->code_size; off += len) {
 		while (site < end && site->func == func) {
 			place = &layout->places[site->jump];
+			if (site->jump >= layout->nr || place->code != site->code)
+				return -EINVAL;
 			if (off < place->end)
 				break;
 			if (!done && (site->decision.kind == FASTTERM_LOOP ||

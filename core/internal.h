@@ -136,6 +136,7 @@ enum fastterm_mode {
  * @func: the function it is in
  * @jump: how many jumps and calls precede it in that function; constant
  *	  blinding renumbers instructions, and keeps these in their order
+ * @code: its opcode, by which it is known again
  * @native: where in the image of the function it is; 0 before there is one
  * @decision: what becomes of it
  * @value: the enum fastterm_value that the stub returns if it is skipped
@@ -146,6 +147,7 @@ struct fastterm_site {
 	u32 jump;
 	u32 native;
 	struct fastterm_decision decision;
+	u8 code;
 	u8 value;
 };
 
@@ -177,10 +179,12 @@ struct fastterm_prog {
  * @end: offset behind its last byte
  * @target: the address that is called; or for a jump, the offset it goes to,
  *	    0 if unknown
+ * @code: its opcode
  */
 struct fastterm_place {
 	u32 start;
 	u32 end;
+	u8 code;
 	unsigned long target;
 };
 
@@ -210,6 +214,9 @@ struct fastterm_image {
 };
 
 extern int fastterm_mode;
+
+/* Programs that something is kept with: what is loaded, and not yet freed. */
+extern atomic_t fastterm_nr_progs;
 
 static inline u32 fastterm_nr_funcs(const struct bpf_prog *prog)
 {

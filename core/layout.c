@@ -34,6 +34,7 @@ static void place_of(const struct bpf_prog *prog, u32 i, const u32 *end,
 	 */
 	place->start = i ? end[i - 1] : 0;
 	place->end = end[i];
+	place->code = insn->code;
 	place->target = 0;
 	if (insn->code == (BPF_JMP | BPF_CALL)) {
 		if (!bpf_jit_get_func_addr(prog, insn, true, &addr, &fixed))

@@ -8,11 +8,14 @@
  * instruction is replaced by several, the decision goes to the one among them
  * that it still holds for, or is dropped. A call without a decision is kept.
  */
+#include <linux/atomic.h>
 #include <linux/bpf_verifier.h>
 #include <linux/filter.h>
 #include <linux/slab.h>
 
 #include "internal.h"
+
+atomic_t fastterm_nr_progs = ATOMIC_INIT(0);
 
 static bool is_call(const struct bpf_insn *insn)
 {
@@ -248,6 +251,7 @@ static u32 find_sites(const struct bpf_verifier_env *env,
 		site.insn = i;
 		site.func = func;
 		site.jump = jump++;
+		site.code = insn->code;
 		if (!site_of(insn, &env->insn_aux_data[i], &site))
 			continue;
 		if (sites)
@@ -287,6 +291,7 @@ void fastterm_verified(struct bpf_verifier_env *env, int err)
 	known->why_long = why_long(env);
 	known->nr_funcs = fastterm_nr_funcs(env->prog);
 	ours->prog = known;
+	atomic_inc(&fastterm_nr_progs);
 }
 
 static enum fastterm_absence build(struct bpf_prog *prog,
@@ -384,6 +389,7 @@ void fastterm_free(struct bpf_prog_aux *aux)
 		fastterm_show_remove(ours->prog);
 		fastterm_images_free(ours->prog);
 		kvfree(ours->prog);
+		atomic_dec(&fastterm_nr_progs);
 	}
 	kfree(ours->snapshot);
 	kvfree(ours->layout);

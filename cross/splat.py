@@ -39,7 +39,8 @@ FIRST_LINES = re.compile('|'.join((
 
 # Lines that begin alike and are no report.
 HARMLESS = re.compile(r'watchdog: (?:Delayed init of|Hard watchdog permanently|NMI not fully|Disabling|Enabling|CPU\d+ .*disabled)|'
-                      r'NMI watchdog: (?:Perf|Enabled)|rcu: INFO: rcu_\w+ .*(?:timeout|Max phase)')
+                      r'NMI watchdog: (?:Perf|Enabled)|rcu: INFO: rcu_\w+ .*(?:timeout|Max phase)|'
+                      r'WARNING: See https://kernel.org/doc/')
 
 EXPECT = re.compile(r'# expect splat: (.*?)\s*$')
 

@@ -307,9 +307,10 @@ static unsigned long walk_end(const struct walk *w)
 	return w->c.ip + w->c.size;
 }
 
+/* Literals stand right behind the code, and are copied with it. */
 static bool inside(const struct walk *w, unsigned long target)
 {
-	return target >= w->c.ip && target < walk_end(w);
+	return target >= w->c.ip && target < walk_end(w) + sizeof(u64);
 }
 
 /* From one instruction to the next, with an error that fails the case. */

@@ -9,7 +9,6 @@
 
 #include <linux/cpumask.h>
 #include <linux/smp.h>
-#include <linux/vmalloc.h>
 
 #include <kunit/test.h>
 
@@ -298,12 +297,10 @@ static void load_unload(struct kunit *test)
 	expect_jited(test, prog, 2);
 	sub = (unsigned long)prog->aux->func[1]->bpf_func;
 	KUNIT_EXPECT_TRUE(test, is_bpf_text_address(sub));
-	KUNIT_EXPECT_NOT_NULL(test, find_vm_area(prog));
 
 	ftk_unload(test, prog);
 	KUNIT_EXPECT_EQ(test, ftk_drain(), 0);
 	KUNIT_EXPECT_FALSE(test, is_bpf_text_address(sub));
-	KUNIT_EXPECT_NULL(test, find_vm_area(prog));
 }
 
 static struct kunit_case load_cases[] = {

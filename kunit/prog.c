@@ -20,11 +20,11 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
-#include <linux/vmalloc.h>
 
 #include <kunit/resource.h>
 #include <kunit/test.h>
 
+#include "../internal.h"
 #include "prog.h"
 
 #define FTK_LOG_SIZE SZ_64K
@@ -32,17 +32,13 @@
 /* How long the memory of a program that was put may take to be freed. */
 #define FTK_DRAIN_US (10 * USEC_PER_SEC)
 
-/*
- * A program of a test case. The record outlives the case, for ftk_drain();
- * KUnit runs one case at a time, so nothing guards the lists.
- */
+/* A program of a test case. KUnit runs one at a time, so nothing guards the list. */
 struct ftk_prog {
 	struct list_head node;
 	struct bpf_prog *prog;
 };
 
 static LIST_HEAD(ftk_loaded);
-static LIST_HEAD(ftk_put);
 
 /*
  * Type information for a program. The verifier takes callbacks and global
@@ -379,8 +375,9 @@ static void ftk_put_prog(void *data)
 {
 	struct ftk_prog *p = data;
 
-	list_move(&p->node, &ftk_put);
+	list_del(&p->node);
 	bpf_prog_put(p->prog);
+	kfree(p);
 }
 
 /**
@@ -469,30 +466,20 @@ void ftk_unload(struct kunit *test, struct bpf_prog *prog)
  * ftk_drain() - wait until the memory of all programs that were put is free
  *
  * A program is freed after a grace period, by a work item, when nothing else
- * holds it: a prog array, a link, an open descriptor. Its images go first and
- * its &struct bpf_prog goes last, so that is what is waited for. The area of a
- * freed program may be used for a new one: to be called while no program of
- * ftk_load() is loaded, and by the last case of each suite.
+ * holds it: a prog array, a link, an open descriptor. To be called while nobody
+ * else loads programs, and by the last case of each suite.
  *
  * Context: may sleep.
  * Return: 0, or -ETIMEDOUT if a program is still there after ten seconds.
  */
 int ftk_drain(void)
 {
-	struct vm_struct *area;
-	struct ftk_prog *p, *next;
-	int err;
+	const int loaded = list_count_nodes(&ftk_loaded);
+	int nr;
 
-	list_for_each_entry_safe(p, next, &ftk_put, node) {
-		err = read_poll_timeout(find_vm_area, area, !area,
-					10 * USEC_PER_MSEC, FTK_DRAIN_US, false,
-					p->prog);
-		if (err)
-			return err;
-		list_del(&p->node);
-		kfree(p);
-	}
-	return 0;
+	return read_poll_timeout(atomic_read, nr, nr <= loaded,
+				 10 * USEC_PER_MSEC, FTK_DRAIN_US, false,
+				 &fastterm_nr_progs);
 }
 
 /**

@@ -9,6 +9,9 @@ import splat
 GOLDEN = (
     ('an ordinary boot', 'Linux version 6.12.117\nwatchdog: Delayed init of the lockup detector\n'
      'rcu: INFO: rcu_preempt Max phase no-delay instances is 1000.\nreboot: Restarting system', 0),
+    ('what a boot says of its processor', 'watchdog: Hard watchdog permanently disabled\n'
+     'Speculative Return Stack Overflow: WARNING: See https://kernel.org/doc/html/latest/x.html for mitigation options.',
+     0),
     ('results of tests that failed', '    # case: EXPECTATION FAILED at prog.c:1\n    not ok 1 case', 0),
     ('WARN', '------------[ cut here ]------------\nWARNING: CPU: 1 PID: 1 at kernel/bpf/core.c:1 f+0x1/0x2', 2),
     ('KASAN', 'BUG: KASAN: slab-use-after-free in f+0x1/0x2', 1),
