@@ -17,13 +17,14 @@
 #include <linux/cfi.h>
 #include <linux/fastterm_arch.h>
 #include <linux/filter.h>
+#include <linux/perf_event.h>
 #include <linux/slab.h>
 
 #include "compat.h"
 #include "internal.h"
 
-/* Literals that an image may have behind its code, not counted in jited_len. */
-#define LITERALS 8
+/* The size of a literal that an image may have behind its code, where it is aligned. */
+#define LITERAL 8
 
 /**
  * struct builder - a stub image while it is made
@@ -31,6 +32,7 @@
  * @from: first byte of its image
  * @code_size: size of the code there
  * @copy_size: and with everything behind it that is copied
+ * @thunks: where thunks begin
  * @image: the stub image
  * @rw_header: its memory, writable
  * @rw: its first byte, writable
@@ -43,6 +45,7 @@ struct builder {
 	const u8 *from;
 	u32 code_size;
 	u32 copy_size;
+	u32 thunks;
 	struct fastterm_image *image;
 	struct bpf_binary_header *rw_header;
 	u8 *rw;
@@ -67,20 +70,62 @@ static bool inside(const struct builder *b, unsigned long target)
 }
 
 /*
- * Upper limit of the number of thunks: one for each instruction that leaves.
- * What stands before the entry, a hash or the check of one, is no code that
- * could be told from data, and refers to nothing but itself.
+ * Slots that are patched while the program runs, by which a tail call goes
+ * directly to its target. The copy takes the exit. A thread that was moved
+ * behind it has given its frame back already and must go on as the original
+ * would: the copy goes back to that, whose slot is kept valid for it.
  */
-static int count_thunks(struct builder *b)
+static const struct bpf_jit_poke_descriptor *
+poke_at(const struct builder *b, u32 off, bool *bypass)
 {
+	const struct bpf_prog_aux *aux = b->func->aux;
+	u32 i;
+
+	for (i = 0; i < aux->size_poke_tab; i++) {
+		const struct bpf_jit_poke_descriptor *poke = &aux->poke_tab[i];
+
+		/* A program of one function does not say whose they are. */
+		if (poke->reason != BPF_POKE_REASON_TAIL_CALL ||
+		    (poke->aux && poke->aux != aux) || !poke->tailcall_target)
+			continue;
+		*bypass = poke->tailcall_bypass == b->from + off;
+		if (*bypass || poke->tailcall_target == b->from + off)
+			return poke;
+	}
+	return NULL;
+}
+
+static u8 poke_len(const struct bpf_jit_poke_descriptor *poke)
+{
+	return (u8 *)poke->bypass_addr - (u8 *)poke->tailcall_target;
+}
+
+/*
+ * What is to be known of the code before there is memory for a copy: a literal
+ * that belongs to it, and how many thunks there can be, one for each instruction
+ * that leaves. What stands before the entry, a hash or the check of one, is no
+ * code that could be told from data, and refers to nothing but itself.
+ */
+static int scan(struct builder *b)
+{
+	const u32 literal = round_up(b->code_size, LITERAL);
+	const struct bpf_jit_poke_descriptor *poke;
 	struct fastterm_insn insn;
+	bool bypass;
 	u32 off;
 	int len;
 
 	for (off = cfi_get_offset(); off < b->code_size; off += len) {
+		poke = poke_at(b, off, &bypass);
+		if (poke) {
+			len = poke_len(poke);
+			continue;
+		}
 		len = fastterm_arch_decode(b->from, off, b->code_size, from_ip(b), &insn);
 		if (len < 0)
 			return len;
+		if (insn.kind == FASTTERM_INSN_DATA && insn.target == from_ip(b) + literal)
+			b->copy_size = max(b->copy_size, literal + LITERAL);
 		if ((insn.kind == FASTTERM_INSN_CALL || insn.kind == FASTTERM_INSN_JUMP) &&
 		    !inside(b, insn.target))
 			b->max_thunks++;
@@ -97,13 +142,14 @@ static int begin(struct builder *b, struct bpf_prog *func)
 	b->func = func;
 	b->from = (u8 *)func->bpf_func - cfi_get_offset();
 	b->code_size = func->jited_len + cfi_get_offset();
-	b->copy_size = round_up(b->code_size, LITERALS) + LITERALS;
+	b->copy_size = b->code_size;
 	if (aux->num_exentries)
 		b->copy_size = (u8 *)(aux->extable + aux->num_exentries) - b->from;
 
-	err = count_thunks(b);
+	err = scan(b);
 	if (err)
 		return err;
+	b->thunks = round_up(b->copy_size, LITERAL);
 	thunk = fastterm_arch_thunk(NULL, 0, 0, 0);
 	if (thunk < 0)
 		return thunk;
@@ -114,7 +160,7 @@ static int begin(struct builder *b, struct bpf_prog *func)
 		kfree(image);
 		return -ENOMEM;
 	}
-	image->size = b->copy_size + b->max_thunks * thunk;
+	image->size = b->thunks + b->max_thunks * thunk;
 	image->header = fastterm_pack_alloc(image->size, &image->code,
 					    &b->rw_header, &b->rw);
 	if (!image->header) {
@@ -135,10 +181,10 @@ static long thunk_to(struct builder *b, unsigned long target)
 
 	for (i = 0; i < b->nr_thunks && b->targets[i] != target; i++)
 		;
-	off = b->copy_size + i * len;
+	off = b->thunks + i * len;
 	if (i == b->nr_thunks) {
 		if (i == b->max_thunks)
-			return -ENOSPC;
+			return -ERANGE;
 		err = fastterm_arch_thunk(b->rw, off, to_ip(b), target);
 		if (err < 0)
 			return err;
@@ -163,31 +209,6 @@ static int refer(struct builder *b, u32 off, struct fastterm_insn *insn)
 	return fastterm_arch_encode(b->rw, off, to_ip(b), insn);
 }
 
-/*
- * Slots that are patched while the program runs, by which a tail call goes
- * directly to its target. The copy takes the exit. A thread that was moved
- * behind it has given its frame back already and must go on as the original
- * would: the copy goes back to that, whose slot is kept valid for it.
- */
-static const struct bpf_jit_poke_descriptor *
-poke_at(const struct builder *b, u32 off, bool *bypass)
-{
-	const struct bpf_prog_aux *aux = b->func->aux;
-	u32 i;
-
-	for (i = 0; i < aux->size_poke_tab; i++) {
-		const struct bpf_jit_poke_descriptor *poke = &aux->poke_tab[i];
-
-		if (poke->reason != BPF_POKE_REASON_TAIL_CALL || poke->aux != aux ||
-		    !poke->tailcall_target)
-			continue;
-		*bypass = poke->tailcall_bypass == b->from + off;
-		if (*bypass || poke->tailcall_target == b->from + off)
-			return poke;
-	}
-	return NULL;
-}
-
 static int copy_poke(struct builder *b, u32 off)
 {
 	const struct bpf_jit_poke_descriptor *poke;
@@ -198,7 +219,7 @@ static int copy_poke(struct builder *b, u32 off)
 	poke = poke_at(b, off, &bypass);
 	if (!poke)
 		return 0;
-	insn.len = (u8 *)poke->bypass_addr - (u8 *)poke->tailcall_target;
+	insn.len = poke_len(poke);
 	insn.target = bypass ?
 		      (unsigned long)poke->bypass_addr - from_ip(b) + to_ip(b) :
 		      from_ip(b) + off;
@@ -307,8 +328,10 @@ static int copy(struct builder *b, struct bpf_prog *prog,
 
 	for (off = cfi_get_offset(); off < b->code_size; off += len) {
 		while (site < end && site->func == func) {
+			if (site->jump >= layout->nr)
+				return -EINVAL;
 			place = &layout->places[site->jump];
-			if (site->jump >= layout->nr || place->code != site->code)
+			if (place->code != site->code)
 				return -EINVAL;
 			if (off < place->end)
 				break;
@@ -349,14 +372,20 @@ static int copy(struct builder *b, struct bpf_prog *prog,
 	return 0;
 }
 
-static int make_shadow(struct fastterm_image *image, const struct bpf_prog *func)
+/*
+ * @prog: the program. What the kernel finds by an address in the main function
+ * is the program itself, with its exception callback; so it is in the copy.
+ */
+static int make_shadow(struct fastterm_image *image, const struct bpf_prog *prog,
+		       const struct bpf_prog *func)
 {
+	const struct bpf_prog_aux *of = func->aux->func_idx ? func->aux : prog->aux;
 	const u8 *from = (u8 *)func->bpf_func - cfi_get_offset();
 	struct bpf_prog_aux *aux;
 	struct bpf_prog *shadow;
 
 	shadow = kmemdup(func, offsetof(struct bpf_prog, insnsi), GFP_KERNEL_ACCOUNT);
-	aux = kmemdup(func->aux, sizeof(*aux), GFP_KERNEL_ACCOUNT);
+	aux = kmemdup(of, sizeof(*aux), GFP_KERNEL_ACCOUNT);
 	if (!shadow || !aux) {
 		kfree(shadow);
 		kfree(aux);
@@ -373,7 +402,7 @@ static int make_shadow(struct fastterm_image *image, const struct bpf_prog *func
 	aux->ksym.end = (unsigned long)image->code + image->size;
 	aux->ksym.prog = true;
 	snprintf(aux->ksym.name, sizeof(aux->ksym.name), "bpf_stub_%*phN_%s_%u",
-		 (int)sizeof(func->tag), func->tag, aux->name, aux->func_idx);
+		 (int)sizeof(prog->tag), prog->tag, prog->aux->name, aux->func_idx);
 	image->shadow = shadow;
 	return 0;
 }
@@ -391,7 +420,7 @@ static void free_image(struct fastterm_image *image)
 }
 
 /* Put an image in its place, or give its memory back. */
-static int finish(struct builder *b, int err)
+static int finish(struct builder *b, const struct bpf_prog *prog, int err)
 {
 	struct fastterm_image *image = b->image;
 
@@ -399,7 +428,7 @@ static int finish(struct builder *b, int err)
 	if (!image)
 		return err;
 	if (!err)
-		err = make_shadow(image, b->func);
+		err = make_shadow(image, prog, b->func);
 	if (err) {
 		bpf_arch_text_copy(&image->header->size, &b->rw_header->size,
 				   sizeof(b->rw_header->size));
@@ -427,7 +456,8 @@ static int finish(struct builder *b, int err)
  * Context: process context, may sleep; after the JIT, before anything can be
  * attached to the program.
  * Return: 0; -ENOENT if a loop's or tail call's exit is not in the code;
- * -EINVAL if the code has an instruction that cannot be copied; -ENOMEM.
+ * -EINVAL if the code has an instruction that cannot be copied; -ERANGE if it is
+ * so large that a thunk is out of reach; -ENOMEM.
  */
 int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *known)
 {
@@ -441,6 +471,7 @@ int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *known)
 				GFP_KERNEL_ACCOUNT);
 	if (!builders || !known->images) {
 		kvfree(builders);
+		fastterm_images_free(known);
 		return -ENOMEM;
 	}
 	for (i = 0; i < known->nr_funcs && !err; i++) {
@@ -453,11 +484,17 @@ int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *known)
 		err = copy(&builders[i], prog, known, i, site);
 	}
 	for (i = 0; i < known->nr_funcs; i++)
-		err = finish(&builders[i], err) ? : err;
+		err = finish(&builders[i], prog, err) ? : err;
 	if (err)
 		fastterm_images_free(known);
 	kvfree(builders);
 	return err;
+}
+
+static void tell_perf(const struct bpf_ksym *ksym, bool gone)
+{
+	perf_event_ksymbol(PERF_RECORD_KSYMBOL_TYPE_BPF, ksym->start,
+			   ksym->end - ksym->start, gone, ksym->name);
 }
 
 /**
@@ -470,8 +507,13 @@ void fastterm_images_publish(struct fastterm_prog *known)
 {
 	u32 i;
 
-	for (i = 0; known->images && i < known->nr_funcs; i++)
-		bpf_ksym_add(&known->images[i]->shadow->aux->ksym);
+	for (i = 0; known->images && i < known->nr_funcs; i++) {
+		struct bpf_prog_aux *aux = known->images[i]->shadow->aux;
+
+		aux->id = known->id;
+		bpf_ksym_add(&aux->ksym);
+		tell_perf(&aux->ksym, false);
+	}
 }
 
 /**
@@ -486,8 +528,14 @@ void fastterm_images_hide(struct fastterm_prog *known)
 {
 	u32 i;
 
-	for (i = 0; known->images && i < known->nr_funcs; i++)
-		bpf_ksym_del(&known->images[i]->shadow->aux->ksym);
+	for (i = 0; known->images && i < known->nr_funcs; i++) {
+		struct bpf_ksym *ksym = &known->images[i]->shadow->aux->ksym;
+
+		if (list_empty(&ksym->lnode))
+			continue;
+		tell_perf(ksym, true);
+		bpf_ksym_del(ksym);
+	}
 }
 
 /**

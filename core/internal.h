@@ -102,19 +102,23 @@ enum fastterm_long {
  * enum fastterm_absence - why a program has no stub images
  * @FASTTERM_PRESENT: it has
  * @FASTTERM_UNSUPPORTED: the machine cannot terminate programs
- * @FASTTERM_OFF: images are switched off
+ * @FASTTERM_NOT_JITED: it is no machine code of this machine's processors
+ * @FASTTERM_OFF: images were switched off when it was loaded
  * @FASTTERM_NOT_NEEDED: it cannot run for long
  * @FASTTERM_NO_MEMORY: there was none for them
  * @FASTTERM_NO_LOOP_EXIT: the test of a loop was not found in its code
+ * @FASTTERM_TOO_LARGE: a function is larger than its calls reach
  * @FASTTERM_CODE: its code has an instruction that we cannot copy
  */
 enum fastterm_absence {
 	FASTTERM_PRESENT,
 	FASTTERM_UNSUPPORTED,
+	FASTTERM_NOT_JITED,
 	FASTTERM_OFF,
 	FASTTERM_NOT_NEEDED,
 	FASTTERM_NO_MEMORY,
 	FASTTERM_NO_LOOP_EXIT,
+	FASTTERM_TOO_LARGE,
 	FASTTERM_CODE,
 };
 

@@ -301,6 +301,8 @@ static enum fastterm_absence build(struct bpf_prog *prog,
 
 	if (!fastterm_supported())
 		return FASTTERM_UNSUPPORTED;
+	if (!prog->jited || bpf_prog_is_offloaded(prog->aux))
+		return FASTTERM_NOT_JITED;
 	if (READ_ONCE(fastterm_mode) == FASTTERM_MODE_OFF)
 		return FASTTERM_OFF;
 	if (READ_ONCE(fastterm_mode) == FASTTERM_MODE_NEEDED &&
@@ -316,6 +318,8 @@ static enum fastterm_absence build(struct bpf_prog *prog,
 		return FASTTERM_NO_MEMORY;
 	case -ENOENT:
 		return FASTTERM_NO_LOOP_EXIT;
+	case -ERANGE:
+		return FASTTERM_TOO_LARGE;
 	default:
 		return FASTTERM_CODE;
 	}
@@ -336,8 +340,7 @@ void fastterm_loaded(struct bpf_prog *prog)
 	u32 i;
 
 	if (known)
-		known->absence = prog->jited ? build(prog, known) :
-					       FASTTERM_UNSUPPORTED;
+		known->absence = build(prog, known);
 	for (i = 0; i < fastterm_nr_funcs(prog); i++) {
 		struct fastterm_aux *ours = &fastterm_func(prog, i)->aux->fastterm;
 
@@ -359,7 +362,9 @@ void fastterm_publish(struct bpf_prog *prog)
 	if (!known)
 		return;
 	known->id = prog->aux->id;
-	fastterm_images_publish(known);
+	/* The copy is as visible as the original. */
+	if (bpf_token_capable(prog->aux->token, CAP_BPF))
+		fastterm_images_publish(known);
 	fastterm_show_add(known);
 }
 

@@ -3,10 +3,10 @@
  * What a maintainer looks at when asking why a call was kept, or why a program
  * has no stub image: one file for each program in debugfs, bpf_fastterm/<id>.
  *
- *	long: has an open-coded iterator
- *	function 0: 412 bytes, image 448 bytes
- *	insn 7 at 0x5c: helper: skipped, returns NULL
- *	insn 15 at 0x9e: helper: kept: releases a reference (argument 1)
+ *	long: jumps back
+ *	function 0: 131 bytes, image 224 bytes
+ *	insn 5 at 0x38: kernel function: skipped, returns NULL
+ *	insn 8 at 0x5c: kernel function: kept: releases a reference (argument 1)
  */
 #include <linux/debugfs.h>
 #include <linux/filter.h>
@@ -30,10 +30,12 @@ static const char *const longs[] = {
 static const char *const absences[] = {
 	[FASTTERM_PRESENT] = "",
 	[FASTTERM_UNSUPPORTED] = "this machine cannot terminate programs",
-	[FASTTERM_OFF] = "kernel.bpf_fastterm is off",
+	[FASTTERM_NOT_JITED] = "the program is not JITed for this machine",
+	[FASTTERM_OFF] = "kernel.bpf_fastterm was off",
 	[FASTTERM_NOT_NEEDED] = "the program cannot run for long",
 	[FASTTERM_NO_MEMORY] = "there was no memory for it",
 	[FASTTERM_NO_LOOP_EXIT] = "the exit of a loop was not found in its code",
+	[FASTTERM_TOO_LARGE] = "a function is larger than its calls reach",
 	[FASTTERM_CODE] = "its code has an instruction that cannot be copied",
 };
 

@@ -190,10 +190,12 @@ static bool is_object(u8 type)
 /**
  * struct memory_args - what a call does to memory that it is given
  * @sized: bit k: argument k is memory of the size in argument k + 1
+ * @uninit: bit k: argument k may be memory that is not initialised
  * @writes: it may write to memory, not only read
  */
 struct memory_args {
 	u8 sized;
+	u8 uninit;
 	bool writes;
 };
 
@@ -207,6 +209,8 @@ static struct memory_args helper_args(const struct bpf_func_proto *fn)
 
 		if (type == ARG_CONST_SIZE || type == ARG_CONST_SIZE_OR_ZERO)
 			args.sized |= BIT(arg);
+		if (fn->arg_type[arg] & MEM_UNINIT)
+			args.uninit |= BIT(arg + 1);
 		if (fn->arg_type[arg] & MEM_WRITE)
 			args.writes = true;
 	}
@@ -216,7 +220,7 @@ static struct memory_args helper_args(const struct bpf_func_proto *fn)
 /* Of a kernel function in the kernel proper; one of a module has no @sized. */
 static struct memory_args kfunc_args(const struct bpf_insn *insn)
 {
-	struct memory_args args = { .writes = true };
+	struct memory_args args = { .uninit = U8_MAX, .writes = true };
 	const struct btf *btf = bpf_get_btf_vmlinux();
 	const struct btf_type *proto;
 	const struct btf_param *param;
@@ -247,7 +251,8 @@ static struct memory_args memory_args(const struct bpf_verifier_env *env,
 	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
 		return kfunc_args(insn);
 	fn = env->ops->get_func_proto(insn->imm, env->prog);
-	return fn ? helper_args(fn) : (struct memory_args){ .writes = true };
+	return fn ? helper_args(fn) :
+	       (struct memory_args){ .uninit = U8_MAX, .writes = true };
 }
 
 /*
@@ -354,6 +359,35 @@ static void compare_stack(const struct bpf_verifier_state *state,
 	d->fill = fill | needed;
 }
 
+/*
+ * Where a program may read what was not initialised, a path on which memory is
+ * not is pruned when it has been explored with memory that is. Then no visit
+ * sees what has to be filled: all memory on the stack is, that may be such.
+ */
+static void assume_uninit(const struct bpf_verifier_state *state,
+			  const struct fastterm_snapshot *snap,
+			  struct memory_args args, struct fastterm_decision *d)
+{
+	u8 arg;
+
+	for (arg = 1; arg <= MAX_BPF_FUNC_REG_ARGS; arg++) {
+		const struct bpf_reg_state *ptr = &snap->args[arg - 1];
+		s64 off = ptr->off + (s64)ptr->var_off.value;
+		const struct bpf_func_state *func;
+		u32 byte = -off - 1;
+
+		if (!(args.uninit & BIT(arg)) || ptr->type != PTR_TO_STACK)
+			continue;
+		func = state->frame[ptr->frameno];
+		/* An iterator or a dynptr is compared as such. */
+		if (tnum_is_const(ptr->var_off) && byte < func->allocated_stack &&
+		    is_object(func->stack[byte / BPF_REG_SIZE]
+				      .slot_type[byte % BPF_REG_SIZE]))
+			continue;
+		d->fill = (d->fill & BIT(arg)) | FILL_NEEDED;
+	}
+}
+
 static bool admits(const struct bpf_reg_state *reg, s64 value)
 {
 	return value >= reg->smin_value && value <= reg->smax_value &&
@@ -420,6 +454,7 @@ void fastterm_after_call(struct bpf_verifier_env *env, int err)
 	const struct bpf_insn *insn = &env->prog->insnsi[env->insn_idx];
 	struct fastterm_decision visit = {};
 	const struct bpf_reg_state *r0;
+	struct memory_args args;
 
 	if (err)
 		return;
@@ -431,7 +466,10 @@ void fastterm_after_call(struct bpf_verifier_env *env, int err)
 	}
 	r0 = &env->cur_state->frame[env->cur_state->curframe]->regs[BPF_REG_0];
 	visit.values = possible_values(r0);
-	compare_stack(env->cur_state, snap, memory_args(env, insn), &visit);
+	args = memory_args(env, insn);
+	compare_stack(env->cur_state, snap, args, &visit);
+	if (env->allow_uninit_stack)
+		assume_uninit(env->cur_state, snap, args, &visit);
 	compare_refs(env->cur_state, r0, snap, &visit);
 	compare_locks(env->cur_state, snap, &visit);
 	merge(&aux->fastterm, &visit);

@@ -53,6 +53,70 @@ static const struct fastterm_site *site_at(const struct fastterm_prog *known,
 	return NULL;
 }
 
+static u32 image_size(const struct bpf_prog *p)
+{
+	return p->jited_len + cfi_get_offset();
+}
+
+/* Where a target in a stub image leads: through a thunk behind its code. */
+static unsigned long resolve(const struct fastterm_image *image, u32 code_size,
+			     unsigned long target)
+{
+	u32 off = target - (long)image->code;
+	struct fastterm_insn insn;
+	int len;
+
+	if (target < (long)image->code + code_size ||
+	    target >= (long)image->code + image->size)
+		return target;
+	do {
+		len = fastterm_arch_decode(image->code, off, image->size,
+					   (long)image->code, &insn);
+		off += len;
+	} while (len > 0 && insn.kind == FASTTERM_INSN_PLAIN);
+	return len > 0 ? insn.target : 0;
+}
+
+/* What a call or jump that leaves the original at @target does in the copy. */
+static unsigned long counterpart(struct bpf_prog *prog, unsigned long target)
+{
+	const struct fastterm_prog *known = prog->aux->fastterm.prog;
+	u32 i;
+
+	for (i = 0; i < known->nr_funcs; i++)
+		if (target == (unsigned long)fastterm_func(prog, i)->bpf_func)
+			return (unsigned long)known->images[i]->shadow->bpf_func;
+	return target;
+}
+
+/*
+ * Whether what is at @off is patched while the program runs, for a tail call
+ * that goes directly to its target. In the copy it never does.
+ */
+static bool compare_slot(struct kunit *test, const struct bpf_prog *p, const u8 *from,
+			 const u8 *to, u32 off)
+{
+	u32 i;
+
+	for (i = 0; i < p->aux->size_poke_tab; i++) {
+		const struct bpf_jit_poke_descriptor *poke = &p->aux->poke_tab[i];
+		bool bypass = poke->tailcall_bypass == from + off;
+		struct fastterm_insn insn;
+
+		if (!bypass && poke->tailcall_target != from + off)
+			continue;
+		KUNIT_EXPECT_EQ(test, poke->bypass_addr - poke->tailcall_target,
+				fastterm_arch_decode(to, off, image_size(p), (long)to, &insn));
+		KUNIT_EXPECT_EQ(test, insn.kind, FASTTERM_INSN_JUMP);
+		/* Around it, or back to where the frame is known to be gone. */
+		KUNIT_EXPECT_EQ(test, insn.target,
+				bypass ? (u8 *)poke->bypass_addr - from + (long)to :
+					 (long)from + off);
+		return true;
+	}
+	return false;
+}
+
 /*
  * Every boundary of the original is one of the copy; what is no site and refers
  * to nothing outside is the same to the byte, and what does refers to the same.
@@ -60,10 +124,11 @@ static const struct fastterm_site *site_at(const struct fastterm_prog *known,
 static void compare_image(struct kunit *test, struct bpf_prog *prog, u32 func)
 {
 	const struct fastterm_prog *known = prog->aux->fastterm.prog;
+	const struct fastterm_image *image = known->images[func];
 	const struct bpf_prog *p = fastterm_func(prog, func);
 	const u8 *from = (u8 *)p->bpf_func - cfi_get_offset();
-	const u8 *to = known->images[func]->code;
-	u32 size = p->jited_len + cfi_get_offset();
+	const u8 *to = image->code;
+	const u32 size = image_size(p);
 	struct fastterm_insn a, b;
 	bool split = false, second;
 	u32 off, sites = 0;
@@ -71,14 +136,17 @@ static void compare_image(struct kunit *test, struct bpf_prog *prog, u32 func)
 
 	KUNIT_EXPECT_MEMEQ(test, from, to, cfi_get_offset());
 	for (off = cfi_get_offset(); off < size; off += len) {
+		const struct fastterm_site *site = off ? site_at(known, func, off) : NULL;
+
 		second = split;
 		len = fastterm_arch_decode(from, off, size, (long)from, &a);
 		KUNIT_ASSERT_GT_MSG(test, len, 0, "original at %#x", off);
 		split = a.split;
-		if (off && site_at(known, func, off) && !site_at(known, func, off)->decision.why) {
-			sites++;
+		sites += !!site;
+		if (site && !site->decision.why)
 			continue;
-		}
+		if (compare_slot(test, p, from, to, off))
+			continue;
 		KUNIT_ASSERT_EQ_MSG(test, len,
 				    fastterm_arch_decode(to, off, size, (long)to, &b),
 				    "copy at %#x", off);
@@ -95,12 +163,14 @@ static void compare_image(struct kunit *test, struct bpf_prog *prog, u32 func)
 					    b.target - (long)to, "at %#x", off);
 		else if (a.kind == FASTTERM_INSN_DATA)
 			KUNIT_EXPECT_EQ_MSG(test, a.target, b.target, "at %#x", off);
+		else
+			KUNIT_EXPECT_EQ_MSG(test, resolve(image, size, b.target),
+					    counterpart(prog, a.target), "at %#x", off);
 	}
 	KUNIT_EXPECT_EQ(test, off, size);
-	/* The loop above has seen every site that is skipped. */
+	/* Every site has been found in the code. */
 	for (off = 0; off < known->nr_sites; off++)
-		if (known->sites[off].func == func && known->sites[off].native &&
-		    !known->sites[off].decision.why)
+		if (known->sites[off].func == func)
 			sites--;
 	KUNIT_EXPECT_EQ(test, sites, 0);
 }
@@ -293,37 +363,54 @@ static void image_call(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, value, 0);
 }
 
-/* Tail calls are not taken, the direct kind as little as the indirect. */
+/*
+ * Tail calls are not taken, neither the kind whose index is known and that goes
+ * directly to its target, nor the other; whether there is a target when the
+ * program is loaded, or later; in a program of one function or of two.
+ */
 static void image_tail_call(struct kunit *test)
 {
-	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 2, 0);
 	static const struct bpf_insn callee[] = {
 		BPF_MOV64_IMM(BPF_REG_0, 66),
 		BPF_EXIT_INSN(),
 	};
-	struct bpf_insn insns[] = {
-		BPF_MOV64_REG(BPF_REG_6, BPF_REG_1),
-		BPF_LD_MAP_FD(BPF_REG_2, m.fd),
-		BPF_MOV64_IMM(BPF_REG_3, 1),
-		FTK_CALL(BPF_FUNC_tail_call),
-		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
-		BPF_LD_MAP_FD(BPF_REG_2, m.fd),
-		BPF_LDX_MEM(BPF_DW, BPF_REG_3, BPF_REG_1, 0),
-		FTK_CALL(BPF_FUNC_tail_call),
-		BPF_MOV64_IMM(BPF_REG_0, 2),
-		BPF_EXIT_INSN(),
-	};
 	struct raw_tp_ctx ctx = { .args[0] = 1 };
 	const u32 key = 1;
-	struct bpf_prog *prog;
-	const struct bpf_prog *stub;
-	u32 fd;
+	u32 fd, late, funcs;
 
 	fd = ftk_prog_fd(test, ftk_load(test, callee, ARRAY_SIZE(callee), NULL));
-	ftk_map_update(test, &m, &key, &fd);
-	stub = load(test, insns, ARRAY_SIZE(insns), NULL, &prog);
-	KUNIT_EXPECT_EQ(test, ftk_run(prog, &ctx), 66);
-	KUNIT_EXPECT_EQ(test, ftk_run(stub, &ctx), 2);
+	for (late = 0; late < 2; late++) {
+		for (funcs = 1; funcs < 3; funcs++) {
+			struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 2, 0);
+			struct bpf_insn insns[] = {
+				BPF_MOV64_REG(BPF_REG_6, BPF_REG_1),
+				BPF_LD_MAP_FD(BPF_REG_2, m.fd),
+				BPF_MOV64_IMM(BPF_REG_3, 1),
+				FTK_CALL(BPF_FUNC_tail_call),
+				BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+				BPF_LD_MAP_FD(BPF_REG_2, m.fd),
+				BPF_LDX_MEM(BPF_DW, BPF_REG_3, BPF_REG_1, 0),
+				FTK_CALL(BPF_FUNC_tail_call),
+				funcs == 1 ? BPF_MOV64_IMM(BPF_REG_0, 2) : BPF_CALL_REL(1),
+				BPF_EXIT_INSN(),
+				BPF_MOV64_IMM(BPF_REG_0, 2),
+				BPF_EXIT_INSN(),
+			};
+			const struct bpf_prog *stub;
+			struct bpf_prog *prog;
+
+			if (!late)
+				ftk_map_update(test, &m, &key, &fd);
+			stub = load(test, insns, ARRAY_SIZE(insns) - (funcs == 1 ? 2 : 0),
+				    NULL, &prog);
+			if (late) {
+				KUNIT_EXPECT_EQ(test, ftk_run(prog, &ctx), 2);
+				ftk_map_update(test, &m, &key, &fd);
+			}
+			KUNIT_EXPECT_EQ(test, ftk_run(prog, &ctx), 66);
+			KUNIT_EXPECT_EQ(test, ftk_run(stub, &ctx), 2);
+		}
+	}
 }
 
 /* What is acquired in spite of all is released: here nothing is, and NULL is seen. */
@@ -436,16 +523,20 @@ static void image_cycles(struct kunit *test)
 		FTK_CALL(BPF_FUNC_get_current_comm),
 		BPF_EXIT_INSN(),
 	};
+	unsigned long stub;
 	int i;
 
 	for (i = 0; i < 1000; i++) {
 		struct bpf_prog *prog = ftk_load(test, insns, ARRAY_SIZE(insns), NULL);
 
 		KUNIT_ASSERT_NOT_NULL(test, prog->aux->fastterm.prog->images);
+		stub = (long)prog->aux->fastterm.prog->images[0]->shadow->bpf_func;
 		ftk_unload(test, prog);
 		/* Freeing takes longer than loading: let it keep up. */
-		if (i % 100 == 99)
-			KUNIT_ASSERT_EQ(test, ftk_drain(), 0);
+		if (i % 100 < 99)
+			continue;
+		KUNIT_ASSERT_EQ(test, ftk_drain(), 0);
+		KUNIT_EXPECT_FALSE(test, is_bpf_text_address(stub));
 	}
 }
 

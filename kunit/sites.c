@@ -361,7 +361,7 @@ static const struct sites_program results[] = {
 			BPF_MOV64_IMM(BPF_REG_0, 0),
 			BPF_EXIT_INSN(),
 		},
-		.sites = { SKIP(HELPER, ECANCELED) },
+		.sites = { FILL(HELPER, 1) },
 	}, {
 		.name = "number of the processor: verifier or JIT inline it",
 		.insns = {
@@ -873,7 +873,8 @@ static const struct sites_program fills[] = {
 		},
 		.sites = { KEEP(SUBPROG, SUBPROG_CALL), FILL(HELPER, 1) },
 	}, {
-		.name = "memory that was initialised: no need",
+		/* It may not be on a path that is pruned, as these programs may. */
+		.name = "memory that was initialised: fill nevertheless",
 		.insns = {
 			BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 0),
 			BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
@@ -884,7 +885,7 @@ static const struct sites_program fills[] = {
 			BPF_MOV64_IMM(BPF_REG_0, 0),
 			BPF_EXIT_INSN(),
 		},
-		.sites = { SKIP(HELPER, ECANCELED) },
+		.sites = { FILL(HELPER, 1) },
 	}, {
 		/* Not even where it is a pointer, or was not initialised. */
 		.name = "a key is only read: no need",
@@ -957,6 +958,23 @@ static const struct sites_program visits[] = {
 			FTK_CALL(BPF_FUNC_get_prandom_u32),
 			BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 1),
 			BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 0),
+			BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+			BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+			BPF_MOV64_IMM(BPF_REG_2, 8),
+			BPF_MOV64_IMM(BPF_REG_3, 0),
+			FTK_CALL(BPF_FUNC_probe_read_kernel),
+			BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_10, -8),
+			BPF_EXIT_INSN(),
+		},
+		.sites = { SKIP(HELPER, ECANCELED), FILL(HELPER, 1) },
+	}, {
+		/* The path on which it is not is pruned. */
+		.name = "memory that is initialised on the path that is explored: fill",
+		.insns = {
+			FTK_CALL(BPF_FUNC_get_prandom_u32),
+			BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 2),
+			BPF_STX_MEM(BPF_W, BPF_REG_10, BPF_REG_0, -8),
+			BPF_STX_MEM(BPF_W, BPF_REG_10, BPF_REG_0, -4),
 			BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
 			BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
 			BPF_MOV64_IMM(BPF_REG_2, 8),
