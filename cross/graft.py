@@ -68,7 +68,7 @@ class State:
         for name in self.data['changed']:
             new = Path(tree) / name
             if new.exists() and new.read_bytes() != self.original(name):
-                host.write_whole(self.original_path(name), new.read_bytes(), new.stat().st_mtime_ns)
+                host.write_whole(self.original_path(name), new.read_bytes())
 
     def begin(self, changed, added):
         """Record what the graft is about to write, with every original, before it writes."""
@@ -79,8 +79,10 @@ class State:
             for name in changed:
                 if name not in self.data['changed']:
                     self._keep(name)
-            self.data = {'complete': False, 'changed': {n: _digest(d) for n, d in changed.items()},
-                         'added': {n: _digest(d) for n, d in added.items()}}
+            # Until it is complete, what an earlier graft has left counts too.
+            for kind, files in (('changed', changed), ('added', added)):
+                self.data[kind] = self.data[kind] | {name: _digest(data) for name, data in files.items()}
+            self.data['complete'] = False
             self._save()
         except OSError:
             if not self.exists():
@@ -90,11 +92,15 @@ class State:
     def _keep(self, name):
         kept, now = self.original_path(name), self.tree / name
         kept.parent.mkdir(parents=True, exist_ok=True)
-        host.write_whole(kept, now.read_bytes(), now.stat().st_mtime_ns)
+        host.write_whole(kept, now.read_bytes())
         shutil.copymode(now, kept)
 
-    def complete(self):
-        self.data['complete'] = True
+    def complete(self, changed, added):
+        """What was begun is done: of the earlier graft nothing is left."""
+        for name in set(self.data['changed']) - set(changed):
+            self.original_path(name).unlink()
+        self.data = {'complete': True, 'changed': {n: self.data['changed'][n] for n in changed},
+                     'added': {n: self.data['added'][n] for n in added}}
         self._save()
 
     def _save(self):
@@ -108,12 +114,20 @@ class State:
                 if not (self.tree / name).exists() or _digest((self.tree / name).read_bytes()) != digest]
 
     def undo(self):
-        """Give back the tree as it was. Moves, so that it works on a full disk too."""
+        """Give back the tree as it was.
+
+        Files get the present time, or a build would go on with objects of the grafted ones. Originals are moved, so
+        that a full disk is no obstacle; should this be interrupted, it can be done again.
+        """
+        if self.data['complete'] and self.exists():
+            self.data['complete'] = False
+            self._save()
         for name in self.data['added']:
             (self.tree / name).unlink(missing_ok=True)
             _prune((self.tree / name).parent)
         for name in self.data['changed']:
             if self.original_path(name).exists():
+                os.utime(self.original_path(name))
                 os.replace(self.original_path(name), self.tree / name)
         shutil.rmtree(self.folder)
         self.data = {'complete': True, 'changed': {}, 'added': {}}
@@ -154,10 +168,11 @@ def apply(tree):
     if state.exists() and set(state.files()) == set(wanted) and \
             all((tree / n).read_bytes() == d for n, d in wanted.items()):
         return False
-    for name in set(state.data['changed']) - set(changed):
-        host.write_whole(tree / name, state.original(name), state.original_path(name).stat().st_mtime_ns)
+    restored = set(state.data['changed']) - set(changed)
     gone = set(state.data['added']) - set(added)
     state.begin(changed, added)
+    for name in restored:
+        host.write_whole(tree / name, state.original(name))
     for name in gone:
         (tree / name).unlink(missing_ok=True)
         _prune((tree / name).parent)
@@ -166,7 +181,7 @@ def apply(tree):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_bytes() != data:
             host.write_whole(path, data)
-    state.complete()
+    state.complete(changed, added)
     return True
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -91,6 +92,7 @@ def run(cmd, *, log=None, on_line=None, timeout=None, check=True, what=None, **k
             timer.cancel()
         if proc.poll() is None:
             _end(proc)
+        proc.stdout.close()
     output = ''.join(lines)
     if expired.is_set():
         raise Error(f'{what or cmd[0]}: no end after {timeout} s' + _tail(output, log))
@@ -136,18 +138,17 @@ def need_space(folder, gigabytes, what):
                     'free some, or set XDG_CACHE_HOME to a folder with more')
 
 
-def write_whole(path, data, mtime=None):
+def write_whole(path, data):
     """Write a file so that it is there whole or not at all; hard links to the old one keep the old content."""
-    tmp = path.with_name(f'.{path.name}.fastterm-new')
+    mode = path.stat().st_mode if path.exists() else 0o644
+    handle, tmp = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
     try:
-        tmp.write_bytes(data)
-        if path.exists():
-            shutil.copymode(path, tmp)
-        if mtime:
-            os.utime(tmp, ns=(mtime, mtime))
+        with open(handle, 'wb') as file:
+            file.write(data)
+        os.chmod(tmp, mode)
         os.replace(tmp, path)
     finally:
-        tmp.unlink(missing_ok=True)
+        Path(tmp).unlink(missing_ok=True)
 
 
 class Progress:

@@ -3,6 +3,7 @@
 
 import argparse
 import fnmatch
+import hashlib
 import re
 import shutil
 import signal
@@ -88,12 +89,15 @@ def boots(args, chosen):
                     out = host.OUT / name
                     out.mkdir(parents=True, exist_ok=True)
                     kernel.fetch(folder, target, out)
-        except Error as error:
+        except (Error, OSError) as error:
             for name, _ in machines:
                 yield boot.Result(name, None, [str(error)])
             continue
         for machine in machines:
-            yield boot.run(tree, target, machine, host.OUT / machine[0], suite=args.suite)
+            try:
+                yield boot.run(tree, target, machine, host.OUT / machine[0], suite=args.suite)
+            except (Error, OSError) as error:
+                yield boot.Result(machine[0], None, [str(error)])
 
 
 def number_of_boots(chosen):
@@ -105,8 +109,9 @@ def cmd_kunit(args):
     chosen = targets.select(args.arch, args.variant, [(a, 'default') for a in targets.ARCHES])
     setup(args)
     report = ktap.Report(number_of_boots(chosen))
-    for result in boots(args, chosen):
-        report.boot(result)
+    with own_lock(host.CHECKOUT):
+        for result in boots(args, chosen):
+            report.boot(result)
     return report.close()
 
 
@@ -165,8 +170,9 @@ def cmd_test(args):
         original = args.kdir or source.distribution()
         report.suite('hooks', hook_cases(original, source.version(original)))
         report.suite('unchanged', unchanged.check(grafted()))
-    for result in boots(args, chosen):
-        report.boot(result)
+    with own_lock(host.CHECKOUT):
+        for result in boots(args, chosen):
+            report.boot(result)
     return report.close()
 
 
@@ -179,6 +185,11 @@ def cmd_style(args):
     return report.close()
 
 
+def own_lock(folder):
+    """One run at a time in a folder of the user's: a kernel tree, or a checkout with its out/."""
+    return host.lock(f'folder-{hashlib.sha256(str(folder).encode()).hexdigest()[:10]}')
+
+
 def need_kdir(args, command):
     if not args.kdir:
         raise Error(f'make {command} needs KDIR=<the kernel tree>, for example: make {command} KDIR=~/linux')
@@ -187,21 +198,26 @@ def need_kdir(args, command):
 def cmd_graft(args):
     need_kdir(args, 'graft')
     setup(args)
-    changed = graft.apply(args.kdir)
+    with own_lock(args.kdir):
+        changed = graft.apply(args.kdir)
     host.say(f'{args.kdir} (Linux {source.version(args.kdir)}): {"grafted" if changed else "already up to date"}; '
              'switch it on with CONFIG_BPF_FASTTERM=y')
 
 
 def cmd_ungraft(args):
     need_kdir(args, 'ungraft')
-    graft.remove(args.kdir)
+    with own_lock(args.kdir):
+        graft.remove(args.kdir)
     host.say(f'{args.kdir}: as it was before')
 
 
 def cmd_clean(args):
     shutil.rmtree(host.OUT, ignore_errors=True)
     if args.cache:
-        shutil.rmtree(host.cache(), ignore_errors=True)
+        # The locks stay: removed ones could be held by two.
+        for folder in host.cache().glob('*'):
+            if folder.name != 'locks':
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def cmd_help(_args):

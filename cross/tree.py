@@ -67,7 +67,8 @@ def _renew(original, path):
     keep = []
     if not graft.State(original).exists():
         keep = ['--exclude=/.fastterm/', *(f'--exclude=/{name}' for name in state.files())]
-    host.run(['rsync', '-a', '--delete', *keep, *(f'--exclude={p}' for p in NOT_SOURCE),
+    # By content and with the present time: a file that is older than what it replaces would not be compiled.
+    host.run(['rsync', '-rlpgoD', '--checksum', '--delete', *keep, *(f'--exclude={p}' for p in NOT_SOURCE),
               f'{original}/', f'{path}/'], what=f'copying {original}')
     if keep:
         state.renew_originals(original)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Graft and ungraft, on a kernel tree of a few small files."""
 
+import os
 import tempfile
 import unittest
 from pathlib import Path
@@ -46,9 +47,12 @@ class Fixture(unittest.TestCase):
         (self.hooks / name).write_text(text)
 
     def snapshot(self):
-        """Everything that a build could see: content and time of every file, and the folders."""
-        return {str(p.relative_to(self.tree)): (p.read_bytes(), p.stat().st_mtime_ns, p.stat().st_mode)
+        """Content and mode of every file, and the folders."""
+        return {str(p.relative_to(self.tree)): (p.read_bytes(), p.stat().st_mode)
                 if p.is_file() else None for p in self.tree.rglob('*')}
+
+    def times(self):
+        return {p: p.stat().st_mtime_ns for p in self.tree.rglob('*') if p.is_file()}
 
 
 class Graft(Fixture):
@@ -61,9 +65,31 @@ class Graft(Fixture):
 
     def test_twice_is_once(self):
         graft.apply(self.tree)
-        once = self.snapshot()
+        once, times = self.snapshot(), self.times()
         self.assertFalse(graft.apply(self.tree))
-        self.assertEqual(self.snapshot(), once)
+        self.assertEqual((self.snapshot(), self.times()), (once, times))
+
+    def test_what_is_given_back_is_compiled_again(self):
+        graft.apply(self.tree)
+        grafted = (self.tree / 'kernel/bpf/core.c').stat().st_mtime_ns
+        graft.remove(self.tree)
+        self.assertGreaterEqual((self.tree / 'kernel/bpf/core.c').stat().st_mtime_ns, grafted)
+
+    def test_interrupted_ungraft_is_done_again(self):
+        graft.apply(self.tree)
+        for n in (1, 2):
+            left, replace = [n], os.replace
+
+            def failing(*args):
+                left[0] -= 1
+                if not left[0]:
+                    raise KeyboardInterrupt
+                replace(*args)
+            with mock.patch.object(graft.os, 'replace', failing):
+                with self.assertRaises(KeyboardInterrupt):
+                    graft.remove(self.tree)
+        graft.remove(self.tree)
+        self.assertEqual(self.snapshot(), self.before)
 
     def test_ungraft_gives_back_the_original(self):
         graft.apply(self.tree)
@@ -81,6 +107,7 @@ class Graft(Fixture):
         graft.apply(self.tree)
         self.assertNotIn('fastterm()', (self.tree / 'kernel/bpf/core.c').read_text())
         self.assertEqual((self.tree / 'kernel/bpf/Kconfig').read_text(), KCONFIG)
+        self.assertFalse(graft.apply(self.tree))
         graft.remove(self.tree)
         self.assertEqual(self.snapshot(), self.before)
 
