@@ -200,13 +200,16 @@ static int refer(struct code *c, u32 off, struct fastterm_insn insn)
 	return fastterm_arch_encode(c->bytes, off, c->ip, &insn);
 }
 
-/* What the instruction at @off refers to, by a thunk or not. */
+/*
+ * What the instruction at @off refers to, by a thunk or not. Data is never
+ * reached by one: what is behind the code is then its literal.
+ */
 static int referred(const struct code *c, u32 off, struct fastterm_insn *insn)
 {
 	int len = fastterm_arch_decode(c->bytes, off, c->size, c->ip, insn);
 
-	if (len > 0 && insn->target >= c->ip + c->size &&
-	    insn->target < c->ip + c->end)
+	if (len > 0 && insn->kind != FASTTERM_INSN_DATA &&
+	    insn->target >= c->ip + c->size && insn->target < c->ip + c->end)
 		insn->target = thunk_target(c, insn->target - c->ip);
 	return len;
 }

@@ -380,7 +380,7 @@ static void image_tail_call(struct kunit *test)
 
 	fd = ftk_prog_fd(test, ftk_load(test, callee, ARRAY_SIZE(callee), NULL));
 	for (late = 0; late < 2; late++) {
-		for (funcs = 1; funcs < 3; funcs++) {
+		for (funcs = 1; funcs <= 1 + bpf_jit_supports_subprog_tailcalls(); funcs++) {
 			struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 2, 0);
 			struct bpf_insn insns[] = {
 				BPF_MOV64_REG(BPF_REG_6, BPF_REG_1),
