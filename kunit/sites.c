@@ -968,13 +968,16 @@ static const struct sites_program visits[] = {
 		},
 		.sites = { SKIP(HELPER, ECANCELED), FILL(HELPER, 1) },
 	}, {
-		/* The path on which it is not is pruned. */
+		/* The path on which it is not is pruned, where states are kept. */
 		.name = "memory that is initialised on the path that is explored: fill",
+		.flags = BPF_F_TEST_STATE_FREQ,
 		.insns = {
 			FTK_CALL(BPF_FUNC_get_prandom_u32),
-			BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 2),
-			BPF_STX_MEM(BPF_W, BPF_REG_10, BPF_REG_0, -8),
-			BPF_STX_MEM(BPF_W, BPF_REG_10, BPF_REG_0, -4),
+			BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 4),
+			BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -8),
+			BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -6),
+			BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -4),
+			BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -2),
 			BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
 			BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
 			BPF_MOV64_IMM(BPF_REG_2, 8),
