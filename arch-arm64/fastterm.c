@@ -11,10 +11,14 @@
 #include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
+#include <linux/scs.h>
 #include <linux/string.h>
 #include <linux/unaligned.h>
 
+#include <asm/compiler.h>
 #include <asm/insn.h>
+#include <asm/stacktrace.h>
+#include <asm/traps.h>
 
 /* An address is formed by a movn and two movk. */
 #define ADDR_INSNS	3
@@ -151,24 +155,13 @@ int fastterm_arch_encode(u8 *code, u32 off, unsigned long ip,
 	long offset = insn->target - (ip + off);
 	u32 word = get_unaligned_le32(code + off);
 
-	switch (insn->kind) {
-	case FASTTERM_INSN_CALL:
+	if (insn->kind == FASTTERM_INSN_CALL)
 		word = aarch64_insn_get_bl_value();
-		break;
-	case FASTTERM_INSN_JUMP:
+	else if (insn->kind == FASTTERM_INSN_JUMP)
 		word = aarch64_insn_get_b_value();
-		break;
-	case FASTTERM_INSN_BRANCH:
-		if (!is_cond_branch(word))
-			return -EINVAL;
-		break;
-	case FASTTERM_INSN_DATA:
-		if (!aarch64_insn_is_ldr_lit(word))
-			return -EINVAL;
-		break;
-	default:
+	else if (!(insn->kind == FASTTERM_INSN_BRANCH && is_cond_branch(word)) &&
+		 !(insn->kind == FASTTERM_INSN_DATA && aarch64_insn_is_ldr_lit(word)))
 		return -EINVAL;
-	}
 	if (!IS_ALIGNED(offset, AARCH64_INSN_SIZE))
 		return -EINVAL;
 
@@ -199,10 +192,253 @@ int fastterm_arch_thunk(u8 *code, u32 off, unsigned long ip,
 	return THUNK_SIZE;
 }
 
-void fastterm_arch_fill(void *area, unsigned int size)
-{
-	u32 off;
+/*
+ * The JIT lays out a function like this; what is in brackets is not always there:
+ *
+ *	[bti jc]; mov x9, lr; nop
+ *	[paciasp]; stp fp, lr, [sp, #-16]!; mov fp, sp
+ *	stp ..., [sp, #-16]!; mov x26, sp; [bti j]; [stp ..., [sp, #-16]!; ...]
+ *	[mov x25, sp]; [sub sp, sp, #...]
+ *	...
+ *	ldp fp, lr, [sp], #16; mov x0, x7; [autiasp]; ret
+ *	[nop]; ldr x10, ...; br x10
+ *
+ * An exception callback takes over the frame of its program: "mov fp, x2; sub sp,
+ * fp, #96" stand in place of the second and third line.
+ */
+#define ENTRY_INSNS	(IS_ENABLED(CONFIG_ARM64_BTI_KERNEL) + 2)
+#define LEAVE_INSNS	(IS_ENABLED(CONFIG_ARM64_PTR_AUTH_KERNEL) + 2)
+#define PLT_SIZE	(2 * AARCH64_INSN_SIZE)
+#define RECORD_SIZE	16
 
-	for (off = 0; off < size; off += AARCH64_INSN_SIZE)
-		put_unaligned_le32(AARCH64_BREAK_FAULT, area + off);
+/* How an address is kept: fastterm_slot.form. */
+enum {
+	PLAIN,		/* as it is */
+	SIGNED,		/* signed, with the slot's sp */
+	EITHER,		/* as a function of the kernel keeps it */
+};
+
+struct walk {
+	struct fastterm_slot slot;		/* where execution goes on */
+	bool program;				/* whether that is in one */
+	struct fastterm_text text;		/* where in it */
+	unsigned long fp;			/* the frame pointer as it is then */
+	unsigned long floor;			/* what has been read is below */
+	struct stack_info stack;
+	struct fastterm_tracers tracers;
+};
+
+static u32 insn_at(const struct fastterm_text *text, u32 i)
+{
+	return get_unaligned_le32(text->code + i * AARCH64_INSN_SIZE);
+}
+
+/* The instruction that sets the frame pointer. */
+static u32 sets_fp(const struct fastterm_text *text)
+{
+	u32 i = ENTRY_INSNS;
+
+	while (i < ENTRY_INSNS + 2 && !aarch64_insn_is_add_imm(insn_at(text, i)))
+		i++;
+	return i;
+}
+
+static bool before_frame(const struct fastterm_text *text)
+{
+	return text->off < sets_fp(text) * AARCH64_INSN_SIZE;
+}
+
+/* Whether an interrupted function has its return address in x30, and how. */
+static bool is_in_x30(const struct fastterm_text *text, unsigned int *form)
+{
+	u32 i = text->off / AARCH64_INSN_SIZE, left;
+
+	*form = PLAIN;
+	if (text->off + PLT_SIZE >= text->size)
+		return true;
+	for (left = 0; left < LEAVE_INSNS; left++) {
+		if (aarch64_insn_is_ret(insn_at(text, i + left))) {
+			*form = left ? SIGNED : PLAIN;
+			return true;
+		}
+	}
+	*form = i > ENTRY_INSNS ? SIGNED : PLAIN;
+	return i < max(sets_fp(text), ENTRY_INSNS + 1);
+}
+
+/* The stack pointer behind a call: the prologue says how far it is below @fp. */
+static unsigned long sp_behind_call(const struct fastterm_text *text, unsigned long fp)
+{
+	u32 word, i = sets_fp(text);
+
+	/* A trampoline has been called, and has made a frame record of our caller's. */
+	if (before_frame(text))
+		return fp + RECORD_SIZE;
+	for (;;) {
+		word = insn_at(text, ++i);
+		if (aarch64_insn_is_stp_pre(word))
+			fp -= RECORD_SIZE;
+		else if (aarch64_insn_is_sub_imm(word) && (word & 0x1f) == AARCH64_INSN_REG_SP)
+			fp -= aarch64_insn_decode_immediate(AARCH64_INSN_IMM_12, word);
+		else if (!aarch64_insn_is_add_imm(word) && !aarch64_insn_is_hint(word))
+			return fp;
+	}
+}
+
+static unsigned long strip(const unsigned long *at)
+{
+	return ptrauth_strip_kernel_insn_pac(READ_ONCE_NOCHECK(*at));
+}
+
+/* Execution goes on at the address that is kept there, or with a tracer for it. */
+static void take(struct walk *walk, unsigned long *at, unsigned long sp,
+		 unsigned int form, struct pt_regs *regs)
+{
+	unsigned long *traced = fastterm_traced(&walk->tracers, strip(at), walk->fp);
+
+	if (traced)
+		walk->slot = (struct fastterm_slot){ traced, *traced, sp, NULL, PLAIN };
+	else
+		walk->slot = (struct fastterm_slot){ at, strip(at), sp, regs, form };
+	walk->program = fastterm_text_at(walk->slot.ip, &walk->text);
+	if (walk->program)
+		walk->slot.sp = sp_behind_call(&walk->text, walk->fp);
+}
+
+/* Go by the frame record at @addr. */
+static int step(struct walk *walk, unsigned long addr)
+{
+	unsigned int form = !walk->program ? EITHER : before_frame(&walk->text) ? PLAIN : SIGNED;
+	unsigned long *record = (unsigned long *)addr;
+
+	/* Saved registers follow, or another context's stack, or nothing. */
+	if (in_entry_text(walk->slot.ip) || !stackinfo_on_stack(&walk->stack, addr, RECORD_SIZE))
+		return -ENOENT;
+	if (addr < walk->floor || !IS_ALIGNED(addr, sizeof(*record)))
+		return -EFAULT;
+	walk->floor = addr + RECORD_SIZE;
+	walk->fp = READ_ONCE_NOCHECK(record[0]);
+	take(walk, record + 1, walk->program ? walk->floor : 0, form, NULL);
+	return walk->slot.ip ? 0 : -ENOENT;
+}
+
+static int leave_program(struct walk *walk, struct pt_regs *regs)
+{
+	bool saved = walk->text.off == sets_fp(&walk->text) * AARCH64_INSN_SIZE;
+	unsigned int form;
+
+	if (!is_in_x30(&walk->text, &form))
+		return step(walk, saved ? regs->sp : walk->fp);
+	take(walk, (unsigned long *)&regs->regs[30], regs->sp, form, regs);
+	return 0;
+}
+
+/*
+ * In a function of the kernel, x30 counts as long as there is no frame record, and
+ * again when there is none any more; else it has been used for other calls. If it
+ * is a return into a program, or to a tracer for just this frame, then it does count
+ * or is what the frame record says. @copy: where that is, in use or not.
+ */
+static int leave_kernel(struct walk *walk, struct pt_regs *regs, struct fastterm_slot *copy)
+{
+	unsigned long *x30 = (unsigned long *)&regs->regs[30], fp = walk->fp;
+	unsigned long *word = (unsigned long *)fp;
+
+	if (!stackinfo_on_stack(&walk->stack, fp, RECORD_SIZE))
+		return -ENOENT;
+	if (strip(word + 1) == strip(x30))
+		walk->fp = READ_ONCE_NOCHECK(word[0]);
+	take(walk, x30, 0, EITHER, regs);
+	if (walk->slot.at != x30)
+		return 0;
+	if (!walk->program)
+		return step(walk, fp);
+
+	for (word = (unsigned long *)regs->sp; (unsigned long)(word + 1) < walk->slot.sp; word++) {
+		if (READ_ONCE_NOCHECK(word[0]) != walk->fp || strip(word + 1) != walk->slot.ip)
+			continue;
+		*copy = walk->slot;
+		copy->at = word + 1;
+		copy->regs = NULL;
+	}
+	return 0;
+}
+
+int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
+{
+	struct fastterm_slot copy = {};
+	struct walk walk = {
+		.slot = { (unsigned long *)&regs->pc, regs->pc, regs->sp, regs, .form = PLAIN },
+		.fp = regs->regs[29],
+		.floor = regs->sp,
+		.stack = on_task_stack(current, regs->sp, 1) ? stackinfo_get_task(current) :
+							       stackinfo_get_irq(),
+	};
+	int err;
+
+	if (user_mode(regs) || in_entry_text(regs->pc))
+		return -ENOENT;
+	if (!fn(&walk.slot, data))
+		return 0;
+	walk.program = fastterm_text_at(regs->pc, &walk.text);
+	err = walk.program ? leave_program(&walk, regs) : leave_kernel(&walk, regs, &copy);
+	/* To where a trampoline has been called: who called that, only x9 knows. */
+	if (!err && walk.slot.regs && walk.program && before_frame(&walk.text))
+		return -EFAULT;
+	while (!err) {
+		if (!fn(&walk.slot, data) || (copy.at && !fn(&copy, data)))
+			return 0;
+		copy.at = NULL;
+		err = step(&walk, walk.fp);
+	}
+	return err;
+}
+
+/* What paciasp makes of an address, with @modifier as the stack pointer. */
+static unsigned long sign(unsigned long addr, unsigned long modifier)
+{
+	register unsigned long x17 asm("x17") = addr;
+	register unsigned long x16 asm("x16") = modifier;
+
+	if (IS_ENABLED(CONFIG_ARM64_PTR_AUTH_KERNEL))
+		asm("hint #8" : "+r" (x17) : "r" (x16));	/* pacia1716 */
+	return x17;
+}
+
+/* The address that counts is on the shadow call stack: signed by GCC, plain by Clang. */
+static void move_shadow(unsigned long sp, const unsigned long *from, const unsigned long *to)
+{
+#ifdef CONFIG_SHADOW_CALL_STACK
+	unsigned long *top;
+	bool is_signed;
+
+	/* We may have left the task's for that of the interrupt stack. */
+	asm volatile("mov %0, x18" : "=r" (top));
+	if (on_task_stack(current, sp, 1) && !on_thread_stack())
+		top = task_scs_sp(current);
+	while (!IS_ALIGNED((unsigned long)top, SCS_SIZE)) {
+		is_signed = *--top == from[true];
+		if (*top == from[is_signed]) {
+			WRITE_ONCE(*top, to[is_signed]);
+			return;
+		}
+	}
+#endif
+}
+
+int fastterm_arch_move(const struct fastterm_slot *slot, unsigned long to)
+{
+	const unsigned long from[] = { slot->ip, sign(slot->ip, slot->sp) };
+	const unsigned long into[] = { to, sign(to, slot->sp) };
+	unsigned long was = READ_ONCE_NOCHECK(*slot->at);
+	bool either = slot->form == EITHER;
+	bool is_signed = either ? was == from[true] : slot->form == SIGNED;
+
+	/* A signature may be the same as none. Then only the place tells which it is. */
+	if (was != from[is_signed] || (either && from[0] == from[1] && into[0] != into[1]))
+		return -EAGAIN;
+	WRITE_ONCE(*slot->at, into[is_signed]);
+	if (either)
+		move_shadow(slot->sp, from, into);
+	return 0;
 }

@@ -6,18 +6,30 @@
  * formed by an auipc and the instruction behind it. The JIT uses compressed
  * instructions, but none that jumps within its image.
  */
+#include <linux/align.h>
+#include <linux/array_size.h>
 #include <linux/bug.h>
+#include <linux/cfi.h>
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
-#include <linux/string.h>
+#include <linux/ftrace.h>
+#include <linux/kernel.h>
+#include <linux/uaccess.h>
 #include <linux/unaligned.h>
 
 #include <asm/insn.h>
+#include <asm/ptrace.h>
+#include <asm/sections.h>
+#include <asm/stacktrace.h>
 
 #include "bpf_jit.h"
 
 #define INSN_SIZE	4
 #define PAIR_SIZE	(2 * INSN_SIZE)
+#define RET_SIZE	(rvc_enabled() ? INSN_SIZE / 2 : INSN_SIZE)
+
+/* A function makes its frame behind a pair that is patched, and a counter of tail calls. */
+#define FRAME_OFF	(cfi_get_offset() + PAIR_SIZE + INSN_SIZE)
 
 int fastterm_arch_init(void)
 {
@@ -58,17 +70,6 @@ static long get_pair_offset(u32 auipc, u32 second)
 {
 	return (long)(s32)RV_EXTRACT_UTYPE_IMM(auipc) +
 	       (s32)RV_EXTRACT_ITYPE_IMM(second);
-}
-
-/* The upper part of an offset whose lower one will be sign-extended. */
-static u32 upper(long offset)
-{
-	return (offset + BIT(11)) >> 12;
-}
-
-static u32 lower(long offset)
-{
-	return offset & GENMASK(11, 0);
 }
 
 static long get_branch_offset(u32 word)
@@ -184,8 +185,12 @@ static int put_branch(u8 *at, long offset)
 	return 0;
 }
 
-static int put_pair(u8 *at, u32 auipc, u32 second, long offset)
+/* The lower part of the offset, in the second instruction, will be sign-extended. */
+static int put_pair(u8 *at, u8 rd, u32 second, long offset)
 {
+	u32 auipc = rv_auipc(rd, (offset + BIT(11)) >> 12);
+
+	second |= (u32)offset << 20;
 	if (get_pair_offset(auipc, second) != offset)
 		return -ERANGE;
 	put_unaligned_le32(auipc, at);
@@ -201,8 +206,7 @@ static int put_data(u8 *at, long offset)
 	if (!riscv_insn_is_auipc(word) ||
 	    !is_addi(get_unaligned_le32(at + INSN_SIZE), rd))
 		return -EINVAL;
-	return put_pair(at, rv_auipc(rd, upper(offset)),
-			rv_addi(rd, rd, lower(offset)), offset);
+	return put_pair(at, rd, rv_addi(rd, rd, 0), offset);
 }
 
 int fastterm_arch_encode(u8 *code, u32 off, unsigned long ip,
@@ -235,13 +239,300 @@ int fastterm_arch_thunk(u8 *code, u32 off, unsigned long ip,
 	int err = 0;
 
 	if (code)
-		err = put_pair(code + off, rv_auipc(RV_REG_T1, upper(offset)),
-			       rv_jalr(RV_REG_ZERO, RV_REG_T1, lower(offset)),
-			       offset);
+		err = put_pair(code + off, RV_REG_T1,
+			       rv_jalr(RV_REG_ZERO, RV_REG_T1, 0), offset);
 	return err ?: PAIR_SIZE;
 }
 
-void fastterm_arch_fill(void *area, unsigned int size)
+/* fastterm_arch_kick() is where interrupts between CPUs are: in kernel/smp.c. */
+
+/**
+ * struct walk - how far a walk has come
+ * @regs: the interrupted registers
+ * @fn: told of each slot
+ * @data: handed to it
+ * @tracers: what they keep has been passed as far as this
+ * @shadow: and the shadow call stack down to here
+ * @program: whether the present function is one of a program
+ * @ra: where it keeps its return address
+ * @sp: stack pointer of its caller
+ * @fp: frame pointer of its caller
+ * @ip: the slot that @fn has been told of last
+ * @text: what is there, if @in_text
+ * @in_text: whether that is a program
+ */
+struct walk {
+	struct pt_regs *regs;
+	fastterm_slot_fn fn;
+	void *data;
+	struct fastterm_tracers tracers;
+	unsigned long *shadow;
+	bool program;
+	unsigned long *ra;
+	unsigned long sp;
+	unsigned long fp;
+	unsigned long ip;
+	struct fastterm_text text;
+	bool in_text;
+};
+
+/*
+ * The size of the frame of a program's function, by the instructions that make it
+ * and save the first register: ra, or fp in a @leaf, which calls nothing.
+ */
+static u32 frame_size(const struct fastterm_text *text, bool *leaf)
 {
-	memset(area, 0, size);
+	const u8 *at = text->code + FRAME_OFF;
+	u32 word = get_unaligned_le32(at);
+
+	if (GET_INSN_LENGTH(word) == INSN_SIZE) {
+		*leaf = RV_X(get_unaligned_le32(at + INSN_SIZE), 20, 0x1f) != RV_REG_RA;
+		return -RV_EXTRACT_ITYPE_IMM(word);
+	}
+	/* c.addi16sp, c.sdsp */
+	*leaf = RV_X(word, 16 + 2, 0x1f) != RV_REG_RA;
+	return BIT(9) - (RV_X(word, 3, 3) << 7 | RV_X(word, 5, 1) << 6 |
+			 RV_X(word, 2, 1) << 5 | RV_X(word, 6, 1) << 4);
+}
+
+/* Is it the "sd ra" of a prologue, or what follows the "ld ra" of an epilogue? */
+static bool only_in_ra(u32 word)
+{
+	bool loads_ra = RV_EXTRACT_RD_REG(word) == RV_REG_RA;
+	u16 half = word;
+
+	if (GET_INSN_LENGTH(word) == INSN_SIZE)
+		return is_addi(word, RV_REG_SP) ||
+		       (word & ~rv_s_insn(0xfff, 0, 0, 0, 0)) == rv_sd(RV_REG_SP, 0, RV_REG_RA) ||
+		       (!loads_ra &&
+			(word & ~rv_i_insn(0xfff, 0, 0, 0x1f, 0)) == rv_ld(0, 0, RV_REG_SP));
+	return (half & ~rv_ci_insn(0, 0x3f, 0, 0)) == rvc_addi16sp(0) ||
+	       (half & ~rv_css_insn(0, 0x3f, 0, 0)) == rvc_sdsp(0, RV_REG_RA) ||
+	       (!loads_ra && (half & ~rv_ci_insn(0, 0x3f, 0x1f, 0)) == rvc_ldsp(0, 0));
+}
+
+/* A program's function has been interrupted. */
+static void begin_in_program(struct walk *w, const struct fastterm_text *text)
+{
+	unsigned long *top;
+	bool leaf;
+	u32 word;
+
+	w->program = true;
+	w->ra = &w->regs->ra;
+	w->sp = w->regs->sp;
+	w->fp = w->regs->s0;
+	/* There is no frame yet, or no longer: "addiw a0, a5, 0; ret", or a tail call. */
+	if (text->off <= FRAME_OFF || text->off + INSN_SIZE + RET_SIZE >= text->size)
+		return;
+	word = get_unaligned_le32(text->code + text->off);
+	if ((word & ~rv_i_insn(0xfff, 0, 0, 0, 0)) == rv_jalr(RV_REG_ZERO, RV_REG_T3, 0))
+		return;
+	w->sp += frame_size(text, &leaf);
+	top = (unsigned long *)w->sp;
+	if (w->fp == w->sp)
+		w->fp = READ_ONCE_NOCHECK(top[leaf ? -1 : -2]);
+	if (!leaf && !only_in_ra(word))
+		w->ra = top - 1;
+}
+
+static int read_record(const struct walk *w, unsigned long above, unsigned long fp,
+		       struct stackframe *record)
+{
+	const struct stackframe *at = (struct stackframe *)fp - 1;
+
+	if (!fastterm_same_stack(w->regs->sp, (unsigned long)at))
+		return -ENOENT;
+	if (fp <= above || fp % sizeof(*at))
+		return -EFAULT;
+	__get_kernel_nofault(&record->fp, &at->fp, unsigned long, fault);
+	__get_kernel_nofault(&record->ra, &at->ra, unsigned long, fault);
+	return 0;
+fault:
+	return -EFAULT;
+}
+
+/* On to the present function's caller. */
+static int next(struct walk *w)
+{
+	struct stackframe record;
+	int err;
+
+#ifdef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
+	struct __arch_ftrace_regs *fregs = arch_ftrace_regs(w->sp);
+
+	/* A traced function has no frame yet, and ftrace makes none. */
+	if (w->ip == (unsigned long)ftrace_call + MCOUNT_INSN_SIZE &&
+	    fastterm_same_stack(w->regs->sp, (unsigned long)&fregs->sp)) {
+		w->ra = &fregs->ra;
+		w->sp = fregs->sp;
+		return 0;
+	}
+#endif
+	err = read_record(w, w->sp, w->fp, &record);
+	if (err)
+		return err;
+	w->ra = (unsigned long *)w->fp - 1;
+	w->sp = w->fp;
+	w->fp = record.fp;
+	return 0;
+}
+
+/*
+ * A function of the kernel has been interrupted, or what behaves like one, and may
+ * not have its frame. If ra leads into a program it counts, unless a frame says so
+ * already. The caller's frame pointer is in s0, or if that has been set, where it
+ * has been saved: with ra, or alone. That of a program tells by the frame's size.
+ */
+static int begin_in_kernel(struct walk *w)
+{
+	struct pt_regs *regs = w->regs;
+	struct fastterm_tracers tracers = {};
+	unsigned long fp = regs->s0, saved, *traced;
+	struct fastterm_text text, stale;
+	struct stackframe outer;
+	bool leaf;
+	u32 size;
+	int err;
+
+	w->sp = regs->sp;
+	w->fp = fp;
+	err = next(w);
+	if (err)
+		return err;
+	saved = READ_ONCE_NOCHECK(*w->ra);
+	if (saved == regs->ra)
+		return 0;
+	traced = fastterm_traced(&tracers, regs->ra, 0);
+	if (!fastterm_text_at(traced ? *traced : regs->ra, &text) || text.off <= FRAME_OFF) {
+		if (!read_record(w, fp, saved, &outer)) {
+			w->ra = &regs->ra;
+			w->fp = saved;
+		}
+		return 0;
+	}
+	/* A trampoline has two frames, and this is in the second. */
+	if (!traced && !read_record(w, fp, w->fp, &outer) && outer.ra == regs->ra)
+		return 0;
+
+	w->ra = &regs->ra;
+	size = frame_size(&text, &leaf);
+	if (saved - size == fp) {
+		w->fp = saved;
+	} else if (w->fp - size != fp ||
+		   (fastterm_text_at(saved, &stale) ? stale.code != text.code :
+						      __kernel_text_address(saved))) {
+		w->sp = fp - size;
+		w->fp = fp;
+	}
+	return w->sp < regs->sp ? -EFAULT : 0;
+}
+
+static bool tell(const struct walk *w, unsigned long *at, unsigned long sp)
+{
+	bool is_reg = at == &w->regs->epc || at == &w->regs->ra;
+	struct fastterm_slot slot = { at, w->ip, sp, is_reg ? w->regs : NULL,
+				      w->in_text ? &w->text : NULL };
+
+	return w->fn(&slot, w->data);
+}
+
+/* Functions of the kernel return to what the shadow call stack says. */
+static unsigned long *find_shadow(struct walk *w, u32 depth)
+{
+	unsigned long *at = w->shadow;
+
+	for (; depth--; at--) {
+		if (READ_ONCE_NOCHECK(*at) == w->ip)
+			return w->shadow = at;
+		if (IS_ALIGNED((unsigned long)at, PAGE_SIZE))
+			break;
+	}
+	return NULL;
+}
+
+/* By what the function graph tracer knows a frame; rethook does by the frame pointer. */
+static unsigned long graph_frame(unsigned long sp)
+{
+#ifdef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
+	return sp - ALIGN(sizeof(struct __arch_ftrace_regs), STACK_ALIGN) +
+	       offsetof(struct __arch_ftrace_regs, ra);
+#else
+	return 0;
+#endif
+}
+
+/* Tell where the present function returns to. Returns 1 if the walk is to end. */
+static int visit(struct walk *w)
+{
+	unsigned long *traced, *places[4] = { w->ra }, sp = w->sp;
+	bool leaf;
+	u32 i;
+
+	w->ip = READ_ONCE_NOCHECK(*w->ra);
+	if (w->ip >= (unsigned long)__irqentry_text_start &&
+	    w->ip < (unsigned long)__irqentry_text_end)
+		return -ENOENT;
+	traced = fastterm_traced(&w->tracers, w->ip, graph_frame(sp)) ?:
+		 fastterm_traced(&w->tracers, w->ip, w->fp);
+	if (traced) {
+		places[0] = traced;
+		w->ip = *traced;
+	}
+	w->in_text = fastterm_text_at(w->ip, &w->text);
+	if (!w->in_text) {
+		if (!__kernel_text_address(w->ip))
+			return -EFAULT;
+		sp = w->program ? sp : 0;
+	} else if (w->text.off <= FRAME_OFF) {
+		/* From a trampoline, which has made a frame for it. */
+		sp = w->fp;
+	} else if (w->fp - frame_size(&w->text, &leaf) != sp) {
+		return -EFAULT;
+	} else if (!traced) {
+		/* It may be kept twice: about to be saved, or loaded already. */
+		places[1] = &w->regs->ra;
+		places[2] = sp > w->regs->sp ? (unsigned long *)sp - 1 : NULL;
+		if (IS_ENABLED(CONFIG_SHADOW_CALL_STACK) && !w->program)
+			places[3] = find_shadow(w, w->ra == &w->regs->ra ? 2 : PAGE_SIZE);
+	}
+	w->program = w->in_text;
+	if (!tell(w, places[0], sp))
+		return 1;
+	for (i = 1; i < ARRAY_SIZE(places); i++)
+		if (places[i] && places[i] != w->ra &&
+		    READ_ONCE_NOCHECK(*places[i]) == w->ip && !tell(w, places[i], sp))
+			return 1;
+	return 0;
+}
+
+int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
+{
+	struct walk w = {
+		.regs = regs, .fn = fn, .data = data,
+		.ip = regs->epc, .shadow = (unsigned long *)regs->gp,
+	};
+	int err = 0;
+
+	if (user_mode(regs))
+		return -ENOENT;
+	w.in_text = fastterm_text_at(regs->epc, &w.text);
+	if (!tell(&w, &regs->epc, regs->sp))
+		return 0;
+	/* Thunks are as good as what they lead to. */
+	if (w.in_text && w.text.off < w.text.size)
+		begin_in_program(&w, &w.text);
+	else
+		err = begin_in_kernel(&w);
+	while (!err)
+		err = visit(&w) ?: next(&w);
+	return min(err, 0);
+}
+
+int __no_sanitize_address fastterm_arch_move(const struct fastterm_slot *slot, unsigned long to)
+{
+	if (READ_ONCE_NOCHECK(*slot->at) != slot->ip)
+		return -EAGAIN;
+	WRITE_ONCE(*slot->at, to);
+	return 0;
 }

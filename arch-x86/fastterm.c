@@ -4,21 +4,52 @@
  *
  * Displacements have 8 or 32 bits and count from the end of the instruction.
  */
-#include <linux/cache.h>
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
+#include <linux/percpu.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/unaligned.h>
 
+#include <asm/apic.h>
 #include <asm/insn.h>
+#include <asm/irq_regs.h>
+#include <asm/nmi.h>
 #include <asm/nops.h>
+#include <asm/sections.h>
+#include <asm/stacktrace.h>
 #include <asm/text-patching.h>
+#include <asm/unwind.h>
 
 #define JCC32_INSN_SIZE	6
 
+/* More than any function of a program needs before it has its frame. */
+#define PROLOGUE_SIZE	32
+
+static DEFINE_PER_CPU(bool, nmi_sent);
+
+static void kicked_by_ipi(void)
+{
+	fastterm_kicked(get_irq_regs());
+}
+
+/* If interrupts are on, the IPI does it: nothing is easier than to return from that. */
+static int kicked_by_nmi(unsigned int cmd, struct pt_regs *regs)
+{
+	if (!this_cpu_xchg(nmi_sent, false))
+		return NMI_DONE;
+	if (!(regs->flags & X86_EFLAGS_IF))
+		fastterm_kicked(regs);
+	return NMI_HANDLED;
+}
+
+/* The platform's IPI is free on every machine but one, which is left alone. */
 int fastterm_arch_init(void)
 {
-	return 0;
+	if (x86_platform_ipi_callback)
+		return -EOPNOTSUPP;
+	x86_platform_ipi_callback = kicked_by_ipi;
+	return register_nmi_handler(NMI_LOCAL, kicked_by_nmi, 0, "bpf_fastterm");
 }
 
 /*
@@ -193,7 +224,142 @@ int fastterm_arch_thunk(u8 *code, u32 off, unsigned long ip,
 	return err ?: len;
 }
 
-void fastterm_arch_fill(void *area, unsigned int size)
+int fastterm_arch_kick(int cpu, bool insist)
 {
-	memset(area, INT3_INSN_OPCODE, size);
+	/* An NMI may come between the two writes by which an IPI is sent. */
+	bool between = in_nmi() && !x2apic_mode;
+	u32 icr2 = between ? apic_read(APIC_ICR2) : 0;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	__apic_send_IPI(cpu, X86_PLATFORM_IPI_VECTOR);
+	/* As many as are handled, or somebody will wonder where they come from. */
+	if (insist && !xchg(per_cpu_ptr(&nmi_sent, cpu), true))
+		__apic_send_IPI_mask(cpumask_of(cpu), NMI_VECTOR);
+	if (between) {
+		apic_wait_icr_idle();
+		apic_write(APIC_ICR2, icr2);
+	}
+	local_irq_restore(flags);
+	return 0;
+}
+
+/*
+ * Where a program's function keeps its return address: on top of the stack as long
+ * as it has no frame, and in thunks; behind the caller's frame pointer otherwise.
+ */
+static unsigned long *return_slot(const struct fastterm_text *text, const struct pt_regs *frame)
+{
+	static const u8 enter[] = { 0x55, 0x48, 0x89, 0xe5 };	/* push rbp; mov rbp, rsp */
+	const u8 *at = text->code + text->off, *end = text->code + PROLOGUE_SIZE, *p;
+	unsigned long *sp = (unsigned long *)frame->sp;
+
+	if (text->off >= text->size)
+		return sp;
+	for (p = text->code; text->off < PROLOGUE_SIZE && p < end; p++)
+		if (!memcmp(p, enter, sizeof(enter)) && at <= p + 1)
+			return at == p + 1 ? sp + 1 : sp;
+	/* Behind leave: the ret, or the jump to its thunk. */
+	if (at[-1] == 0xc9 && (at[0] == RET_INSN_OPCODE ||
+	     (at[0] == JMP32_INSN_OPCODE && core_kernel_text((long)at + JMP32_INSN_SIZE +
+						(s32)get_unaligned_le32(at + 1)))))
+		return sp;
+	return (unsigned long *)frame->bp + 1;
+}
+
+/* ORC knows nothing of the thunks of indirect calls: jumps, or a call and a return. */
+static unsigned long *thunk_slot(const struct pt_regs *regs)
+{
+	const unsigned long off = regs->ip - (unsigned long)__x86_indirect_thunk_array;
+	bool called = cpu_feature_enabled(X86_FEATURE_RETPOLINE) &&
+		      !cpu_feature_enabled(X86_FEATURE_RETPOLINE_LFENCE) &&
+		      off % RETPOLINE_THUNK_SIZE;
+
+	return off < 16 * RETPOLINE_THUNK_SIZE ? (unsigned long *)regs->sp + called : NULL;
+}
+
+int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
+{
+	struct fastterm_slot slot = { &regs->ip, regs->ip, regs->sp, regs };
+	unsigned long *traced, *thunk = thunk_slot(regs), visited = 0;
+	struct fastterm_tracers tracers = {};
+	struct pt_regs frame = *regs;
+	struct unwind_state state;
+	struct fastterm_text text;
+	struct stack_info stack;
+	bool unwinding = false;
+
+	if (get_stack_info((unsigned long *)regs->sp, current, &stack, &visited))
+		return -EFAULT;
+	for (;;) {
+		slot.text = fastterm_text_at(slot.ip, &text) ? &text : NULL;
+		if (!fn(&slot, data))
+			return 0;
+		if (slot.text) {
+			slot.at = return_slot(&text, &frame);
+			unwinding = false;
+		} else if (slot.regs && thunk) {
+			slot.at = thunk;
+		} else {
+			if (unwinding)
+				unwind_next_frame(&state);
+			else
+				unwind_start(&state, current, &frame, NULL);
+			unwinding = true;
+			if (unwind_done(&state) || state.regs)
+				return -ENOENT;
+			slot.at = unwind_get_return_address_ptr(&state);
+		}
+		if ((unsigned long)slot.at < frame.sp || !on_stack(&stack, slot.at, sizeof(*slot.at)))
+			return -ENOENT;
+		if (unwinding)
+			frame.bp = state.bp;
+		else if ((unsigned long)slot.at == frame.bp + sizeof(*slot.at))
+			frame.bp = READ_ONCE_NOCHECK(slot.at[-1]);
+		slot.regs = NULL;
+		slot.ip = READ_ONCE_NOCHECK(*slot.at);
+		slot.sp = frame.sp = (unsigned long)(slot.at + 1);
+		traced = fastterm_traced(&tracers, slot.ip, (unsigned long)slot.at);
+		if (traced) {
+			slot.at = traced;
+			slot.ip = *traced;
+		}
+		frame.ip = slot.ip;
+	}
+}
+
+/*
+ * An NMI does not return to where its registers say, but by way of two frames
+ * behind them: the second is used, and made from the first again if another NMI
+ * comes in between, which then has changed it. And if it came while a return from
+ * a function was being made safe, the registers say that this has happened, which
+ * it has not: the address is still on the stack.
+ */
+static int move_interrupted_by_nmi(struct pt_regs *regs, unsigned long from, unsigned long to)
+{
+	unsigned long *outermost = (unsigned long *)(regs + 1), *iret = outermost + 5;
+	unsigned long *unreturned = (unsigned long *)regs->sp - 1;
+
+	if (!cpu_feature_enabled(X86_FEATURE_FRED)) {
+		if (*outermost == from) {
+			WRITE_ONCE(*outermost, to);
+			cmpxchg_local(iret, from, to);
+		} else if (*unreturned == from) {
+			WRITE_ONCE(*unreturned, to);
+		} else {
+			return -EAGAIN;
+		}
+	}
+	regs->ip = to;
+	return 0;
+}
+
+int fastterm_arch_move(const struct fastterm_slot *slot, unsigned long to)
+{
+	if (READ_ONCE_NOCHECK(*slot->at) != slot->ip)
+		return -EAGAIN;
+	if (slot->regs && in_nmi())
+		return move_interrupted_by_nmi(slot->regs, slot->ip, to);
+	WRITE_ONCE(*slot->at, to);
+	return 0;
 }

@@ -93,13 +93,61 @@ int __weak fastterm_arch_thunk(u8 *code, u32 off, unsigned long ip,
 }
 
 /**
- * fastterm_arch_fill() - fill memory with instructions that trap
- * @area: the memory, writable and not yet executable
- * @size: its size in bytes
+ * fastterm_arch_kick() - interrupt a CPU
+ * @cpu: which, this one included
+ * @insist: an ordinary interrupt has not come: there, they may be off
  *
- * Context: any.
+ * Soon afterwards fastterm_kicked() runs there, with the interrupted registers, in
+ * an interrupt whose return they decide. It is an ordinary one, in which more is
+ * allowed, or one that it takes no trouble to make an NMI. With @insist it is an
+ * NMI, if the machine has one.
+ *
+ * Nothing is waited for. A CPU that is offline is not interrupted.
+ *
+ * Context: any, NMI included.
+ * Return: 0.
  */
-void __weak fastterm_arch_fill(void *area, unsigned int size)
+int __weak fastterm_arch_kick(int cpu, bool insist)
 {
-	memset(area, 0, size);
+	return -EOPNOTSUPP;
+}
+
+/**
+ * fastterm_arch_walk() - find all addresses at which a context will go on
+ * @regs: the registers with which it was interrupted, by a kick on this CPU
+ * @fn: told of each of them, the innermost first: the interrupted pc, then the
+ *	return addresses, of the kernel's functions as of those of programs
+ * @data: handed to @fn
+ *
+ * A return address that is only in a register, or that a tracer keeps, is one of
+ * them. Frames of programs are known by where in the function they are, since
+ * they have no other description; see fastterm_text_at(). The first address that
+ * is not reported is one of another context: the walk ends where the stack does,
+ * or at saved registers. It never believes what it reads: every address that it
+ * reads from is on the stack that it began on, and above the one before.
+ *
+ * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
+ * Return: 0 if @fn ended it, -ENOENT if the context did, -EFAULT if the stack made
+ * no sense.
+ */
+int __weak fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
+{
+	return -EOPNOTSUPP;
+}
+
+/**
+ * fastterm_arch_move() - let a context go on elsewhere
+ * @slot: a slot, from fastterm_arch_walk() in this same interrupt
+ * @to: the address where it goes on
+ *
+ * What is there must still be what the walk said, with the signature that it
+ * ought to have where return addresses are signed; it is replaced in one store,
+ * and wherever else the same address is kept (a shadow call stack).
+ *
+ * Context: that of fastterm_arch_walk().
+ * Return: 0; -EAGAIN if something else is there, and nothing has been written.
+ */
+int __weak fastterm_arch_move(const struct fastterm_slot *slot, unsigned long to)
+{
+	return -EOPNOTSUPP;
 }

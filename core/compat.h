@@ -6,8 +6,7 @@
 #define _BPF_FASTTERM_COMPAT_H
 
 #include <linux/bpf_verifier.h>
-#include <linux/fastterm_arch.h>
-#include <linux/filter.h>
+#include <linux/ptrace.h>
 
 /**
  * struct fastterm_locks - locks and sections that a verifier state is in
@@ -42,13 +41,14 @@ fastterm_refs(const struct bpf_verifier_state *state, u32 *nr)
 	return func->refs;
 }
 
-/* Memory for machine code: where it will run, and a buffer to write it in. */
-static inline struct bpf_binary_header *
-fastterm_pack_alloc(u32 size, u8 **code, struct bpf_binary_header **rw_header,
-		    u8 **rw)
+/* Were interrupts on in what has been interrupted? */
+static inline bool fastterm_irqs_were_on(struct pt_regs *regs)
 {
-	return bpf_jit_binary_pack_alloc(size, code, sizeof(u64), rw_header, rw,
-					 fastterm_arch_fill, false);
+#ifdef interrupts_enabled
+	return interrupts_enabled(regs);
+#else
+	return !regs_irqs_disabled(regs);
+#endif
 }
 
 #endif /* _BPF_FASTTERM_COMPAT_H */

@@ -12,15 +12,57 @@
 #ifndef _LINUX_FASTTERM_H
 #define _LINUX_FASTTERM_H
 
+#include <linux/errno.h>
+#include <linux/percpu.h>
 #include <linux/types.h>
 
 struct bpf_prog;
 struct bpf_prog_aux;
 struct bpf_verifier_env;
 
+/**
+ * struct fastterm_outcome - what became of a termination
+ * @id: the program's
+ * @kicks: how many interrupts it took
+ * @refused: how many of them found a stack that made no sense, and left it alone
+ * @frames: how many frames of programs were moved
+ * @request_ns: from the request to the kick that found the program, in ns
+ * @redirect_ns: from then on until it was redirected, in ns
+ * @exit_ns: from then on until it had left, in ns
+ */
+struct fastterm_outcome {
+	u32 id;
+	u32 kicks;
+	u32 refused;
+	u32 frames;
+	u64 request_ns;
+	u64 redirect_ns;
+	u64 exit_ns;
+};
+
 #ifdef CONFIG_BPF_FASTTERM
 
 bool fastterm_supported(void);
+
+int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu);
+int bpf_fastterm_outcome(int cpu, struct fastterm_outcome *outcome);
+
+DECLARE_PER_CPU(bool, fastterm_leaving);
+bool fastterm_is_leaving(void);
+
+/**
+ * fastterm_should_stop() - is the caller part of an activation that is terminated?
+ *
+ * A function of the kernel that calls a callback of a program again and again
+ * asks this after each call, and behaves as if the callback had said "stop".
+ *
+ * Context: any in which programs run: the CPU does not change.
+ * Return: true if it should call the program no more.
+ */
+static __always_inline bool fastterm_should_stop(void)
+{
+	return unlikely(this_cpu_read(fastterm_leaving)) && fastterm_is_leaving();
+}
 
 void fastterm_before_call(struct bpf_verifier_env *env);
 void fastterm_after_call(struct bpf_verifier_env *env, int err);
@@ -37,6 +79,21 @@ void fastterm_free(struct bpf_prog_aux *aux);
 #else
 
 static inline bool fastterm_supported(void)
+{
+	return false;
+}
+
+static inline int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int bpf_fastterm_outcome(int cpu, struct fastterm_outcome *outcome)
+{
+	return -EOPNOTSUPP;
+}
+
+static __always_inline bool fastterm_should_stop(void)
 {
 	return false;
 }

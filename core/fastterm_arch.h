@@ -10,7 +10,8 @@
  * HAVE_BPF_FASTTERM.
  *
  * Every function has a weak default that returns -EOPNOTSUPP, so that a kernel
- * for any other architecture builds, boots, and says that it cannot.
+ * for any other architecture builds, boots, and says that it cannot. What each
+ * promises, and in which contexts, is said there, in kernel/bpf/fastterm/arch.c.
  *
  * The functions that decode and encode are pure: they read and write only the
  * bytes they are given, which are not where they will run. Addresses are those
@@ -35,6 +36,11 @@
 #define _LINUX_FASTTERM_ARCH_H
 
 #include <linux/types.h>
+
+struct bpf_prog;
+struct fastterm_image;
+struct llist_node;
+struct pt_regs;
 
 /**
  * enum fastterm_insn_kind - what copying an image has to know of an instruction
@@ -72,6 +78,76 @@ struct fastterm_insn {
 	unsigned long target;
 };
 
+/**
+ * struct fastterm_text - the function of a program that an address is in
+ * @prog: the function, or the shadow of it that stands for its stub image
+ * @image: the function's stub image; NULL if it has none
+ * @code: bytes of the function from its beginning, which nobody patches if there
+ *	  is a stub image: those of the image
+ * @size: size of the code
+ * @off: where in it the address is; beyond @size it is in a thunk
+ * @copy: whether the address is in the stub image
+ */
+struct fastterm_text {
+	const struct bpf_prog *prog;
+	const struct fastterm_image *image;
+	const u8 *code;
+	u32 size;
+	u32 off;
+	bool copy;
+};
+
+/**
+ * struct fastterm_slot - an address at which the interrupted context will go on
+ * @at: where it is kept: in @regs, on a stack, or with a tracer
+ * @ip: the address itself, without a signature
+ * @sp: the stack pointer when execution goes on there: right behind the return;
+ *	0 if the backend cannot tell, which it can for every return into a program
+ *	and from one
+ * @regs: the interrupted registers if @at is one of them, NULL otherwise
+ * @text: what is at @ip, NULL if that is no program; as long as a fastterm_slot_fn
+ *	  is told of it
+ * @form: how it is kept there, which the backend alone understands
+ */
+struct fastterm_slot {
+	unsigned long *at;
+	unsigned long ip;
+	unsigned long sp;
+	struct pt_regs *regs;
+	const struct fastterm_text *text;
+	unsigned int form;
+};
+
+/**
+ * typedef fastterm_slot_fn - is told of each slot, the innermost first
+ * @slot: the slot
+ * @data: what was handed to fastterm_arch_walk()
+ *
+ * Return: true to go on.
+ */
+typedef bool (*fastterm_slot_fn)(const struct fastterm_slot *slot, void *data);
+
+/**
+ * struct fastterm_tracers - which of the return addresses that tracers keep a
+ *			     walk has passed
+ * @graph: number of entries of the function graph tracer
+ * @hook: the last node of rethook, or instance of a kretprobe
+ *
+ * To be zeroed when a walk begins.
+ */
+struct fastterm_tracers {
+	int graph;
+	struct llist_node *hook;
+};
+
+/* For backends: what the generic part knows of addresses, contexts: any. */
+bool fastterm_text_at(unsigned long ip, struct fastterm_text *text);
+unsigned long *fastterm_traced(struct fastterm_tracers *tracers, unsigned long ip,
+			       unsigned long frame);
+bool fastterm_same_stack(unsigned long sp, unsigned long addr);
+void fastterm_kicked(struct pt_regs *regs);
+unsigned long fastterm_exit(unsigned long sp, unsigned long *result);
+
 int fastterm_arch_init(void);
 int fastterm_arch_decode(const u8 *code, u32 off, u32 size, unsigned long ip,
 			 struct fastterm_insn *insn);
@@ -79,6 +155,18 @@ int fastterm_arch_encode(u8 *code, u32 off, unsigned long ip,
 			 const struct fastterm_insn *insn);
 int fastterm_arch_thunk(u8 *code, u32 off, unsigned long ip,
 			unsigned long target);
-void fastterm_arch_fill(void *area, unsigned int size);
+int fastterm_arch_kick(int cpu, bool insist);
+int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data);
+int fastterm_arch_move(const struct fastterm_slot *slot, unsigned long to);
+
+/*
+ * The eighth: no function that is called, but what a base frame returns to once
+ * it is tagged, in arch/<arch>/net/fastterm_exit.S. It calls fastterm_exit()
+ * with the stack pointer as it is right behind the return, and a pointer to the
+ * program's result, in that order, and jumps to the address that it is given,
+ * with every register as it was that a called function preserves, and the result
+ * as fastterm_exit() has left it.
+ */
+void fastterm_arch_exit(void);
 
 #endif /* _LINUX_FASTTERM_ARCH_H */

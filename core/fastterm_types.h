@@ -9,6 +9,7 @@
 
 #include <linux/types.h>
 
+struct fastterm_image;
 struct fastterm_layout;
 struct fastterm_prog;
 struct fastterm_snapshot;
@@ -41,11 +42,13 @@ struct fastterm_decision {
  * @snapshot: while the verifier runs, its state before the current call
  * @layout: while the program is loaded, where the JIT has put a function's
  *	    instructions; of that function
+ * @image: the stub image; of that function, or of the one that it is a shadow of
  */
 struct fastterm_aux {
 	struct fastterm_prog *prog;
 	struct fastterm_snapshot *snapshot;
 	struct fastterm_layout *layout;
+	const struct fastterm_image *image;
 };
 
 #else

@@ -20,7 +20,6 @@
 #include <linux/perf_event.h>
 #include <linux/slab.h>
 
-#include "compat.h"
 #include "internal.h"
 
 /* The size of a literal that an image may have behind its code, where it is aligned. */
@@ -34,11 +33,11 @@
  * @copy_size: and with everything behind it that is copied
  * @thunks: where thunks begin
  * @image: the stub image
- * @rw_header: its memory, writable
- * @rw: its first byte, writable
+ * @rw: what it will be, from its first byte
  * @targets: what thunks go to
  * @nr_thunks: number of thunks
  * @max_thunks: and how many there is place for
+ * @max_unsafe: the same for fastterm_image.unsafe
  */
 struct builder {
 	struct bpf_prog *func;
@@ -47,11 +46,11 @@ struct builder {
 	u32 copy_size;
 	u32 thunks;
 	struct fastterm_image *image;
-	struct bpf_binary_header *rw_header;
 	u8 *rw;
 	unsigned long *targets;
 	u32 nr_thunks;
 	u32 max_thunks;
+	u32 max_unsafe;
 };
 
 static unsigned long from_ip(const struct builder *b)
@@ -102,8 +101,8 @@ static u8 poke_len(const struct bpf_jit_poke_descriptor *poke)
 
 /*
  * What is to be known of the code before there is memory for a copy: a literal
- * that belongs to it, and how many thunks there can be, one for each instruction
- * that leaves. What stands before the entry, a hash or the check of one, is no
+ * that belongs to it, how many thunks there can be, one for each instruction that
+ * leaves, and how many boundaries that are no safepoints. What stands before the entry, a hash or the check of one, is no
  * code that could be told from data, and refers to nothing but itself.
  */
 static int scan(struct builder *b)
@@ -129,15 +128,48 @@ static int scan(struct builder *b)
 		if ((insn.kind == FASTTERM_INSN_CALL || insn.kind == FASTTERM_INSN_JUMP) &&
 		    !inside(b, insn.target))
 			b->max_thunks++;
+		b->max_unsafe += insn.split;
 	}
 	return 0;
 }
 
-static int begin(struct builder *b, struct bpf_prog *func)
+static void free_image(struct fastterm_image *image)
+{
+	if (!image)
+		return;
+	if (image->shadow)
+		kfree(image->shadow->aux);
+	kfree(image->shadow);
+	if (image->code) {
+		arch_free_bpf_trampoline(image->code, image->size);
+		bpf_jit_uncharge_modmem(image->size);
+	}
+	kfree(image);
+}
+
+/*
+ * Memory for machine code: from the allocator that programs and trampolines come
+ * from, and counted as theirs is. Until it is written it traps.
+ */
+static int alloc_code(struct fastterm_image *image, u32 size)
+{
+	if (bpf_jit_charge_modmem(size))
+		return -ENOMEM;
+	image->code = arch_alloc_bpf_trampoline(size);
+	if (!image->code) {
+		bpf_jit_uncharge_modmem(size);
+		return -ENOMEM;
+	}
+	image->size = size;
+	return 0;
+}
+
+static int begin(struct builder *b, struct bpf_prog *func,
+		 const struct fastterm_prog *known)
 {
 	const struct bpf_prog_aux *aux = func->aux;
-	struct fastterm_image *image;
 	int err, thunk;
+	u32 size;
 
 	b->func = func;
 	b->from = (u8 *)func->bpf_func - cfi_get_offset();
@@ -154,22 +186,16 @@ static int begin(struct builder *b, struct bpf_prog *func)
 	if (thunk < 0)
 		return thunk;
 
+	size = b->thunks + b->max_thunks * thunk;
+	b->rw = kvzalloc(size, GFP_KERNEL);
 	b->targets = kvcalloc(b->max_thunks, sizeof(*b->targets), GFP_KERNEL);
-	image = kzalloc(sizeof(*image), GFP_KERNEL_ACCOUNT);
-	if (!b->targets || !image) {
-		kfree(image);
+	b->image = kzalloc(struct_size(b->image, unsafe, b->max_unsafe),
+			   GFP_KERNEL_ACCOUNT);
+	if (!b->rw || !b->targets || !b->image)
 		return -ENOMEM;
-	}
-	image->size = b->thunks + b->max_thunks * thunk;
-	image->header = fastterm_pack_alloc(image->size, &image->code,
-					    &b->rw_header, &b->rw);
-	if (!image->header) {
-		kfree(image);
-		return -ENOMEM;
-	}
-	b->image = image;
+	b->image->known = known;
 	memcpy(b->rw, b->from, b->copy_size);
-	return 0;
+	return alloc_code(b->image, size);
 }
 
 /* The thunk that goes to @target, written if there is none yet. */
@@ -314,6 +340,14 @@ static int skip(struct builder *b, u32 off, struct fastterm_insn *insn,
 	}
 }
 
+static void add_unsafe(struct builder *b, u32 off)
+{
+	struct fastterm_image *image = b->image;
+
+	image->nr_unsafe++;
+	image->unsafe[image->nr_unsafe - 1] = off;
+}
+
 /* Copy a function. @site: its first site, or one of a later function. */
 static int copy(struct builder *b, struct bpf_prog *prog,
 		struct fastterm_prog *known, u32 func, struct fastterm_site *site)
@@ -362,6 +396,8 @@ static int copy(struct builder *b, struct bpf_prog *prog,
 		}
 		if (inside(b, insn.target))
 			continue;
+		if (insn.split)
+			add_unsafe(b, off + len);
 		/* The address of a callback stays: who is handed it relies on its work. */
 		if (insn.kind == FASTTERM_INSN_CALL)
 			insn.target = counterpart(prog, known, insn.target);
@@ -394,6 +430,7 @@ static int make_shadow(struct fastterm_image *image, const struct bpf_prog *prog
 	shadow->aux = aux;
 	shadow->bpf_func = (void *)(image->code + cfi_get_offset());
 	aux->prog = shadow;
+	aux->fastterm.image = image;
 	if (aux->num_exentries)
 		aux->extable = (void *)(image->code + ((u8 *)aux->extable - from));
 	memset(&aux->ksym, 0, sizeof(aux->ksym));
@@ -407,42 +444,16 @@ static int make_shadow(struct fastterm_image *image, const struct bpf_prog *prog
 	return 0;
 }
 
-static void free_image(struct fastterm_image *image)
+/* Put an image in its place. Between the copy and the thunks it goes on trapping. */
+static int write_image(const struct builder *b)
 {
-	if (!image)
-		return;
-	if (image->shadow)
-		kfree(image->shadow->aux);
-	kfree(image->shadow);
-	if (image->header)
-		bpf_jit_binary_pack_free(image->header, NULL);
-	kfree(image);
-}
+	const u32 thunks = b->nr_thunks * fastterm_arch_thunk(NULL, 0, 0, 0);
+	u8 *code = b->image->code;
 
-/* Put an image in its place, or give its memory back. */
-static int finish(struct builder *b, const struct bpf_prog *prog, int err)
-{
-	struct fastterm_image *image = b->image;
-
-	kvfree(b->targets);
-	if (!image)
-		return err;
-	if (!err)
-		err = make_shadow(image, prog, b->func);
-	if (err) {
-		bpf_arch_text_copy(&image->header->size, &b->rw_header->size,
-				   sizeof(b->rw_header->size));
-		bpf_jit_binary_pack_free(image->header, b->rw_header);
-		image->header = NULL;
-		return err;
-	}
-	err = bpf_jit_binary_pack_finalize(image->header, b->rw_header);
-	if (err) {
-		image->header = NULL;
-		return err;
-	}
-	flush_icache_range((unsigned long)image->code,
-			   (unsigned long)image->code + image->size);
+	if (IS_ERR(bpf_arch_text_copy(code, b->rw, b->copy_size)) ||
+	    (thunks && IS_ERR(bpf_arch_text_copy(code + b->thunks, b->rw + b->thunks, thunks))))
+		return -EINVAL;
+	flush_icache_range((unsigned long)code, (unsigned long)code + b->image->size);
 	return 0;
 }
 
@@ -475,7 +486,7 @@ int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *known)
 		return -ENOMEM;
 	}
 	for (i = 0; i < known->nr_funcs && !err; i++) {
-		err = begin(&builders[i], fastterm_func(prog, i));
+		err = begin(&builders[i], fastterm_func(prog, i), known);
 		known->images[i] = builders[i].image;
 	}
 	for (i = 0; i < known->nr_funcs && !err; i++) {
@@ -483,12 +494,23 @@ int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *known)
 			site++;
 		err = copy(&builders[i], prog, known, i, site);
 	}
-	for (i = 0; i < known->nr_funcs; i++)
-		err = finish(&builders[i], prog, err) ? : err;
-	if (err)
-		fastterm_images_free(known);
+	for (i = 0; i < known->nr_funcs && !err; i++)
+		err = write_image(&builders[i]) ?:
+		      make_shadow(known->images[i], prog, builders[i].func);
+	for (i = 0; i < known->nr_funcs; i++) {
+		kvfree(builders[i].targets);
+		kvfree(builders[i].rw);
+	}
 	kvfree(builders);
-	return err;
+	if (err) {
+		fastterm_images_free(known);
+		return err;
+	}
+	/* The main function is found as itself, and as the program. */
+	prog->aux->fastterm.image = known->images[0];
+	for (i = 0; i < known->nr_funcs; i++)
+		fastterm_func(prog, i)->aux->fastterm.image = known->images[i];
+	return 0;
 }
 
 static void tell_perf(const struct bpf_ksym *ksym, bool gone)

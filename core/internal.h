@@ -8,6 +8,11 @@
 #include <linux/bpf.h>
 #include <linux/fastterm.h>
 #include <linux/fastterm_types.h>
+#include <linux/hrtimer.h>
+#include <linux/irq_work.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/timekeeping.h>
 #include <linux/types.h>
 
 /**
@@ -109,6 +114,7 @@ enum fastterm_long {
  * @FASTTERM_NO_LOOP_EXIT: the test of a loop was not found in its code
  * @FASTTERM_TOO_LARGE: a function is larger than its calls reach
  * @FASTTERM_CODE: its code has an instruction that we cannot copy
+ * @FASTTERM_ABSENCES: their number
  */
 enum fastterm_absence {
 	FASTTERM_PRESENT,
@@ -120,6 +126,7 @@ enum fastterm_absence {
 	FASTTERM_NO_LOOP_EXIT,
 	FASTTERM_TOO_LARGE,
 	FASTTERM_CODE,
+	FASTTERM_ABSENCES,
 };
 
 /**
@@ -204,23 +211,108 @@ struct fastterm_layout {
 
 /**
  * struct fastterm_image - the stub image of a function
- * @header: its memory
+ * @known: what is known of the program
  * @code: its first byte, which corresponds to the first of the image
  * @size: its size, with everything behind the code
  * @shadow: what the rest of the kernel takes for a program of its own, so that
  *	    symbols, unwinding and faults work in it
+ * @nr_unsafe: number of @unsafe
+ * @unsafe: the boundaries that are no safepoints: what comes before them and what
+ *	    comes behind make up one address, in parts that differ
  */
 struct fastterm_image {
-	struct bpf_binary_header *header;
+	const struct fastterm_prog *known;
 	u8 *code;
 	u32 size;
 	struct bpf_prog *shadow;
+	u32 nr_unsafe;
+	u32 unsafe[] __counted_by(nr_unsafe);
 };
+
+/**
+ * enum fastterm_state - of the termination on a CPU
+ * @FASTTERM_IDLE: there was none yet
+ * @FASTTERM_CLAIMED: somebody is about to request one
+ * @FASTTERM_WANTED: the program has not been found yet
+ * @FASTTERM_LEAVING: it has: its base frame is tagged
+ * @FASTTERM_GONE: it has left
+ * @FASTTERM_LOST: it was not found, and is no longer looked for
+ *
+ *	IDLE --> CLAIMED --> WANTED --> LEAVING --> GONE
+ *	            ^           |                    |
+ *	            |           `------> LOST        |
+ *	            `---------------------+----------'
+ *
+ * Requesters, on any CPU, compete for CLAIMED; the rest is done on the CPU itself.
+ */
+enum fastterm_state {
+	FASTTERM_IDLE,
+	FASTTERM_CLAIMED,
+	FASTTERM_WANTED,
+	FASTTERM_LEAVING,
+	FASTTERM_GONE,
+	FASTTERM_LOST,
+};
+
+/**
+ * struct fastterm_activation - the activation that is terminated on a CPU
+ * @state: enum fastterm_state
+ * @known: what is known of the program; not to be followed once it has left
+ * @outcome: what is to be told of it
+ * @since: when the last of the outcome's times began, in ns of the monotonic clock
+ * @task: in which it runs
+ * @level: context in which it runs, as interrupt_context_level() numbers them
+ * @sp: stack pointer behind the return of its base frame
+ * @back: where that return would have gone
+ * @complete: every frame has been moved
+ * @misses: kicks in a row that did not find it
+ * @busy: a kick is at work on it; an NMI may interrupt that
+ * @timer: the next kick, if the last one could not do all
+ * @tick: the next kick otherwise, with the tick
+ * @soon: arms @timer out of an NMI
+ */
+struct fastterm_activation {
+	atomic_t state;
+	const struct fastterm_prog *known;
+	struct fastterm_outcome outcome;
+	u64 since;
+	struct task_struct *task;
+	u8 level;
+	unsigned long sp;
+	unsigned long back;
+	bool complete;
+	u32 misses;
+	bool busy;
+	struct hrtimer timer;
+	struct irq_work tick;
+	struct irq_work soon;
+};
+
+DECLARE_PER_CPU(struct fastterm_activation, fastterm_activation);
+
+/* The time since then; and now is then. */
+static inline u64 fastterm_lap(struct fastterm_activation *a)
+{
+	u64 now = ktime_get_mono_fast_ns(), since = a->since;
+
+	a->since = now;
+	return now - since;
+}
+
+/* By preempt_count(): what interrupt_context_level() says of the present context. */
+static inline u8 fastterm_level(unsigned long count)
+{
+	return !!(count & NMI_MASK) + !!(count & (NMI_MASK | HARDIRQ_MASK)) +
+	       !!(count & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET));
+}
 
 extern int fastterm_mode;
 
 /* Programs that something is kept with: what is loaded, and not yet freed. */
 extern atomic_t fastterm_nr_progs;
+
+/* Programs that were loaded since boot, by why they have no images. */
+extern atomic_t fastterm_loads[FASTTERM_ABSENCES];
 
 static inline u32 fastterm_nr_funcs(const struct bpf_prog *prog)
 {
@@ -232,14 +324,17 @@ static inline struct bpf_prog *fastterm_func(struct bpf_prog *prog, u32 i)
 	return prog->aux->real_func_cnt ? prog->aux->func[i] : prog;
 }
 
+struct pt_regs;
 struct seq_file;
 
+int fastterm_redirect(struct fastterm_activation *activation, struct pt_regs *regs);
 void *fastterm_stub(enum fastterm_value value, u8 fill);
 int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *known);
 void fastterm_images_publish(struct fastterm_prog *known);
 void fastterm_images_hide(struct fastterm_prog *known);
 void fastterm_images_free(struct fastterm_prog *known);
 void fastterm_show(struct seq_file *m, const struct fastterm_prog *known);
+void fastterm_show_loads(struct seq_file *m);
 void fastterm_show_add(struct fastterm_prog *known);
 void fastterm_show_remove(struct fastterm_prog *known);
 

@@ -152,20 +152,6 @@ static void encode_thunk_vectors(struct kunit *test)
 	}
 }
 
-static void encode_fill(struct kunit *test)
-{
-	u8 area[24], before[4];
-	u32 i;
-
-	memset(before, 0x5a, sizeof(before));
-	memset(area, 0x5a, sizeof(area));
-	fastterm_arch_fill(area + 4, sizeof(area) - 8);
-	KUNIT_EXPECT_MEMEQ(test, area, before, 4);
-	for (i = 4; i < sizeof(area) - 4; i += 4)
-		KUNIT_EXPECT_MEMEQ(test, area + i, ftk_fill_vector, 4);
-	KUNIT_EXPECT_MEMEQ(test, area + i, before, 4);
-}
-
 /* Where one comes out that enters a thunk at @off; 0 if it is none. */
 static unsigned long thunk_target(const struct code *c, u32 off)
 {
@@ -564,7 +550,6 @@ static struct kunit_case encode_cases[] = {
 	KUNIT_CASE(encode_beginning),
 	KUNIT_CASE(encode_encode_vectors),
 	KUNIT_CASE(encode_thunk_vectors),
-	KUNIT_CASE(encode_fill),
 	KUNIT_CASE(encode_round_trip),
 	KUNIT_CASE(encode_prog_calls),
 	KUNIT_CASE(encode_prog_functions),

@@ -2,11 +2,12 @@
 /*
  * Kernel functions that nobody has heard of, which the suite fastterm_sites
  * registers: what is decided on them comes from their flags and types, by way
- * of the verifier.
+ * of the verifier. What they hand out is counted.
  */
 #ifndef _BPF_FASTTERM_KUNIT_KFUNCS_H
 #define _BPF_FASTTERM_KUNIT_KFUNCS_H
 
+#include <linux/atomic.h>
 #include <linux/types.h>
 
 struct ftk_thing {
@@ -16,6 +17,9 @@ struct ftk_thing {
 struct bpf_iter_ftk_thing {
 	u64 next;
 };
+
+/* How many references to a thing, and iterators over things, there are. */
+extern atomic_t ftk_things;
 
 struct ftk_thing *ftk_thing_get(void);
 void ftk_thing_put(struct ftk_thing *thing);

@@ -359,6 +359,12 @@ static int ftk_load_fd(struct kunit *test, const struct bpf_insn *insns,
 	else
 		attr.prog_btf_fd = ftk_btf_load(test, attr.prog_name, nr_funcs,
 						opts->globals);
+	if (opts->target) {
+		/* 0 would be none. */
+		attr.attach_prog_fd = ftk_prog_fd(test, opts->target) ?:
+				      ftk_prog_fd(test, opts->target);
+		attr.attach_btf_id = FTK_TYPE_FUNC;
+	}
 	attr.func_info = (unsigned long)func_info;
 	attr.func_info_cnt = nr_funcs;
 	attr.func_info_rec_size = sizeof(*func_info);
@@ -504,6 +510,25 @@ int ftk_prog_fd(struct kunit *test, struct bpf_prog *prog)
 	KUNIT_ASSERT_GE(test, fd, 0);
 	ftk_close_fd_later(test, fd);
 	return fd;
+}
+
+/**
+ * ftk_attach() - attach a program to what it was loaded for
+ * @test: the test case, at whose end it is detached
+ * @prog: a program with ftk_opts.target
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_attach(struct kunit *test, struct bpf_prog *prog)
+{
+	union bpf_attr attr;
+	int fd;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.raw_tracepoint.prog_fd = ftk_prog_fd(test, prog);
+	fd = kern_sys_bpf(BPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr));
+	KUNIT_ASSERT_GE(test, fd, 0);
+	ftk_close_fd_later(test, fd);
 }
 
 /**

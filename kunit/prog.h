@@ -95,6 +95,8 @@ enum ftk_type {
  *	     program is a global one, which the verifier checks on its own.
  *	     The entry is function 0 and always global.
  * @name: name of the program; that of the test case if NULL
+ * @target: a program of ftk_load() whose main function it is attached to by
+ *	    ftk_attach(), or NULL
  * @types: a map of ftk_map_typed() whose BTF the program uses in place of one of
  *	   its own; then it has at most four functions, all but the entry static
  */
@@ -104,6 +106,7 @@ struct ftk_opts {
 	u32 flags;
 	u32 globals;
 	const char *name;
+	struct bpf_prog *target;
 	const struct ftk_map *types;
 };
 
@@ -127,6 +130,7 @@ void ftk_unload(struct kunit *test, struct bpf_prog *prog);
 int ftk_drain(void);
 
 int ftk_prog_fd(struct kunit *test, struct bpf_prog *prog);
+void ftk_attach(struct kunit *test, struct bpf_prog *prog);
 u32 ftk_run(const struct bpf_prog *prog, const void *ctx);
 
 /*

@@ -131,16 +131,19 @@ static const char * const kfuncs[] = {
 };
 
 static struct ftk_thing ftk_the_thing;
+atomic_t ftk_things = ATOMIC_INIT(0);
 
 __bpf_kfunc_start_defs();
 
 __bpf_kfunc struct ftk_thing *ftk_thing_get(void)
 {
+	atomic_inc(&ftk_things);
 	return &ftk_the_thing;
 }
 
 __bpf_kfunc void ftk_thing_put(struct ftk_thing *thing)
 {
+	atomic_dec(&ftk_things);
 }
 
 __bpf_kfunc struct ftk_thing *ftk_thing_find(int value)
@@ -171,6 +174,7 @@ __bpf_kfunc int ftk_thing_read(void *dst, u32 dst__sz)
 
 __bpf_kfunc int bpf_iter_ftk_thing_new(struct bpf_iter_ftk_thing *it)
 {
+	atomic_inc(&ftk_things);
 	it->next = 0;
 	return 0;
 }
@@ -183,6 +187,7 @@ bpf_iter_ftk_thing_next(struct bpf_iter_ftk_thing *it)
 
 __bpf_kfunc void bpf_iter_ftk_thing_destroy(struct bpf_iter_ftk_thing *it)
 {
+	atomic_dec(&ftk_things);
 }
 
 __bpf_kfunc_end_defs();
@@ -207,7 +212,8 @@ static const struct btf_kfunc_id_set ftk_thing_set = {
 
 static int __init ftk_thing_init(void)
 {
-	return register_btf_kfunc_id_set(BPF_PROG_TYPE_SCHED_CLS, &ftk_thing_set);
+	return register_btf_kfunc_id_set(BPF_PROG_TYPE_SCHED_CLS, &ftk_thing_set) ?:
+	       register_btf_kfunc_id_set(BPF_PROG_TYPE_TRACING, &ftk_thing_set);
 }
 late_initcall(ftk_thing_init);
 

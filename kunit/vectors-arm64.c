@@ -234,5 +234,3 @@ const struct ftk_vector ftk_thunk_vectors[] = {
 	  { .target = 0xfffeffffffffffffUL } },
 	{}
 };
-
-const u8 ftk_fill_vector[4] = { 0x00, 0x20, 0x20, 0xd4 };

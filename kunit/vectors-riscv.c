@@ -255,5 +255,3 @@ const struct ftk_vector ftk_thunk_vectors[] = {
 	  { .target = IP - 0x80000802 } },
 	{}
 };
-
-const u8 ftk_fill_vector[4] = { 0x00, 0x00, 0x00, 0x00 };

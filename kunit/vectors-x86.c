@@ -218,5 +218,3 @@ const struct ftk_vector ftk_thunk_vectors[] = {
 	  { .target = IP - 0x7ffffffc } },
 	{}
 };
-
-const u8 ftk_fill_vector[4] = { 0xcc, 0xcc, 0xcc, 0xcc };

@@ -46,7 +46,4 @@ extern const struct ftk_vector ftk_decode_vectors[];
 extern const struct ftk_vector ftk_encode_vectors[];
 extern const struct ftk_vector ftk_thunk_vectors[];
 
-/* What memory is filled with, again and again. */
-extern const u8 ftk_fill_vector[4];
-
 #endif /* _BPF_FASTTERM_KUNIT_VECTORS_H */

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the base frame of a tagged activation returns to: see fastterm_arch.h.
+ */
+#include <linux/linkage.h>
+
+#include <asm/nospec-branch.h>
+#include <asm/unwind_hints.h>
+
+	.code64
+	.section .text, "ax"
+
+SYM_CODE_START(fastterm_arch_exit)
+	UNWIND_HINT_UNDEFINED
+	ANNOTATE_NOENDBR
+	pushq	%rax			/* place for the address to go on at */
+	pushq	%rax			/* the result */
+	leaq	16(%rsp), %rdi
+	movq	%rsp, %rsi
+	call	fastterm_exit
+	movq	%rax, 8(%rsp)
+	popq	%rax
+	UNWIND_HINT_FUNC
+	RET
+SYM_CODE_END(fastterm_arch_exit)

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The kernel's functions that call a program's callback again and again ask after each call whether to stop.
+// Changes: kernel/bpf/bpf_iter.c 2
+// Changes: kernel/bpf/arraymap.c 2
+// Changes: kernel/bpf/hashtab.c 2
+// Changes: kernel/bpf/ringbuf.c 2
+// Changes: kernel/bpf/task_iter.c 2
+
+@@
+@@
+ #include <linux/filter.h>
++#include <linux/fastterm.h>
+
+@@
+identifier fn = {bpf_loop, bpf_user_ringbuf_drain, bpf_for_each_array_elem, bpf_for_each_hash_elem};
+identifier cb = {callback, callback_fn};
+expression ret;
+@@
+ fn(...)
+ {
+ <+...
+ ret = cb(...);
++ret |= fastterm_should_stop();
+ ...+>
+ }
+
+@@
+expression vma, start;
+@@
+ bpf_find_vma(...)
+ {
+ ...
+ if (vma && vma->vm_start <= start && vma->vm_end > start
++	&& !fastterm_should_stop()
+ ) { ... }
+ ...
+ }

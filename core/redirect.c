@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Redirect: let an activation of a program go on in the stub images.
+ *
+ * An activation is one invocation of a program: the frame of its main function,
+ * the base frame, and every frame of a program above it, be it a function, a
+ * callback, an extension of it, or another program that it has come to run. What
+ * called it is not its business: to the caller, the program has returned.
+ *
+ * In two passes, the first of which finds all addresses at which the interrupted
+ * context will go on, up to the one that the base frame returns to. The second
+ * one writes, first that address, which from then on is the tag that the
+ * activation is known by, then those in programs, which move to the same place in
+ * the stub image. Each of these is a valid state by itself: what could not be
+ * moved goes on where it was, and is moved by a later kick.
+ */
+#include <linux/array_size.h>
+#include <linux/bpf.h>
+#include <linux/errno.h>
+#include <linux/fastterm_arch.h>
+#include <linux/kernel.h>
+#include <linux/percpu.h>
+#include <linux/sched.h>
+
+#include "internal.h"
+
+/* Frames of the kernel count as well; the verifier allows programs eight calls deep. */
+#define MAX_SLOTS 64
+
+/**
+ * struct found - a slot, and where it is to be moved
+ * @slot: the slot
+ * @image: the stub image of the function that it leads into; NULL if there is none,
+ *	   or if it leads into that already
+ * @off: and where in it
+ */
+struct found {
+	struct fastterm_slot slot;
+	const struct fastterm_image *image;
+	u32 off;
+};
+
+/**
+ * struct walk - what the first pass finds
+ * @known: the program that is looked for
+ * @passed: whether a frame of the program's has been passed that nothing of it can
+ *	    lie below: that of its main function
+ * @nr: number of @found
+ * @last: index behind the outermost slot in the program
+ * @found: the slots, the innermost first
+ */
+struct walk {
+	const struct fastterm_prog *known;
+	bool passed;
+	u32 nr;
+	u32 last;
+	struct found found[MAX_SLOTS];
+};
+
+static DEFINE_PER_CPU(struct walk, walks);
+
+static bool is_tag(const struct fastterm_slot *slot)
+{
+	return slot->ip == (unsigned long)fastterm_arch_exit;
+}
+
+/* One address may be kept twice: by a function that is about to save it. */
+static bool is_same(const struct found *a, const struct found *b)
+{
+	return a->slot.ip == b->slot.ip && a->slot.sp && a->slot.sp == b->slot.sp;
+}
+
+static bool collect(const struct fastterm_slot *slot, void *data)
+{
+	const struct fastterm_text *text = slot->text;
+	struct walk *walk = data;
+	struct found *found;
+
+	if (walk->nr == ARRAY_SIZE(walk->found))
+		return false;
+	found = &walk->found[walk->nr++];
+	found->slot = *slot;
+	found->image = NULL;
+	if (is_tag(slot))
+		return false;
+	/* What the base frame returns to: the last of the slots. */
+	if (walk->passed && !is_same(found, found - 1))
+		return false;
+	if (!text || !text->image)
+		return true;
+	if (!text->copy) {
+		found->image = text->image;
+		found->off = text->off;
+	}
+	if (text->image->known == walk->known) {
+		walk->last = walk->nr;
+		walk->passed = text->image == walk->known->images[0];
+	}
+	return true;
+}
+
+/*
+ * The slot of the base frame's return. A callback that runs by itself, from a
+ * timer, has no main function below: then it is the outermost frame there is.
+ */
+static const struct found *find_base(const struct fastterm_activation *a,
+				     struct walk *walk, struct pt_regs *regs)
+{
+	const struct fastterm_slot *base;
+	int err;
+
+	walk->known = a->known;
+	walk->passed = false;
+	walk->nr = 0;
+	walk->last = 0;
+	err = fastterm_arch_walk(regs, collect, walk);
+	if (err && err != -ENOENT)
+		return ERR_PTR(err);
+	if (atomic_read(&a->state) == FASTTERM_LEAVING) {
+		base = &walk->found[walk->nr - 1].slot;
+		return is_tag(base) && base->sp == a->sp ? &walk->found[walk->nr - 1] :
+							   ERR_PTR(-ENOENT);
+	}
+	if (!walk->last)
+		return ERR_PTR(-ENOENT);
+	base = &walk->found[walk->last].slot;
+	if (walk->last == walk->nr || is_tag(base) || !base->sp ||
+	    !__kernel_text_address(base->ip))
+		return ERR_PTR(-EFAULT);
+	return &walk->found[walk->last];
+}
+
+static bool is_safepoint(const struct fastterm_image *image, u32 off)
+{
+	u32 i;
+
+	for (i = 0; i < image->nr_unsafe; i++)
+		if (image->unsafe[i] == off)
+			return false;
+	return true;
+}
+
+static int move(const struct found *found)
+{
+	if (!is_safepoint(found->image, found->off))
+		return -EAGAIN;
+	return fastterm_arch_move(&found->slot, (unsigned long)found->image->code + found->off);
+}
+
+/**
+ * fastterm_redirect() - redirect what can be found of an activation
+ * @a: this CPU's activation, which is wanted or leaving
+ * @regs: the registers that a kick has interrupted
+ *
+ * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
+ * Return: 0 if all of it goes on in stub images now; -EAGAIN if some of it does
+ * not, or none; -ENOENT if it is not what has been interrupted; -EFAULT if the
+ * stack made no sense. Unless 0 or -EAGAIN, nothing has been written.
+ */
+int fastterm_redirect(struct fastterm_activation *a, struct pt_regs *regs)
+{
+	struct walk *walk = this_cpu_ptr(&walks);
+	const struct found *base = find_base(a, walk, regs), *found;
+	int err, missed = 0;
+
+	if (IS_ERR(base))
+		return PTR_ERR(base);
+	if (!is_tag(&base->slot)) {
+		err = fastterm_arch_move(&base->slot, (unsigned long)fastterm_arch_exit);
+		if (err)
+			return err;
+		a->sp = base->slot.sp;
+		a->back = base->slot.ip;
+		a->task = current;
+		atomic_set(&a->state, FASTTERM_LEAVING);
+	}
+	for (found = walk->found; found < base; found++) {
+		if (!found->image)
+			continue;
+		err = move(found);
+		if (err)
+			missed = err;
+		else if (found == walk->found || !is_same(found, found - 1))
+			a->outcome.frames++;
+	}
+	return missed;
+}

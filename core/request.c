@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests for termination, and the kicks by which they are carried out.
+ *
+ * A requester claims the CPU's activation, says what is wanted, and interrupts
+ * the CPU. The rest happens there, by kicks that repeat until the activation has
+ * gone: soon again as long as something is left to do, and with every tick as
+ * long as it has not left, since something that the program was about to enter
+ * may have become part of it. Nothing is allocated, no lock is taken that another
+ * CPU could hold, and no other CPU has to do anything.
+ */
+#include <linux/bpf.h>
+#include <linux/cpuhotplug.h>
+#include <linux/cpumask.h>
+#include <linux/errno.h>
+#include <linux/fastterm_arch.h>
+#include <linux/filter.h>
+#include <linux/hrtimer.h>
+#include <linux/init.h>
+#include <linux/irq_work.h>
+#include <linux/percpu.h>
+
+#include <asm/irq_regs.h>
+
+#include "compat.h"
+#include "internal.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+/* The shortest and the longest time to the next kick, in ns. */
+#define AGAIN_MIN	(20 * NSEC_PER_USEC)
+#define AGAIN_MAX	(1 * NSEC_PER_MSEC)
+
+/*
+ * After so many kicks in a row that did not find it, a program is taken to be no
+ * longer running: it is the time for which a task in it may be preempted.
+ */
+#define MAX_MISSES	200
+
+/* Claim the CPU's activation for the next termination. */
+static int claim(struct fastterm_activation *a, const struct fastterm_prog *known)
+{
+	int state = atomic_read(&a->state);
+
+	do {
+		if (state == FASTTERM_CLAIMED)
+			return -EBUSY;
+		if (state == FASTTERM_WANTED || state == FASTTERM_LEAVING)
+			return READ_ONCE(a->known) == known ? -EALREADY : -EBUSY;
+	} while (!atomic_try_cmpxchg_acquire(&a->state, &state, FASTTERM_CLAIMED));
+	return 0;
+}
+
+/**
+ * bpf_fastterm_terminate() - terminate a program's activation on a CPU
+ * @prog: the program; the caller sees to it that it is not freed meanwhile
+ * @cpu: the CPU
+ *
+ * Only this activation ends: other CPUs go on running the program, and it may be
+ * entered anew. The call does not wait; see bpf_fastterm_outcome(). A further
+ * request while one is under way interrupts the CPU once more: by an NMI, where
+ * there is one, if it has not taken any interrupt of ours yet.
+ *
+ * Context: any, NMI included.
+ * Return: 0 if it has been requested; -EOPNOTSUPP if the machine cannot terminate
+ * programs; -ENOENT if this program has no stub image; -ESRCH if the CPU runs
+ * nothing, being offline; -EALREADY if it is being terminated; -EBUSY if another
+ * program is, on that CPU.
+ */
+int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
+{
+	const struct fastterm_prog *known = prog->aux->fastterm.prog;
+	struct fastterm_activation *a;
+	int err;
+
+	if (!fastterm_supported())
+		return -EOPNOTSUPP;
+	if (!known || !known->images)
+		return -ENOENT;
+	if (cpu < 0 || cpu >= nr_cpu_ids || !cpu_online(cpu))
+		return -ESRCH;
+
+	a = per_cpu_ptr(&fastterm_activation, cpu);
+	err = claim(a, known);
+	if (!err) {
+		trace_bpf_fastterm_request(known->id, cpu);
+		a->known = known;
+		a->outcome = (struct fastterm_outcome){ .id = known->id };
+		fastterm_lap(a);
+		a->complete = false;
+		a->misses = 0;
+		atomic_set_release(&a->state, FASTTERM_WANTED);
+	}
+	if (!err || err == -EALREADY)
+		fastterm_arch_kick(cpu, err && !READ_ONCE(a->outcome.kicks));
+	return err;
+}
+
+/**
+ * bpf_fastterm_outcome() - what has become of the last termination on a CPU?
+ * @cpu: the CPU
+ * @outcome: receives it
+ *
+ * Context: any.
+ * Return: 0 if it has left; -EINPROGRESS if it has not yet; -ESRCH if it was not
+ * running; -ENODATA if there was no termination.
+ */
+int bpf_fastterm_outcome(int cpu, struct fastterm_outcome *outcome)
+{
+	const struct fastterm_activation *a = per_cpu_ptr(&fastterm_activation, cpu);
+
+	switch (atomic_read_acquire(&a->state)) {
+	case FASTTERM_IDLE:
+		return -ENODATA;
+	case FASTTERM_GONE:
+		*outcome = a->outcome;
+		return 0;
+	case FASTTERM_LOST:
+		*outcome = a->outcome;
+		return -ESRCH;
+	default:
+		return -EINPROGRESS;
+	}
+}
+
+static void kick_soon(struct fastterm_activation *a)
+{
+	u64 ns = AGAIN_MIN << min(a->misses, 6);
+
+	hrtimer_start(&a->timer, ns_to_ktime(min(ns, AGAIN_MAX)),
+		      HRTIMER_MODE_REL_PINNED_HARD);
+}
+
+/* See to the next kick. @err: what fastterm_redirect() said. */
+static void again(struct fastterm_activation *a, int err)
+{
+	bool leaving = atomic_read(&a->state) == FASTTERM_LEAVING;
+
+	a->misses = err && err != -EAGAIN ? a->misses + 1 : 0;
+	if (!leaving && a->misses == MAX_MISSES) {
+		atomic_set_release(&a->state, FASTTERM_LOST);
+		return;
+	}
+	a->complete = leaving && (!err || err == -ENOENT);
+	if (a->complete)
+		irq_work_queue(&a->tick);
+	else if (in_nmi())
+		irq_work_queue(&a->soon);
+	else
+		kick_soon(a);
+}
+
+/*
+ * The context that has been interrupted, as interrupt_context_level() has it. Only
+ * an NMI interrupts a hardirq; what it has added itself does not count.
+ */
+static u8 interrupted_level(struct pt_regs *regs)
+{
+	const unsigned long count = preempt_count();
+
+	if (fastterm_irqs_were_on(regs))
+		return !!(count & SOFTIRQ_OFFSET);
+	return fastterm_level(count - NMI_OFFSET - HARDIRQ_OFFSET);
+}
+
+static void kicked(struct fastterm_activation *a, struct pt_regs *regs)
+{
+	bool wanted = atomic_read(&a->state) == FASTTERM_WANTED;
+	u8 level = interrupted_level(regs);
+	u32 frames = a->outcome.frames;
+	int err;
+
+	if (wanted)
+		a->outcome.request_ns += fastterm_lap(a);
+	err = user_mode(regs) ? -ENOENT : fastterm_redirect(a, regs);
+	a->outcome.refused += err == -EFAULT;
+	/* One that only looks whether all is well is none that it took. */
+	a->outcome.kicks += !a->complete || a->outcome.frames != frames;
+	if (wanted && atomic_read(&a->state) == FASTTERM_LEAVING) {
+		a->level = level;
+		a->outcome.redirect_ns = fastterm_lap(a);
+		__this_cpu_write(fastterm_leaving, true);
+	}
+	trace_bpf_fastterm_redirect(&a->outcome, level, err);
+	again(a, err);
+}
+
+static void enter(struct fastterm_activation *a, struct pt_regs *regs)
+{
+	int state = atomic_read_acquire(&a->state);
+
+	if ((state != FASTTERM_WANTED && state != FASTTERM_LEAVING) || a->busy)
+		return;
+	/* An NMI may come in between, and then leaves it to us. */
+	a->busy = true;
+	barrier();
+	kicked(a, regs);
+	barrier();
+	a->busy = false;
+}
+
+/**
+ * fastterm_kicked() - a kick has arrived
+ * @regs: the registers that it interrupted
+ *
+ * Does nothing if this CPU has nobody to terminate, or has done all it can.
+ *
+ * Context: hardirq or NMI, with interrupts off; from the architecture's backend.
+ */
+void fastterm_kicked(struct pt_regs *regs)
+{
+	struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
+
+	if (!a->complete)
+		enter(a, regs);
+}
+
+static enum hrtimer_restart kick_by_timer(struct hrtimer *timer)
+{
+	fastterm_kicked(get_irq_regs());
+	return HRTIMER_NORESTART;
+}
+
+/* With the tick, whose registers are known; or by itself, if there is none. */
+static void kick_by_tick(struct irq_work *work)
+{
+	struct fastterm_activation *a = container_of(work, typeof(*a), tick);
+	struct pt_regs *regs = get_irq_regs();
+
+	if (regs) {
+		enter(a, regs);
+	} else if (atomic_read(&a->state) == FASTTERM_LEAVING) {
+		a->complete = false;
+		fastterm_arch_kick(smp_processor_id(), false);
+	}
+}
+
+static void kick_after_nmi(struct irq_work *work)
+{
+	struct fastterm_activation *a = container_of(work, typeof(*a), soon);
+
+	if (atomic_read(&a->state) == FASTTERM_WANTED ||
+	    atomic_read(&a->state) == FASTTERM_LEAVING)
+		kick_soon(a);
+}
+
+/* A CPU that has gone offline runs no program. */
+static int cpu_dead(unsigned int cpu)
+{
+	struct fastterm_activation *a = per_cpu_ptr(&fastterm_activation, cpu);
+	int wanted = FASTTERM_WANTED;
+
+	atomic_try_cmpxchg(&a->state, &wanted, FASTTERM_LOST);
+	return 0;
+}
+
+static int __init fastterm_request_init(void)
+{
+	struct fastterm_activation *a;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		a = per_cpu_ptr(&fastterm_activation, cpu);
+		hrtimer_init(&a->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+		a->timer.function = kick_by_timer;
+		a->tick = IRQ_WORK_INIT_LAZY(kick_by_tick);
+		a->soon = IRQ_WORK_INIT_HARD(kick_after_nmi);
+	}
+	cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "bpf/fastterm:dead", NULL, cpu_dead);
+	return 0;
+}
+core_initcall(fastterm_request_init);

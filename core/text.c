@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a walk asks of an address: is there a program, at which place of it, and is
+ * it the original or the stub image; and is that of a word still on the stack?
+ */
+#include <linux/bpf.h>
+#include <linux/cfi.h>
+#include <linux/fastterm_arch.h>
+#include <linux/filter.h>
+#include <linux/kernel.h>
+#include <linux/sched.h>
+#include <linux/sched/task_stack.h>
+
+#include "internal.h"
+
+/**
+ * fastterm_text_at() - is there a program at an address?
+ * @ip: the address
+ * @text: receives what is there
+ *
+ * Context: any in which RCU is watching and the context cannot sleep.
+ * Return: true if there is, and @text has been filled.
+ */
+bool fastterm_text_at(unsigned long ip, struct fastterm_text *text)
+{
+	const u8 *start;
+
+	if (core_kernel_text(ip))
+		return false;
+	text->prog = bpf_prog_ksym_find(ip);
+	if (!text->prog)
+		return false;
+	text->image = text->prog->aux->fastterm.image;
+	text->copy = text->image && text->image->shadow == text->prog;
+	start = (u8 *)text->prog->bpf_func - cfi_get_offset();
+	text->code = text->image ? text->image->code : start;
+	text->size = text->prog->jited_len + cfi_get_offset();
+	text->off = ip - (unsigned long)start;
+	return true;
+}
+
+/**
+ * fastterm_same_stack() - may a walk read from here?
+ * @sp: the stack pointer where it began
+ * @addr: address of a word
+ *
+ * The current task's stack is known. Of others it is that they are no larger,
+ * which bounds a walk; whoever reads from there must cope with a fault.
+ *
+ * Context: any.
+ * Return: true if both are on one stack, and @addr is not below @sp.
+ */
+bool fastterm_same_stack(unsigned long sp, unsigned long addr)
+{
+	unsigned long task = (unsigned long)task_stack_page(current);
+	bool sp_on_task = sp - task < THREAD_SIZE;
+	bool addr_on_task = addr - task < THREAD_SIZE;
+
+	return addr >= sp && sp_on_task == addr_on_task &&
+	       addr - sp < THREAD_SIZE && IS_ALIGNED(addr, sizeof(addr));
+}

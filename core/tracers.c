@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Return addresses that tracers keep: where a function is traced, or probed, its
+ * return address is that of a function of the tracer's, and the real one is in a
+ * place of its own, from which it is taken when the function returns.
+ */
+#include <linux/fastterm_arch.h>
+#include <linux/ftrace.h>
+#include <linux/kernel.h>
+#include <linux/kprobes.h>
+#include <linux/rethook.h>
+#include <linux/sched.h>
+
+static bool is_tracer(unsigned long ip)
+{
+#ifdef CONFIG_FUNCTION_GRAPH_TRACER
+	if (ip == (unsigned long)dereference_kernel_function_descriptor(return_to_handler))
+		return true;
+#endif
+#ifdef CONFIG_RETHOOK
+	if (is_rethook_trampoline(ip))
+		return true;
+#endif
+	return is_kretprobe_trampoline(ip);
+}
+
+static unsigned long *graph_entry(struct fastterm_tracers *tracers, unsigned long frame)
+{
+#ifdef CONFIG_FUNCTION_GRAPH_TRACER
+	struct ftrace_ret_stack *entry;
+	int i = tracers->graph;
+
+	while ((entry = ftrace_graph_get_ret_stack(current, i++))) {
+		if ((frame && (unsigned long)entry->retp != frame) || is_tracer(entry->ret))
+			continue;
+		tracers->graph = i;
+		return &entry->ret;
+	}
+#endif
+	return NULL;
+}
+
+static unsigned long *hook_entry(struct fastterm_tracers *tracers, unsigned long frame)
+{
+#ifdef CONFIG_RETHOOK
+	struct llist_node *hook = tracers->hook ? tracers->hook->next : current->rethooks.first;
+	struct rethook_node *node;
+
+	for (; hook; hook = hook->next) {
+		node = container_of(hook, struct rethook_node, llist);
+		if ((frame && node->frame != frame) || is_tracer(node->ret_addr))
+			continue;
+		tracers->hook = hook;
+		return &node->ret_addr;
+	}
+#elif defined(CONFIG_KRETPROBES)
+	struct llist_node *hook = tracers->hook ? tracers->hook->next :
+						  current->kretprobe_instances.first;
+	struct kretprobe_instance *ri;
+
+	for (; hook; hook = hook->next) {
+		ri = container_of(hook, struct kretprobe_instance, llist);
+		if ((frame && ri->fp != (void *)frame) ||
+		    is_tracer((unsigned long)ri->ret_addr))
+			continue;
+		tracers->hook = hook;
+		return (unsigned long *)&ri->ret_addr;
+	}
+#endif
+	return NULL;
+}
+
+/**
+ * fastterm_traced() - where is a return address that a tracer has replaced?
+ * @tracers: what the walk has passed so far
+ * @ip: what a function of the kernel would return to
+ * @frame: what the tracer knows the frame by; 0 if that cannot be told, and then
+ *	   it is the next one
+ *
+ * Function graph, kretprobe and rethook put the address of a function of theirs
+ * in the place of the caller's, which they keep. If several of them did, the last
+ * to be returned to is the one that keeps it.
+ *
+ * Context: hardirq or NMI, for the current task.
+ * Return: where the real address is kept; NULL if @ip is not a tracer's, or if
+ * no tracer has it.
+ */
+unsigned long *fastterm_traced(struct fastterm_tracers *tracers, unsigned long ip,
+			       unsigned long frame)
+{
+	if (!is_tracer(ip))
+		return NULL;
+	return graph_entry(tracers, frame) ?: hook_entry(tracers, frame);
+}

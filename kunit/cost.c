@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a termination costs, in instructions
+ *
+ * Measured on a machine whose clock counts them (boot parameter fastterm_icount);
+ * elsewhere the cases are skipped. Runaways are interrupted by a timer at random
+ * moments, and what is printed is the median: from the beginning of the kick, behind
+ * the interrupt's entry, to the end of the redirect, what of it is the walk, and from
+ * there through the interrupt's return and the stub images to the exit.
+ */
+
+#include <linux/fastterm_arch.h>
+#include <linux/hrtimer.h>
+#include <linux/percpu.h>
+#include <linux/prandom.h>
+#include <linux/sort.h>
+#include <linux/timekeeping.h>
+
+#include <asm/irq_regs.h>
+
+#include <kunit/test.h>
+
+#include "../internal.h"
+#include "prog.h"
+#include "runaway.h"
+
+#define NR_KICKS	201
+
+/* The timer is set this far ahead of the program, in ns. */
+#define LEAD_NS		20000
+
+/**
+ * struct cost - what is measured of a program
+ * @timer: interrupts it
+ * @prog: the program
+ * @err: what the request said
+ * @passed: the walk has come to the program's main function
+ * @nr: number of kicks so far
+ * @walk: for each kick: to find what is to be moved, in ns
+ * @redirect: that, and to move it
+ * @suffix: from there to the exit
+ */
+struct cost {
+	struct hrtimer timer;
+	struct bpf_prog *prog;
+	int err;
+	bool passed;
+	u32 nr;
+	u32 walk[NR_KICKS];
+	u32 redirect[NR_KICKS];
+	u32 suffix[NR_KICKS];
+};
+
+/* The kick is an interrupt of its own, right behind this one. */
+static enum hrtimer_restart strike(struct hrtimer *timer)
+{
+	struct cost *c = container_of(timer, struct cost, timer);
+
+	c->err = bpf_fastterm_terminate(c->prog, smp_processor_id());
+	return HRTIMER_NORESTART;
+}
+
+/* Up to where the main function returns to. */
+static bool pass(const struct fastterm_slot *slot, void *data)
+{
+	struct cost *c = data;
+	const struct fastterm_image *image = slot->text ? slot->text->image : NULL;
+
+	if (c->passed)
+		return false;
+	c->passed = image && image == c->prog->aux->fastterm.image;
+	return true;
+}
+
+/* What it would do first of all. */
+static enum hrtimer_restart walk(struct hrtimer *timer)
+{
+	struct cost *c = container_of(timer, struct cost, timer);
+	u64 begin = ktime_get_mono_fast_ns();
+
+	c->passed = false;
+	fastterm_arch_walk(get_irq_regs(), pass, c);
+	c->walk[c->nr] = ktime_get_mono_fast_ns() - begin;
+	return strike(timer);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return *(const u32 *)a - *(const u32 *)b;
+}
+
+static u32 median(u32 *values)
+{
+	sort(values, NR_KICKS, sizeof(*values), compare, NULL);
+	return values[NR_KICKS / 2];
+}
+
+static u64 run(const struct bpf_prog *prog)
+{
+	static const u64 ctx[MAX_BPF_FUNC_ARGS];
+	u64 result;
+
+	migrate_disable();
+	rcu_read_lock();
+	result = bpf_prog_run(prog, ctx);
+	rcu_read_unlock();
+	migrate_enable();
+	return result;
+}
+
+static u32 measure(struct kunit *test, const struct ftk_shape *shape, const char *what)
+{
+	static const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
+	const struct ftk_insns *p = ftk_runaway(test, shape);
+	struct cost *c = kunit_kzalloc(test, sizeof(*c), GFP_KERNEL);
+	struct fastterm_outcome outcome;
+	struct rnd_state rnd;
+	u32 i, total;
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	c->prog = ftk_load(test, p->insns, p->cnt, &opts);
+	hrtimer_init(&c->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	prandom_seed_state(&rnd, 1);
+	for (i = 0; i < 2 * NR_KICKS; ) {
+		c->timer.function = i < NR_KICKS ? walk : strike;
+		c->nr = i % NR_KICKS;
+		hrtimer_start(&c->timer,
+			      ns_to_ktime(LEAD_NS + prandom_u32_state(&rnd) % LEAD_NS),
+			      HRTIMER_MODE_REL_PINNED_HARD);
+		run(c->prog);
+		KUNIT_ASSERT_EQ(test, c->err, 0);
+		KUNIT_ASSERT_EQ(test, bpf_fastterm_outcome(smp_processor_id(), &outcome), 0);
+		/* Something else may come between the timer and the kick. */
+		if (outcome.kicks > 1)
+			continue;
+		c->redirect[c->nr] = outcome.redirect_ns;
+		c->suffix[c->nr] = outcome.exit_ns;
+		i++;
+	}
+	total = median(c->redirect) + median(c->suffix);
+	kunit_info(test, "%s: %u instructions from kick to exit: walk %u, rest of redirect %d, suffix %u\n",
+		   what, total, median(c->walk),
+		   (int)(median(c->redirect) - median(c->walk)), median(c->suffix));
+	return total;
+}
+
+/* The time between two runs, one of which throws and one of which does not. */
+static u32 thrown(struct kunit *test, u32 calls)
+{
+	static const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
+	const struct bpf_insn quiet = BPF_MOV64_IMM(BPF_REG_0, 0);
+	struct bpf_insn insns[32];
+	struct bpf_prog *prog;
+	u64 begin, ns[2];
+	u32 cnt, i, throws;
+
+	for (throws = 0; throws < 2; throws++) {
+		cnt = 0;
+		insns[cnt++] = BPF_MOV64_IMM(BPF_REG_1, 0);
+		for (i = 0; i < calls; i++) {
+			/* Over what is left of this function. */
+			insns[cnt++] = BPF_CALL_REL(2);
+			insns[cnt++] = BPF_MOV64_IMM(BPF_REG_0, 0);
+			insns[cnt++] = BPF_EXIT_INSN();
+			insns[cnt++] = BPF_MOV64_IMM(BPF_REG_1, 0);
+		}
+		insns[cnt++] = throws ? ftk_kfunc(test, "bpf_throw") : quiet;
+		insns[cnt++] = BPF_MOV64_IMM(BPF_REG_0, 0);
+		insns[cnt++] = BPF_EXIT_INSN();
+		prog = ftk_load(test, insns, cnt, &opts);
+		for (i = 0; i < 3; i++) {
+			begin = ktime_get_mono_fast_ns();
+			run(prog);
+			ns[throws] = ktime_get_mono_fast_ns() - begin;
+		}
+	}
+	return ns[1] - ns[0];
+}
+
+static const struct bpf_insn body_helper[] = {
+	FTK_CALL(BPF_FUNC_get_current_uid_gid),
+};
+
+/* The program itself loops, and calls a helper all the time. */
+static u32 one_frame(struct kunit *test, bool hold)
+{
+	struct ftk_shape shape = { 0 };
+	struct ftk_shape holding = { 1 };
+	const struct bpf_insn loop[] = {
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		BPF_MOV64_IMM(BPF_REG_2, 0),
+		BPF_MOV64_IMM(BPF_REG_3, FTK_FOREVER),
+		ftk_kfunc(test, "bpf_iter_num_new"),
+		FTK_CALL(BPF_FUNC_get_current_uid_gid),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		ftk_kfunc(test, "bpf_iter_num_next"),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, -5),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		ftk_kfunc(test, "bpf_iter_num_destroy"),
+	};
+
+	if (hold) {
+		ftk_hold_things(test, &holding);
+		holding.body = (struct ftk_snippet)FTK_SNIPPET(body_helper);
+		return measure(test, &holding, "2 frames, 50 references held");
+	}
+	shape.body = (struct ftk_snippet)FTK_SNIPPET(loop);
+	return measure(test, &shape, "1 frame");
+}
+
+static u32 four_frames(struct kunit *test, bool hold, bool out_of_line, const char *what)
+{
+	struct ftk_shape shape = { 3, out_of_line, .body = FTK_SNIPPET(body_helper) };
+
+	if (hold)
+		ftk_hold_things(test, &shape);
+	return measure(test, &shape, what);
+}
+
+static void cost_kick_to_exit(struct kunit *test)
+{
+	u32 one = one_frame(test, false);
+	u32 four = four_frames(test, false, false, "4 frames");
+	u32 throw_one, throw_four;
+
+	four_frames(test, false, true, "4 frames, and the helper's between them");
+	one_frame(test, true);
+	four_frames(test, true, false, "4 frames, 50 references held");
+	if (!bpf_jit_supports_exceptions())
+		return;
+	throw_one = thrown(test, 0);
+	throw_four = thrown(test, 3);
+	kunit_info(test, "bpf_throw: 1 frame: %u, 4 frames: %u; kick to exit is %u %% and %u %% of it\n",
+		   throw_one, throw_four, one * 100 / throw_one, four * 100 / throw_four);
+}
+
+static struct kunit_case cost_cases[] = {
+	KUNIT_CASE(cost_kick_to_exit),
+	{}
+};
+
+static struct kunit_suite cost_suite = {
+	.name = "fastterm_icount_cost",
+	.init = ftk_icount_init,
+	.exit = ftk_icount_exit,
+	.test_cases = cost_cases,
+};
+
+kunit_test_suite(cost_suite);

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Termination of programs that hold something
+ *
+ * Whatever a program has taken when it is terminated has been given back when it
+ * has left: each case counts, before and after.
+ */
+
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/pid.h>
+#include <linux/random.h>
+#include <linux/sched/task.h>
+
+#include <kunit/test.h>
+
+#include "../internal.h"
+#include "kfuncs.h"
+#include "prog.h"
+#include "runaway.h"
+
+/* How often each program is terminated. */
+#define NR_TIMES	100
+
+/* And those that hold a lock: without NMIs that takes as long as they hold it. */
+#define NR_TIMES_LOCKED	10
+
+/**
+ * struct held - what is held, and how it is counted
+ * @test: the test case
+ * @shape: the program
+ * @map: a map that it uses
+ * @count: what there is of it
+ */
+struct held {
+	struct kunit *test;
+	struct ftk_shape shape;
+	struct ftk_map map;
+	s64 (*count)(struct held *held);
+};
+
+#define SNIPPET(held, where, ...) do { \
+	const struct bpf_insn insns[] = { __VA_ARGS__ }; \
+	memcpy(ftk_snippet((held)->test, &(held)->shape.where, ARRAY_SIZE(insns)), \
+	       insns, sizeof(insns)); \
+} while (0)
+
+static s64 count_things(struct held *held)
+{
+	return atomic_read(&ftk_things);
+}
+
+static void hold_things(struct held *held)
+{
+	ftk_hold_things(held->test, &held->shape);
+	held->count = count_things;
+}
+
+static s64 count_task(struct held *held)
+{
+	s64 refs;
+
+	rcu_read_lock();
+	refs = refcount_read(&find_task_by_pid_ns(1, &init_pid_ns)->rcu_users);
+	rcu_read_unlock();
+	return refs;
+}
+
+static void hold_task(struct held *held)
+{
+	SNIPPET(held, before,
+		BPF_MOV64_IMM(BPF_REG_1, 1),
+		ftk_kfunc(held->test, "bpf_task_from_pid"),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, 1),
+		BPF_EXIT_INSN(),
+		BPF_MOV64_REG(BPF_REG_7, BPF_REG_0));
+	SNIPPET(held, after,
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_7),
+		ftk_kfunc(held->test, "bpf_task_release"));
+	held->count = count_task;
+}
+
+/* That they are left is what the thread itself looks at. */
+static void hold_sections(struct held *held)
+{
+	SNIPPET(held, before,
+		ftk_kfunc(held->test, "bpf_rcu_read_lock"),
+		ftk_kfunc(held->test, "bpf_preempt_disable"));
+	SNIPPET(held, after,
+		ftk_kfunc(held->test, "bpf_preempt_enable"),
+		ftk_kfunc(held->test, "bpf_rcu_read_unlock"));
+}
+
+static s64 count_lock(struct held *held)
+{
+	return *(u32 *)container_of(held->map.map, struct bpf_array, map)->value;
+}
+
+/* Nothing can be called with a lock held: what loops there is the program itself. */
+static void hold_lock(struct held *held)
+{
+	held->map = ftk_map_typed(held->test);
+	SNIPPET(held, body,
+		BPF_ST_MEM(BPF_W, BPF_REG_10, -4, 0),
+		BPF_MOV64_REG(BPF_REG_2, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_2, -4),
+		BPF_LD_MAP_FD(BPF_REG_1, held->map.fd),
+		FTK_CALL(BPF_FUNC_map_lookup_elem),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 8),
+		BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		FTK_CALL(BPF_FUNC_spin_lock),
+		BPF_RAW_INSN(BPF_JMP | BPF_JCOND, 0, 0, 2, 0),
+		BPF_MOV64_IMM(BPF_REG_7, 4),
+		BPF_JMP_A(-3),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		FTK_CALL(BPF_FUNC_spin_unlock));
+	held->count = count_lock;
+}
+
+/* An iterator that has something to give back, and one within it that goes on and on. */
+static void hold_iterators(struct held *held)
+{
+	SNIPPET(held, before,
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -16),
+		ftk_kfunc(held->test, "bpf_iter_ftk_thing_new"),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -24),
+		BPF_MOV64_IMM(BPF_REG_2, 0),
+		BPF_MOV64_IMM(BPF_REG_3, FTK_FOREVER),
+		ftk_kfunc(held->test, "bpf_iter_num_new"),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -24),
+		ftk_kfunc(held->test, "bpf_iter_num_next"),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, -4),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -24),
+		ftk_kfunc(held->test, "bpf_iter_num_destroy"));
+	SNIPPET(held, after,
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -16),
+		ftk_kfunc(held->test, "bpf_iter_ftk_thing_destroy"));
+	held->count = count_things;
+}
+
+static const struct bpf_insn body_nothing[] = {
+	BPF_MOV64_IMM(BPF_REG_0, 0),
+};
+
+static const struct held_case {
+	const char *name;
+	enum bpf_prog_type type;
+	u32 levels;
+	u32 times;
+	void (*prepare)(struct held *held);
+} helds[] = {
+	{ "fifty references", BPF_PROG_TYPE_TRACEPOINT, 2, NR_TIMES, hold_things },
+	{ "a task", BPF_PROG_TYPE_TRACEPOINT, 2, NR_TIMES, hold_task },
+	{ "RCU and preemption", BPF_PROG_TYPE_TRACEPOINT, 2, NR_TIMES, hold_sections },
+	/* Those that trace may not hold one. */
+	{ "a spin lock", BPF_PROG_TYPE_SCHED_CLS, 1, NR_TIMES_LOCKED, hold_lock },
+	{ "iterators", BPF_PROG_TYPE_TRACEPOINT, 0, NR_TIMES, hold_iterators },
+};
+KUNIT_ARRAY_PARAM_DESC(helds, helds, name);
+
+static void held_given_back(struct kunit *test)
+{
+	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct held_case *c = test->param_value;
+	const struct ftk_opts opts = { .type = c->type };
+	struct held held = {
+		.test = test,
+		.shape = { c->levels, .entered = &entered, .body = FTK_SNIPPET(body_nothing) },
+	};
+	struct fastterm_outcome outcome = {};
+	struct ftk_runner *r;
+	s64 before, after;
+	int err = 0;
+	u32 i;
+
+	c->prepare(&held);
+	r = ftk_runner(test, &held.shape, &opts);
+	r->once = true;
+	for (i = 0; i < c->times && !err; i++) {
+		before = held.count ? held.count(&held) : 0;
+		r->done = false;
+		ftk_runner_start(test, r, 1);
+		if (!ftk_runner_entered(r))
+			break;
+		udelay(get_random_u32_below(100));
+		err = ftk_terminate(r, &outcome);
+		ftk_runner_end(test, r);
+		after = held.count ? held.count(&held) : 0;
+		KUNIT_EXPECT_EQ(test, before, after);
+	}
+	KUNIT_EXPECT_EQ_MSG(test, err, 0, "at %u", i);
+	KUNIT_EXPECT_EQ(test, i, c->times);
+	KUNIT_EXPECT_EQ(test, r->broken, 0);
+}
+
+static struct kunit_case held_cases[] = {
+	KUNIT_CASE_PARAM(held_given_back, helds_gen_params),
+	{}
+};
+
+static struct kunit_suite held_suite = {
+	.name = "fastterm_held",
+	.init = ftk_requester_init,
+	.exit = ftk_requester_exit,
+	.test_cases = held_cases,
+};
+
+kunit_test_suite(held_suite);

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Termination of running programs
+ *
+ * Real programs that would not end run on one CPU, and are terminated from
+ * another one: whatever they are doing when the interrupt comes, they leave by
+ * their own exit, and leave everything as it has to be.
+ */
+
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/random.h>
+#include <linux/sched.h>
+
+#include <kunit/test.h>
+
+#include "../internal.h"
+#include "prog.h"
+#include "runaway.h"
+
+/* Kicks for each class of programs: more than 10,000 in all. */
+#define NR_KICKS	1500
+
+/* The kicks come after up to so many ns in the program. */
+#define PHASE_NS	20000
+
+#define ALU_8 \
+	BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 3), \
+	BPF_ALU64_IMM(BPF_MUL, BPF_REG_6, 5), \
+	BPF_ALU64_IMM(BPF_XOR, BPF_REG_6, 7), \
+	BPF_ALU64_IMM(BPF_LSH, BPF_REG_6, 1), \
+	BPF_ALU64_IMM(BPF_ADD, BPF_REG_7, 3), \
+	BPF_ALU64_REG(BPF_ADD, BPF_REG_7, BPF_REG_6), \
+	BPF_ALU64_IMM(BPF_XOR, BPF_REG_7, 7), \
+	BPF_ALU64_IMM(BPF_RSH, BPF_REG_7, 1)
+
+static const struct bpf_insn body_alu[] = {
+	BPF_MOV64_IMM(BPF_REG_6, 1),
+	BPF_MOV64_IMM(BPF_REG_7, 2),
+	ALU_8, ALU_8, ALU_8, ALU_8,
+};
+
+static const struct bpf_insn body_leaf_helper[] = {
+	FTK_CALL(BPF_FUNC_get_current_uid_gid),
+	FTK_CALL(BPF_FUNC_get_numa_node_id),
+	FTK_CALL(BPF_FUNC_get_current_uid_gid),
+	FTK_CALL(BPF_FUNC_get_numa_node_id),
+};
+
+/* A helper that calls others, which call others. */
+static const struct bpf_insn body_helper[] = {
+	BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 1),
+	BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+	BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -16),
+	BPF_MOV64_IMM(BPF_REG_2, 8),
+	BPF_MOV64_REG(BPF_REG_3, BPF_REG_10),
+	FTK_CALL(BPF_FUNC_probe_read_kernel),
+	BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+	BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -32),
+	BPF_MOV64_IMM(BPF_REG_2, 16),
+	FTK_CALL(BPF_FUNC_get_current_comm),
+};
+
+static const struct bpf_insn body_nothing[] = {
+	BPF_MOV64_IMM(BPF_REG_0, 0),
+};
+
+/* Programs by where they spend their time. */
+static const struct point_class {
+	const char *name;
+	struct ftk_shape shape;
+	const struct ftk_snippet *body;
+} points[] = {
+	{ "in the body", { 2, .body = FTK_SNIPPET(body_alu) } },
+	{ "in prologues and epilogues", { 2 }, &ftk_body_calls },
+	{ "in a helper", { 2, .body = FTK_SNIPPET(body_helper) } },
+	{ "in a leaf helper", { 2, .body = FTK_SNIPPET(body_leaf_helper) } },
+	{ "in a callback of a helper", { 2, true, .body = FTK_SNIPPET(body_alu) } },
+	{ "between helpers and callbacks", { 2, true, .body = FTK_SNIPPET(body_nothing) } },
+	{ "in four callbacks, inlined", { 4, .body = FTK_SNIPPET(body_alu) } },
+	{ "in four callbacks of helpers", { 4, true, .body = FTK_SNIPPET(body_helper) } },
+};
+KUNIT_ARRAY_PARAM_DESC(points, points, name);
+
+static void redirect_points(struct kunit *test)
+{
+	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct point_class *class = test->param_value;
+	struct ftk_shape shape = class->shape;
+	struct ftk_runner *r;
+
+	shape.entered = &m;
+	if (class->body)
+		shape.body = *class->body;
+	r = ftk_runner(test, &shape, NULL);
+	ftk_kick(test, r, NR_KICKS, PHASE_NS);
+}
+
+/* What a requester is told when there is nothing to terminate. */
+static void redirect_errors(struct kunit *test)
+{
+	static const struct bpf_insn straight_line[] = {
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct ftk_shape shape = { 1, .body = FTK_SNIPPET(body_alu) };
+	const struct bpf_prog *none, *idle = ftk_runner(test, &shape, NULL)->prog;
+	const struct bpf_prog *other = ftk_runner(test, &shape, NULL)->prog;
+	struct fastterm_outcome outcome;
+	int err;
+
+	none = ftk_load(test, straight_line, ARRAY_SIZE(straight_line), NULL);
+	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(none, 1), -ENOENT);
+	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(idle, -1), -ESRCH);
+	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(idle, nr_cpu_ids), -ESRCH);
+
+	/* It is looked for as long as it might be preempted. */
+	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(idle, 1), 0);
+	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(idle, 1), -EALREADY);
+	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(other, 1), -EBUSY);
+	do {
+		err = bpf_fastterm_outcome(1, &outcome);
+		cond_resched();
+	} while (err == -EINPROGRESS);
+	KUNIT_EXPECT_EQ(test, err, -ESRCH);
+	KUNIT_EXPECT_EQ(test, outcome.id, idle->aux->id);
+	KUNIT_EXPECT_EQ(test, outcome.frames, 0);
+}
+
+/* sum(first word of the context x third word), by two loops */
+static const struct bpf_insn product[] = {
+	BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 0),
+	BPF_LDX_MEM(BPF_DW, BPF_REG_2, BPF_REG_1, 16),
+	BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_2, -16),
+	BPF_LDX_MEM(BPF_DW, BPF_REG_1, BPF_REG_1, 0),
+	BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 7),
+	BPF_MOV64_REG(BPF_REG_3, BPF_REG_10),
+	BPF_ALU64_IMM(BPF_ADD, BPF_REG_3, -16),
+	BPF_MOV64_IMM(BPF_REG_4, 0),
+	FTK_CALL(BPF_FUNC_loop),
+	BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_10, -8),
+	BPF_EXIT_INSN(),
+	/* 12: the outer callback */
+	BPF_LDX_MEM(BPF_DW, BPF_REG_1, BPF_REG_2, 0),
+	BPF_MOV64_REG(BPF_REG_3, BPF_REG_2),
+	BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 5),
+	BPF_MOV64_IMM(BPF_REG_4, 0),
+	FTK_CALL(BPF_FUNC_loop),
+	BPF_MOV64_IMM(BPF_REG_0, 0),
+	BPF_EXIT_INSN(),
+	/* 20: the inner one */
+	BPF_LDX_MEM(BPF_DW, BPF_REG_1, BPF_REG_2, 8),
+	BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, 1),
+	BPF_STX_MEM(BPF_DW, BPF_REG_2, BPF_REG_1, 8),
+	BPF_MOV64_IMM(BPF_REG_0, 0),
+	BPF_EXIT_INSN(),
+};
+
+/* Other CPUs run the same program, and their results are exact all the time. */
+static void redirect_only_one(struct kunit *test)
+{
+	struct bpf_prog *prog = ftk_load(test, product, ARRAY_SIZE(product), NULL);
+	u32 i, cpu, others = min(num_online_cpus(), 4) - 1;
+	struct fastterm_outcome outcome;
+	struct ftk_runner *r;
+	u64 runs = 0;
+
+	r = kunit_kcalloc(test, 1 + others, sizeof(*r), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	for (cpu = 1; cpu <= others; cpu++) {
+		r[cpu].prog = prog;
+		r[cpu].ctx[0] = cpu == 1 ? FTK_FOREVER : 30;
+		r[cpu].ctx[2] = cpu == 1 ? FTK_FOREVER : 40;
+		r[cpu].expected = cpu == 1 ? 0 : 30 * 40;
+		ftk_runner_start(test, &r[cpu], cpu);
+	}
+	for (i = 0; i < 1000; i++) {
+		udelay(get_random_u32_below(200));
+		KUNIT_ASSERT_EQ_MSG(test, ftk_terminate(&r[1], &outcome), 0, "at %u", i);
+	}
+	for (cpu = 1; cpu <= others; cpu++) {
+		if (cpu > 1) {
+			WRITE_ONCE(r[cpu].once, true);
+			while (!smp_load_acquire(&r[cpu].done))
+				cond_resched();
+			runs += r[cpu].runs;
+		}
+		ftk_runner_end(test, &r[cpu]);
+		KUNIT_EXPECT_EQ(test, r[cpu].broken, 0);
+		KUNIT_EXPECT_EQ(test, r[cpu].wrong, 0);
+	}
+	kunit_info(test, "%llu runs on %u other processors\n", runs, others - 1);
+	if (others > 1)
+		KUNIT_EXPECT_GT(test, runs, 1000);
+}
+
+static int request_too(void *data)
+{
+	const struct ftk_runner *r = data;
+
+	while (!kthread_should_stop()) {
+		int err = bpf_fastterm_terminate(r->prog, r->cpu);
+
+		/* The other one is about to request it, or has done so. */
+		if (err && err != -EBUSY && err != -EALREADY)
+			return err;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* A second requester, who does nothing else. */
+static void redirect_race(struct kunit *test)
+{
+	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct ftk_shape shape = { 4, true, .entered = &m, .body = FTK_SNIPPET(body_alu) };
+	struct ftk_runner *r = ftk_runner(test, &shape, NULL);
+	struct task_struct *other;
+	u32 i;
+
+	if (num_online_cpus() < 3)
+		kunit_skip(test, "two processors: nobody is there to be second");
+	ftk_runner_start(test, r, 1);
+	other = kthread_run_on_cpu(request_too, r, 2, "ftk_other/%u");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	for (i = 0; i < 2000; i++) {
+		if (!ftk_runner_entered(r))
+			break;
+		bpf_fastterm_terminate(r->prog, r->cpu);
+	}
+	KUNIT_EXPECT_EQ(test, i, 2000);
+	KUNIT_EXPECT_EQ(test, kthread_stop(other), 0);
+	ftk_runner_end(test, r);
+	KUNIT_EXPECT_EQ(test, r->broken, 0);
+}
+
+static struct kunit_case redirect_cases[] = {
+	KUNIT_CASE(redirect_errors),
+	KUNIT_CASE_PARAM_ATTR(redirect_points, points_gen_params, { .speed = KUNIT_SPEED_SLOW }),
+	KUNIT_CASE(redirect_only_one),
+	KUNIT_CASE(redirect_race),
+	{}
+};
+
+static struct kunit_suite redirect_suite = {
+	.name = "fastterm_redirect",
+	.init = ftk_requester_init,
+	.exit = ftk_requester_exit,
+	.test_cases = redirect_cases,
+};
+
+kunit_test_suite(redirect_suite);

@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Programs that do not end, threads that run them, and their termination:
+ * see runaway.h
+ */
+
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/moduleparam.h>
+#include <linux/random.h>
+#include <linux/rcupdate.h>
+#include <linux/rcupdate_trace.h>
+#include <linux/sched.h>
+
+#include <kunit/test.h>
+
+#include "../internal.h"
+#include "../trace.h"
+#include "kfuncs.h"
+#include "runaway.h"
+
+/* Calls functions that do next to nothing, of three forms; the last one has no end yet. */
+static const struct bpf_insn body_calls[] = {
+	BPF_CALL_REL(9),
+	BPF_CALL_REL(8),
+	BPF_CALL_REL(9),
+	BPF_CALL_REL(8),
+	BPF_CALL_REL(11),
+	BPF_CALL_REL(10),
+	BPF_CALL_REL(5),
+	BPF_CALL_REL(2),
+	BPF_MOV64_IMM(BPF_REG_0, 0),
+	BPF_EXIT_INSN(),
+	/* 10: a leaf */
+	BPF_MOV64_IMM(BPF_REG_0, 1),
+	BPF_EXIT_INSN(),
+	/* 12: a leaf with a frame of its own */
+	BPF_ST_MEM(BPF_DW, BPF_REG_10, -64, 0),
+	BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_10, -64),
+	BPF_MOV64_IMM(BPF_REG_6, 1),
+	BPF_EXIT_INSN(),
+	/* 16: calls, and saves registers */
+	BPF_MOV64_IMM(BPF_REG_6, 1),
+	BPF_MOV64_IMM(BPF_REG_7, 1),
+	BPF_MOV64_IMM(BPF_REG_8, 1),
+	BPF_CALL_REL(-10),
+	BPF_ALU64_REG(BPF_ADD, BPF_REG_0, BPF_REG_8),
+};
+
+const struct ftk_snippet ftk_body_calls = FTK_SNIPPET(body_calls);
+
+static void emit(struct ftk_insns *p, const struct bpf_insn *insns, u32 cnt)
+{
+	memcpy(&p->insns[p->cnt], insns, cnt * sizeof(*insns));
+	p->cnt += cnt;
+}
+
+/* Count that the program has been entered. */
+static void emit_entered(struct ftk_insns *p, const struct ftk_map *m)
+{
+	const struct bpf_insn insns[] = {
+		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, m->fd),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
+		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
+	};
+
+	emit(p, insns, ARRAY_SIZE(insns));
+}
+
+static void emit_snippet(struct ftk_insns *p, const struct ftk_snippet *snippet)
+{
+	emit(p, snippet->insns, snippet->cnt);
+}
+
+/* bpf_loop(iterations, the next function, R3, R4), and what comes behind it. */
+static void emit_loop(struct ftk_insns *p, u32 iterations, const struct ftk_snippet *after)
+{
+	const struct bpf_insn loop[] = {
+		BPF_MOV64_IMM(BPF_REG_1, iterations ?: FTK_FOREVER),
+		/* The rest of this, what comes behind it, the result and the exit. */
+		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 2 + after->cnt + 2),
+		FTK_CALL(BPF_FUNC_loop),
+	};
+	const struct bpf_insn end[] = {
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+
+	emit(p, loop, ARRAY_SIZE(loop));
+	emit_snippet(p, after);
+	emit(p, end, ARRAY_SIZE(end));
+}
+
+/**
+ * ftk_runaway() - put a program together, which usually does not end
+ * @test: the test case, at whose end its instructions are freed
+ * @shape: what it is
+ *
+ * Return: its instructions.
+ */
+struct ftk_insns *ftk_runaway(struct kunit *test, const struct ftk_shape *shape)
+{
+	static const struct bpf_insn save[] = { BPF_MOV64_REG(BPF_REG_6, BPF_REG_1) };
+	static const struct bpf_insn first[] = {
+		/* The callbacks get a pointer to the flags. */
+		BPF_LDX_MEM(BPF_DW, BPF_REG_4, BPF_REG_6, 8),
+		BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_4, -8),
+		BPF_MOV64_REG(BPF_REG_3, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_3, -8),
+	};
+	static const struct bpf_insn inner[] = {
+		BPF_MOV64_REG(BPF_REG_3, BPF_REG_2),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_4, BPF_REG_2, 0),
+	};
+	static const struct bpf_insn inlined[] = {
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		BPF_MOV64_IMM(BPF_REG_4, 0),
+	};
+	static const struct bpf_insn end[] = {
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	static const struct ftk_snippet nothing;
+	struct ftk_insns *p = kunit_kzalloc(test, sizeof(*p), GFP_KERNEL);
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	emit(p, save, ARRAY_SIZE(save));
+	if (shape->entered)
+		emit_entered(p, shape->entered);
+	emit_snippet(p, &shape->before);
+	for (i = 0; i < shape->levels; i++) {
+		if (!shape->out_of_line)
+			emit(p, inlined, ARRAY_SIZE(inlined));
+		else if (i)
+			emit(p, inner, ARRAY_SIZE(inner));
+		else
+			emit(p, first, ARRAY_SIZE(first));
+		emit_loop(p, shape->iterations, i ? &nothing : &shape->after);
+	}
+	emit_snippet(p, &shape->body);
+	if (!shape->levels)
+		emit_snippet(p, &shape->after);
+	emit(p, end, ARRAY_SIZE(end));
+	return p;
+}
+
+/**
+ * ftk_snippet() - make room for instructions
+ * @test: the test case, at whose end they are freed
+ * @s: what they are for
+ * @cnt: their number
+ *
+ * Return: where to write them.
+ */
+struct bpf_insn *ftk_snippet(struct kunit *test, struct ftk_snippet *s, u32 cnt)
+{
+	struct bpf_insn *insns = kunit_kcalloc(test, cnt, sizeof(*insns), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, insns);
+	s->insns = insns;
+	s->cnt = cnt;
+	return insns;
+}
+
+/* As many references as the stack has room for, and where the one is kept. */
+#define NR_THINGS	50
+#define STACK_OF(i)	(-16 - 8 * (i))
+
+/* How long the outermost loop is, if it is to be inlined. */
+#define LOOP_LEN	6
+
+/**
+ * ftk_hold_things() - let a program hold fifty references, which are counted
+ * @test: the test case
+ * @shape: the program, whose loops are to be inlined; what it does before and after
+ *	   them is set
+ *
+ * Where one cannot be had, those before it are given back by the rest of the chain
+ * that gives them all back.
+ */
+void ftk_hold_things(struct kunit *test, struct ftk_shape *shape)
+{
+	const u32 get = 3, put = 2;
+	struct bpf_insn *insn;
+	u32 i, left;
+
+	insn = ftk_snippet(test, &shape->before, get * NR_THINGS);
+	for (i = 0; i < NR_THINGS; i++) {
+		/* Over the other acquisitions, the loop, and the releases of what is not there. */
+		left = get * (NR_THINGS - 1 - i) + LOOP_LEN + put * (NR_THINGS - i);
+		*insn++ = ftk_kfunc(test, "ftk_thing_get");
+		*insn++ = BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, left + 1);
+		*insn++ = BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_0, STACK_OF(i));
+	}
+	insn = ftk_snippet(test, &shape->after, put * NR_THINGS);
+	for (i = NR_THINGS; i--; ) {
+		*insn++ = BPF_LDX_MEM(BPF_DW, BPF_REG_1, BPF_REG_10, STACK_OF(i));
+		*insn++ = ftk_kfunc(test, "ftk_thing_put");
+	}
+}
+
+/**
+ * ftk_run_guarded() - run a program and look at what it must not change
+ * @prog: the program
+ * @ctx: its context
+ * @broken: incremented if a register that a called function preserves, the caller's
+ *	    stack, or the depth of RCU and of sections without preemption is not as
+ *	    it was
+ *
+ * More values are alive across the call than any architecture has such registers.
+ *
+ * Context: any thread.
+ * Return: what the program returns.
+ */
+noinline u64 ftk_run_guarded(const struct bpf_prog *prog, const void *ctx, u64 *broken)
+{
+	unsigned long v0 = 0x1000, v1 = 0x1001, v2 = 0x1002, v3 = 0x1003,
+		      v4 = 0x1004, v5 = 0x1005, v6 = 0x1006, v7 = 0x1007,
+		      v8 = 0x1008, v9 = 0x1009, va = 0x100a, vb = 0x100b;
+	volatile unsigned long stack[2] = { 0x2000, 0x2001 };
+	const int rcu = rcu_preempt_depth(), preempt = preempt_count();
+	u64 result;
+
+#define HIDE(v) asm volatile("" : "+r" (v))
+	HIDE(v0); HIDE(v1); HIDE(v2); HIDE(v3); HIDE(v4); HIDE(v5);
+	HIDE(v6); HIDE(v7); HIDE(v8); HIDE(v9); HIDE(va); HIDE(vb);
+	result = bpf_prog_run(prog, ctx);
+	HIDE(v0); HIDE(v1); HIDE(v2); HIDE(v3); HIDE(v4); HIDE(v5);
+	HIDE(v6); HIDE(v7); HIDE(v8); HIDE(v9); HIDE(va); HIDE(vb);
+#undef HIDE
+	*broken += v0 != 0x1000 || v1 != 0x1001 || v2 != 0x1002 || v3 != 0x1003 ||
+		   v4 != 0x1004 || v5 != 0x1005 || v6 != 0x1006 || v7 != 0x1007 ||
+		   v8 != 0x1008 || v9 != 0x1009 || va != 0x100a || vb != 0x100b ||
+		   stack[0] != 0x2000 || stack[1] != 0x2001 ||
+		   rcu != rcu_preempt_depth() || preempt != preempt_count();
+	return result;
+}
+
+static int run(void *data)
+{
+	struct ftk_runner *r = data;
+	u64 result;
+
+	do {
+		migrate_disable();
+		rcu_read_lock();
+		result = ftk_run_guarded(r->prog, r->ctx, &r->broken);
+		rcu_read_unlock();
+		migrate_enable();
+		r->wrong += r->expected && result != r->expected;
+		WRITE_ONCE(r->runs, r->runs + 1);
+		cond_resched();
+	} while (!READ_ONCE(r->once) && !READ_ONCE(r->stop));
+	smp_store_release(&r->done, true);
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+static bool icount;
+core_param(fastterm_icount, icount, bool, 0444);
+
+static int mode_before;
+
+/**
+ * ftk_icount_init() - begin a case that is for a machine that counts instructions
+ * @test: the test case, which is skipped on any other
+ *
+ * On such a machine, one ns is one instruction, and interrupts are taken between
+ * any two. Every program gets images there, however short it is.
+ *
+ * Return: 0.
+ */
+int ftk_icount_init(struct kunit *test)
+{
+	if (!icount)
+		kunit_skip(test, "the machine does not count instructions (fastterm_icount)");
+	if (!fastterm_supported())
+		kunit_skip(test, "no fastterm backend for this architecture");
+	mode_before = fastterm_mode;
+	fastterm_mode = FASTTERM_MODE_ALL;
+	return 0;
+}
+
+/**
+ * ftk_icount_exit() - undo ftk_icount_init()
+ * @test: the test case
+ */
+void ftk_icount_exit(struct kunit *test)
+{
+	if (icount && fastterm_supported())
+		fastterm_mode = mode_before;
+}
+
+/**
+ * ftk_requester_init() - begin a case that terminates programs on other CPUs
+ * @test: the test case, which is skipped where that cannot be
+ *
+ * The thread of the test case must not be where programs keep everybody waiting.
+ *
+ * Return: 0, or an error.
+ */
+int ftk_requester_init(struct kunit *test)
+{
+	if (!fastterm_supported())
+		kunit_skip(test, "no fastterm backend for this architecture");
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "one processor: nobody is there to request anything");
+	return set_cpus_allowed_ptr(current, cpumask_of(0));
+}
+
+/**
+ * ftk_requester_exit() - undo ftk_requester_init()
+ * @test: the test case
+ */
+void ftk_requester_exit(struct kunit *test)
+{
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+}
+
+/**
+ * ftk_runner() - a thread for a program, not yet started
+ * @test: the test case, at whose end both are freed
+ * @shape: the program
+ * @opts: as in ftk_load()
+ *
+ * Context: the thread of the test case.
+ * Return: the runner.
+ */
+struct ftk_runner *ftk_runner(struct kunit *test, const struct ftk_shape *shape,
+			      const struct ftk_opts *opts)
+{
+	struct ftk_insns *p = ftk_runaway(test, shape);
+	struct ftk_runner *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	r->prog = ftk_load(test, p->insns, p->cnt, opts);
+	if (shape->entered)
+		r->entered = (u64 *)container_of(shape->entered->map, struct bpf_array,
+						 map)->value;
+	return r;
+}
+
+/**
+ * ftk_runner_start() - start a thread that runs a program
+ * @test: the test case, which must end it by ftk_runner_end()
+ * @r: the thread, with its program
+ * @cpu: where it runs
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_runner_start(struct kunit *test, struct ftk_runner *r, u32 cpu)
+{
+	r->cpu = cpu;
+	r->thread = kthread_create_on_cpu(run, r, cpu, "ftk_runner/%u");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, r->thread);
+	wake_up_process(r->thread);
+}
+
+/**
+ * ftk_runner_entered() - wait until a runner's program has been entered anew
+ * @r: the runner, whose program counts that
+ *
+ * Context: any thread, on another CPU; does not sleep, for the sake of precision.
+ * Return: false if it has not been in FTK_PATIENCE.
+ */
+bool ftk_runner_entered(struct ftk_runner *r)
+{
+	unsigned long end = jiffies + FTK_PATIENCE;
+	u64 now;
+
+	while ((now = READ_ONCE(*r->entered)) == r->seen) {
+		if (time_after(jiffies, end))
+			return false;
+		cpu_relax();
+	}
+	r->seen = now;
+	return true;
+}
+
+/**
+ * ftk_terminate() - terminate a runner's program, and wait until it has left
+ * @r: the runner
+ * @outcome: receives what bpf_fastterm_outcome() says
+ *
+ * After a while it is requested once more, since interrupts may be off there.
+ *
+ * Context: any, on another CPU; does not sleep.
+ * Return: 0, or what the request or the outcome says; -ETIMEDOUT if it does not
+ * leave in FTK_PATIENCE.
+ */
+int ftk_terminate(struct ftk_runner *r, struct fastterm_outcome *outcome)
+{
+	unsigned long end = jiffies + FTK_PATIENCE, patience = jiffies + HZ / 10;
+	int err = bpf_fastterm_terminate(r->prog, r->cpu);
+
+	while (!err) {
+		err = bpf_fastterm_outcome(r->cpu, outcome);
+		if (err != -EINPROGRESS)
+			return err;
+		err = time_after(jiffies, end) ? -ETIMEDOUT : 0;
+		if (time_after(jiffies, patience)) {
+			bpf_fastterm_terminate(r->prog, r->cpu);
+			patience = end;
+		}
+		cpu_relax();
+	}
+	return err;
+}
+
+/* A kick that finds another task, or an interrupt that came first, is no failure. */
+static void count_elsewhere(void *data, const struct fastterm_outcome *outcome, u8 level,
+			    int err)
+{
+	struct ftk_runner *r = data;
+
+	if (err == -ENOENT && smp_processor_id() == r->cpu &&
+	    (level || current != r->thread))
+		r->elsewhere++;
+}
+
+/**
+ * ftk_kick() - terminate a runner's program many times, and say how that went
+ * @test: the test case, which is failed if not 99 of 100 first kicks that met the
+ *	  program redirected all of it; or if anything else goes wrong
+ * @r: the runner, whose program counts how often it is entered; it is started on the
+ *     second CPU, and ended
+ * @nr: how many times
+ * @phase_ns: at random moments up to this long after it has been entered
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_kick(struct kunit *test, struct ftk_runner *r, u32 nr, u32 phase_ns)
+{
+	u32 i, kicks, gone[4] = {}, elsewhere = 0, refused = 0;
+	struct fastterm_outcome outcome = {};
+	int err = 0;
+
+	/* That waits for every reader of RCU, which the program is one of. */
+	KUNIT_ASSERT_EQ(test, 0, register_trace_bpf_fastterm_redirect(count_elsewhere, r));
+	ftk_runner_start(test, r, 1);
+	for (i = 0; i < nr && !err; i++) {
+		if (!ftk_runner_entered(r))
+			break;
+		ndelay(get_random_u32_below(phase_ns));
+		r->elsewhere = 0;
+		err = ftk_terminate(r, &outcome);
+		kicks = outcome.kicks - min(r->elsewhere, outcome.kicks);
+		gone[clamp(kicks, 1, ARRAY_SIZE(gone)) - 1]++;
+		elsewhere += r->elsewhere;
+		refused += outcome.refused;
+	}
+	KUNIT_EXPECT_EQ_MSG(test, err, 0, "at kick %u", i);
+	KUNIT_EXPECT_EQ(test, i, nr);
+	ftk_runner_end(test, r);
+	unregister_trace_bpf_fastterm_redirect(count_elsewhere, r);
+	tracepoint_synchronize_unregister();
+	KUNIT_EXPECT_EQ(test, r->broken, 0);
+	KUNIT_EXPECT_GE(test, gone[0] * 100, i * 99);
+	kunit_info(test, "gone after kick 1: %u, 2: %u, 3: %u, later: %u; stacks refused: %u\n",
+		   gone[0], gone[1], gone[2], gone[3], refused);
+	kunit_info(test, "another %u kicks found the processor doing something else\n",
+		   elsewhere);
+}
+
+/**
+ * ftk_runner_end() - end a runner
+ * @test: the test case
+ * @r: the runner; its program is terminated if it runs
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_runner_end(struct kunit *test, struct ftk_runner *r)
+{
+	struct fastterm_outcome outcome;
+	unsigned long end = jiffies + FTK_PATIENCE;
+
+	WRITE_ONCE(r->stop, true);
+	while (!smp_load_acquire(&r->done) && time_before(jiffies, end))
+		ftk_terminate(r, &outcome);
+	KUNIT_ASSERT_TRUE_MSG(test, r->done, "the program does not end");
+	kthread_stop(r->thread);
+}

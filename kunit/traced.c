@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Termination of programs that somebody is looking at
+ *
+ * Tracers put themselves in the place of return addresses, or in between caller
+ * and program; profilers unwind the stack; processors go and come. A program is
+ * terminated all the same, and they see what they would have seen.
+ */
+
+#include <linux/cpu.h>
+#include <linux/ftrace.h>
+#include <linux/kprobes.h>
+#include <linux/kthread.h>
+#include <linux/perf_event.h>
+#include <linux/stacktrace.h>
+
+#include <kunit/test.h>
+
+#include "prog.h"
+#include "runaway.h"
+
+#define NR_KICKS	500
+
+/* The kicks come after up to so many ns in the program. */
+#define PHASE_NS	50000
+
+/* A helper that calls others, from within helpers that are not inlined. */
+static const struct bpf_insn body[] = {
+	BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 1),
+	BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+	BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -16),
+	BPF_MOV64_IMM(BPF_REG_2, 8),
+	BPF_MOV64_REG(BPF_REG_3, BPF_REG_10),
+	FTK_CALL(BPF_FUNC_probe_read_kernel),
+	FTK_CALL(BPF_FUNC_get_current_uid_gid),
+};
+
+static struct ftk_runner *start(struct kunit *test)
+{
+	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct ftk_shape shape = { 3, true, .entered = &m, .body = FTK_SNIPPET(body) };
+
+	return ftk_runner(test, &shape, NULL);
+}
+
+#ifdef CONFIG_FUNCTION_GRAPH_TRACER
+static atomic_t graph_entries, graph_returns;
+
+static int graph_entry(struct ftrace_graph_ent *entry, struct fgraph_ops *ops)
+{
+	atomic_inc(&graph_entries);
+	return 1;
+}
+
+static void graph_return(struct ftrace_graph_ret *ret, struct fgraph_ops *ops)
+{
+	atomic_inc(&graph_returns);
+}
+
+static struct fgraph_ops graph_ops = {
+	.entryfunc = graph_entry,
+	.retfunc = graph_return,
+};
+
+/* Every return that it waited for has come, and to the right place. */
+static void traced_by_graph(struct kunit *test)
+{
+	static const char * const functions[] = {
+		"bpf_loop", "copy_from_kernel_nofault", "bpf_get_current_uid_gid",
+	};
+	struct ftk_runner *r = start(test);
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(functions); i++)
+		KUNIT_ASSERT_EQ_MSG(test, 0,
+				    ftrace_set_filter(&graph_ops.ops, (u8 *)functions[i],
+						      strlen(functions[i]), !i),
+				    "%s", functions[i]);
+	KUNIT_ASSERT_EQ(test, register_ftrace_graph(&graph_ops), 0);
+	atomic_set(&graph_entries, 0);
+	atomic_set(&graph_returns, 0);
+	ftk_kick(test, r, NR_KICKS, PHASE_NS);
+	unregister_ftrace_graph(&graph_ops);
+	KUNIT_EXPECT_GT(test, atomic_read(&graph_entries), 3 * NR_KICKS);
+	KUNIT_EXPECT_EQ(test, atomic_read(&graph_entries), atomic_read(&graph_returns));
+}
+#endif
+
+static atomic_t probe_entries, probe_returns;
+
+static int probe_entry(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	atomic_inc(&probe_entries);
+	return 0;
+}
+
+static int probe_return(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	atomic_inc(&probe_returns);
+	return 0;
+}
+
+static struct kretprobe probe = {
+	.entry_handler = probe_entry,
+	.handler = probe_return,
+	.maxactive = 64,
+	.kp.symbol_name = "bpf_loop",
+};
+
+/* The helper that is running, three times over, and whoever else calls it. */
+static void traced_by_kretprobe(struct kunit *test)
+{
+	struct ftk_runner *r = start(test);
+
+	memset(&probe.kp.addr, 0, sizeof(probe.kp.addr));
+	KUNIT_ASSERT_EQ(test, register_kretprobe(&probe), 0);
+	atomic_set(&probe_entries, 0);
+	atomic_set(&probe_returns, 0);
+	ftk_kick(test, r, NR_KICKS, PHASE_NS);
+	unregister_kretprobe(&probe);
+	KUNIT_EXPECT_GT(test, atomic_read(&probe_entries), 3 * NR_KICKS);
+	KUNIT_EXPECT_EQ(test, atomic_read(&probe_entries), atomic_read(&probe_returns));
+}
+
+/* Programs before and after the program, entered through a trampoline. */
+static void traced_by_programs(struct kunit *test)
+{
+	struct ftk_runner *r = start(test);
+	struct ftk_map counts = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct bpf_insn count[] = {
+		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, counts.fd),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
+		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct ftk_opts fexit = {
+		.type = BPF_PROG_TYPE_TRACING,
+		.expected_attach_type = BPF_TRACE_FEXIT,
+		.target = r->prog,
+	};
+	const u32 key = 0;
+	u64 exits;
+
+	ftk_attach(test, ftk_load(test, count, ARRAY_SIZE(count), &fexit));
+	ftk_kick(test, r, NR_KICKS, PHASE_NS);
+	KUNIT_EXPECT_TRUE(test, ftk_map_lookup(&counts, &key, &exits));
+	KUNIT_EXPECT_EQ(test, exits, r->runs);
+}
+
+static atomic_t samples;
+
+/* Unwinds what it has interrupted, tagged or not. */
+static void sample(struct perf_event *event, struct perf_sample_data *data,
+		   struct pt_regs *regs)
+{
+	unsigned long stack[32];
+
+	stack_trace_save_regs(regs, stack, ARRAY_SIZE(stack), 0);
+	atomic_inc(&samples);
+}
+
+static void traced_by_perf(struct kunit *test)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.size = sizeof(attr),
+		.sample_period = 50 * NSEC_PER_USEC,
+	};
+	struct ftk_runner *r = start(test);
+	struct perf_event *event;
+
+	event = perf_event_create_kernel_counter(&attr, 1, NULL, sample, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
+	atomic_set(&samples, 0);
+	ftk_kick(test, r, NR_KICKS, PHASE_NS);
+	perf_event_release_kernel(event);
+	KUNIT_EXPECT_GT(test, atomic_read(&samples), 0);
+}
+
+static int plug(void *unused)
+{
+	const u32 cpu = num_online_cpus() - 1;
+	int err = 0;
+
+	while (!kthread_should_stop() && !err) {
+		err = remove_cpu(cpu) ?: add_cpu(cpu);
+		schedule_timeout_uninterruptible(1);
+	}
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return err;
+}
+
+static void traced_by_hotplug(struct kunit *test)
+{
+	struct ftk_runner *r = start(test);
+	struct task_struct *other;
+
+	if (num_online_cpus() < 3)
+		kunit_skip(test, "two processors: none of them can go");
+	other = kthread_run(plug, NULL, "ftk_plug");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	ftk_kick(test, r, NR_KICKS, PHASE_NS);
+	KUNIT_EXPECT_EQ(test, kthread_stop(other), 0);
+}
+
+static struct kunit_case traced_cases[] = {
+#ifdef CONFIG_FUNCTION_GRAPH_TRACER
+	KUNIT_CASE(traced_by_graph),
+#endif
+	KUNIT_CASE(traced_by_kretprobe),
+	KUNIT_CASE(traced_by_programs),
+	KUNIT_CASE(traced_by_perf),
+	KUNIT_CASE(traced_by_hotplug),
+	{}
+};
+
+static struct kunit_suite traced_suite = {
+	.name = "fastterm_traced",
+	.init = ftk_requester_init,
+	.exit = ftk_requester_exit,
+	.test_cases = traced_cases,
+};
+
+kunit_test_suite(traced_suite);
