@@ -12,6 +12,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import bench
 import boot
 import graft
 import hooks
@@ -30,6 +31,7 @@ HELP = (
     ('kernel', 'build kernels', 'make kernel ARCH=arm64 VARIANT=hardened'),
     ('kunit', 'build, boot and run KUnit suites', "make kunit ARCH=riscv64 SUITE='fastterm_load'"),
     ('test', 'set up, then run every test there is', 'make test'),
+    ('bench', 'what fastterm costs, over the BPF programs of the kernel tree', 'make bench ARCH=x86_64'),
     ('graft', 'put fastterm into a kernel tree of yours', 'make graft KDIR=~/linux'),
     ('ungraft', 'take it out again, byte for byte', 'make ungraft KDIR=~/linux'),
     ('check-hooks', 'do the semantic patches fit a kernel?', 'make check-hooks KDIR=~/linux'),
@@ -80,35 +82,35 @@ def boots(args, chosen):
     """
     for target in chosen:
         lock, grafted = kernel.prepared(args.kdir)
-        machines = list(target.machines)
+        machines = list(target.runs(args.suite))
         try:
             with lock:
                 tree = grafted()
                 folder = kernel.build(tree, target)
-                for name, _ in machines:
+                for name, *_ in machines:
                     out = host.OUT / name
                     out.mkdir(parents=True, exist_ok=True)
                     kernel.fetch(folder, target, out)
         except (Error, OSError) as error:
-            for name, _ in machines:
+            for name, *_ in machines:
                 yield boot.Result(name, None, [str(error)])
             continue
-        for machine in machines:
+        for name, qemu, suite in machines:
             try:
-                yield boot.run(tree, target, machine, host.OUT / machine[0], suite=args.suite)
+                yield boot.run(tree, target, (name, qemu), host.OUT / name, suite=suite)
             except (Error, OSError) as error:
-                yield boot.Result(machine[0], None, [str(error)])
+                yield boot.Result(name, None, [str(error)])
 
 
-def number_of_boots(chosen):
-    return sum(len(list(target.machines)) for target in chosen)
+def number_of_boots(args, chosen):
+    return sum(len(list(target.runs(args.suite))) for target in chosen)
 
 
 def cmd_kunit(args):
     check_suite(args.suite)
     chosen = targets.select(args.arch, args.variant, [(a, 'default') for a in targets.ARCHES])
     setup(args)
-    report = ktap.Report(number_of_boots(chosen))
+    report = ktap.Report(number_of_boots(args, chosen))
     with own_lock(host.CHECKOUT):
         for result in boots(args, chosen):
             report.boot(result)
@@ -163,7 +165,7 @@ def cmd_test(args):
     check_suite(args.suite)
     chosen = targets.select(args.arch, args.variant, targets.TESTED)
     setup(args)
-    report = ktap.Report(3 + number_of_boots(chosen))
+    report = ktap.Report(3 + number_of_boots(args, chosen))
     report.suite('harness', harness())
     lock, grafted = kernel.prepared(args.kdir)
     with lock:
@@ -174,6 +176,16 @@ def cmd_test(args):
         for result in boots(args, chosen):
             report.boot(result)
     return report.close()
+
+
+def cmd_bench(args):
+    chosen = targets.select(args.arch, args.variant, [(a, 'default') for a in targets.ARCHES])
+    if any(target.variant != 'default' for target in chosen):
+        raise Error('make bench measures VARIANT=default')
+    packages.setup(packages.GUESTS)
+    setup(args)
+    with own_lock(host.OUT / 'bench'):
+        return bench.run(args.kdir, [target.arch for target in chosen])
 
 
 def cmd_style(args):

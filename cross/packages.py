@@ -20,17 +20,28 @@ TOOLS = (
     ('/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin', 'qemu-system-data'),
 ) + tuple(tool for arch in ARCHES.values() for tool in arch.tools)
 
+# What user space for guests is built with; what only runs kernels needs none of it.
+GUESTS = (
+    ('/usr/aarch64-linux-gnu/include/stdio.h', 'libc6-dev-arm64-cross'),
+    ('/usr/riscv64-linux-gnu/include/stdio.h', 'libc6-dev-riscv64-cross'),
+    ('dpkg-source', 'dpkg-dev'), ('m4', 'm4'),
+)
 
-def missing(root='/'):
-    """[(what, package)] of everything that is not on this machine."""
+
+def _absent(tools, root='/'):
     def there(what):
         return Path(root, what[1:]).exists() if what.startswith('/') else shutil.which(what)
-    return [(what, package) for what, package in TOOLS if not there(what)]
+    return [(what, package) for what, package in tools if not there(what)]
 
 
-def setup():
-    """Install what is missing, or say how; silent when nothing is."""
-    lacking = missing()
+def missing(root='/'):
+    """[(what, package)] of everything that every command needs and that is not on this machine."""
+    return _absent(TOOLS, root)
+
+
+def setup(also=()):
+    """Install what is missing of what every command needs, and of @also; or say how. Silent when nothing is."""
+    lacking = missing() + _absent(also)
     if not lacking:
         return
     packages = sorted({package for _, package in lacking})
@@ -46,6 +57,6 @@ def setup():
     env = host.child_env(DEBIAN_FRONTEND='noninteractive')
     host.run(['apt-get', 'update'], env=env, what='apt-get update')
     host.run(install, env=env, what=' '.join(install))
-    lacking = missing()
+    lacking = missing() + _absent(also)
     if lacking:
         raise Error('installed, but still not found: ' + ', '.join(f'{w} (package {p})' for w, p in lacking))

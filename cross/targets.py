@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What can be built and booted: architectures, variants, and the machines a kernel is booted on."""
 
+import fnmatch
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,11 @@ TESTED = (('x86_64', 'default'), ('arm64', 'default'), ('riscv64', 'default'),
 
 # A kernel is booted on the machine `qemu/<arch>-<variant>.py`, or `qemu/<arch>.py` where that does not exist,
 # and on these machines too: `qemu/<arch>-<machine>.py`.
-MACHINES = {('arm64', 'default'): ('nopac',)}
+MACHINES = {('x86_64', 'default'): ('icount',), ('arm64', 'default'): ('nopac', 'icount'),
+            ('riscv64', 'default'): ('icount',)}
+
+# What is run on a machine that is made for it, and too slow for the rest.
+ONLY = {'icount': 'fastterm_icount_*'}
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,29 @@ class Target:
         yield self.name, special if special.exists() else HERE / 'qemu' / f'{self.arch.name}.py'
         for machine in MACHINES.get((self.arch.name, self.variant), ()):
             yield f'{self.name}-{machine}', HERE / 'qemu' / f'{self.arch.name}-{machine}.py'
+
+    def runs(self, suite):
+        """(name of the run, qemu configuration, suite) of each machine that runs any of what SUITE= names."""
+        for name, qemu in self.machines:
+            only = ONLY.get(name.removeprefix(f'{self.name}-'))
+            if not only or not suite:
+                yield name, qemu, only or suite
+            elif fnmatch.fnmatch(suite, only):
+                yield name, qemu, suite
+            elif fnmatch.fnmatch(only.replace('*', ''), suite):
+                yield name, qemu, only
+
+
+class Without(Target):
+    """The same kernel without fastterm: what costs are measured against."""
+
+    @property
+    def name(self):
+        return f'{super().name}-without'
+
+    @property
+    def fragments(self):
+        return [*self.foreign_fragments, HERE / 'configs' / 'without.config']
 
 
 def _pick(kind, value, valid):

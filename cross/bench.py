@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What fastterm costs: over real BPF programs, who gets a stub image and why, text, load time, and the programs' own code.
+
+The programs are loaded on an emulated machine whose time is the number of instructions that it has run: a figure is the
+same whatever else this machine does.
+"""
+
+import collections
+import statistics
+import time
+from dataclasses import dataclass
+
+import corpus
+import guest
+import host
+import initramfs
+import kernel
+import machine
+import same
+import splat
+from host import Error
+from targets import Target, Without
+
+# What must be reached, and the number of programs below which a share says little.
+PROGRAMS, TEXT, LOAD = 150, 1.25, 1.03
+# Longest that a guest may take, in seconds.
+TIMEOUT = 3600
+
+
+def measure(kdir, arch):
+    """(version of the kernel, Figures) of an architecture."""
+    kernels = [Target(arch, 'default'), Without(arch, 'default')]
+    outs = [host.OUT / f'bench-{target.name}' for target in kernels]
+    for target, out in zip(kernels, outs):
+        lock, grafted = kernel.prepared(kdir)
+        with lock:
+            tree = grafted()
+            folder = kernel.build(tree, target)
+            out.mkdir(parents=True, exist_ok=True)
+            kernel.fetch(folder, target, out)
+            # Of the kernel without us: they, and so the objects, stay as they are when our own types change.
+            types = corpus.vmlinux_h(tree, folder / 'vmlinux')
+    files = {f'objects/{name}': path for name, path in corpus.objects(corpus.build(tree, arch, types)).items()}
+    files['init'] = guest.build(tree, arch, 'bench', '-Wl,--wrap=syscall')
+    records = [_load(tree, target, out, files) for target, out in zip(kernels, outs)]
+    return tree.version, figures(arch.name, *records)
+
+
+def _load(tree, target, out, files):
+    """The records of a guest that loads all programs of all objects."""
+    host.say(f'  loading {len(files) - 1} objects on {target.name}')
+    archive = out / 'initramfs.cpio'
+    initramfs.write(archive, files | {'config': out / 'config'})
+    _, qemu = next(iter(target.machines))
+    due, number = time.monotonic() + 30, 0
+
+    def progress(record):
+        nonlocal due, number
+        number += record['record'] == 'program'
+        if time.monotonic() > due:
+            due = time.monotonic() + 30
+            host.say(f'  {target.name}: {number} programs, now {record.get("object", "")}')
+
+    console = machine.run(tree, qemu, out / kernel.image(target), archive, out, extra=machine.COUNTED,
+                          append='log_buf_len=4M', timeout=TIMEOUT, on_record=progress)
+    archive.unlink()
+    said = splat.find(console.rest)
+    if said:
+        raise Error(f'{target.name}: the kernel said: {said[0][1]} (line {said[0][0]} of {out / "console.log"})')
+    if not console.records or console.records[-1] != {'record': 'end', 'objects': len(files) - 1}:
+        raise Error(f'{target.name}: the guest ended before it had loaded all objects: see {out / "console.log"}')
+    return console.records
+
+
+@dataclass
+class Figures:
+    """What is printed for an architecture. Programs are the guest's records of those that were loaded."""
+    objects: int
+    failed: int         # programs that do not load
+    programs: list
+    regressed: list     # names of programs that load without fastterm only
+    text: float         # program and image bytes by program bytes
+    load: float         # load time by that of the kernel without fastterm
+    load_off: float     # the same with the sysctl off
+    load_median: float  # of the programs' own ratios
+    operands: int       # in the programs' own code, that name the same in other bytes
+    different: list     # what else differs in the programs' own code
+
+    @property
+    def images(self):
+        return [p for p in self.programs if p.get('image')]
+
+    def missed(self):
+        """What of the targets was not reached."""
+        missed = []
+        if len(self.programs) < PROGRAMS:
+            missed.append(f'{len(self.programs)} programs load, fewer than {PROGRAMS}')
+        if self.text > TEXT:
+            missed.append(f'text is {self.text:.4f}x, more than {TEXT}x')
+        if self.load > LOAD:
+            missed.append(f'load time is {self.load:.4f}x, more than {LOAD}x')
+        if self.different:
+            missed.append('machine code of programs differs: ' + '; '.join(self.different[:5]))
+        if self.regressed:
+            missed.append('load without fastterm only: ' + ', '.join(self.regressed[:5]))
+        return missed
+
+
+def name(program):
+    return f'{program["object"]}:{program["program"]}'
+
+
+def figures(arch, records, without):
+    """Figures of the records of two guests: with fastterm, and without."""
+    loaded = {name(r): r for r in records if 'needed' in r}
+    before = {name(r): r for r in without if 'without' in r}
+    both = [(loaded[key], before[key]) for key in loaded if key in before]
+    if not both:
+        raise Error(f'{arch}: not one program loads')
+    program_bytes = sum(p['bytes'] for p in loaded.values())
+    time_before = sum(old['without'] for _, old in both)
+    operands, different = 0, []
+    for program in loaded.values():
+        number, bad = _same(arch, program)
+        operands += number
+        different += bad
+    return Figures(
+        objects=len({r['object'] for r in records if 'object' in r}),
+        failed=sum('error' in r and r['record'] == 'program' for r in records),
+        programs=list(loaded.values()), regressed=sorted(before.keys() - loaded.keys()),
+        text=1 + sum(p.get('image', 0) for p in loaded.values()) / program_bytes,
+        load=sum(new['needed'] for new, _ in both) / time_before,
+        load_off=sum(new['off'] for new, _ in both) / time_before,
+        load_median=statistics.median(new['needed'] / old['without'] for new, old in both),
+        operands=operands, different=different)
+
+
+def _same(arch, program):
+    """(operands that name the same, differences as text) of a program's own code, loaded with the sysctl off and not."""
+    if sum(length for _, length in program['functions_needed']) != program['bytes']:
+        return 0, [f'{name(program)}: its code was not shown']
+    if 'differences' not in program:
+        return 0, [f'{name(program)}: other length']
+    comparison = same.Comparison(arch, program['functions_off'], program['functions_needed'])
+    for number, offset, one, other in program['differences']:
+        comparison.piece(number, offset, bytes.fromhex(one), bytes.fromhex(other))
+    return comparison.moved, [f'{name(program)}: function {number}, byte {offset:#x}'
+                              for number, offset in comparison.different]
+
+
+def show(arch, version, result):
+    """The lines that are printed for an architecture: each image with its reason, then the summary."""
+    for program in result.images:
+        yield f'{arch} image {name(program)}: {program["bytes"]} bytes, image {program["image"]} bytes, {program["long"]}'
+    programs, images = result.programs, result.images
+    program_bytes = sum(p['bytes'] for p in programs)
+    yield f'{arch}, Linux {version}, kernel.bpf_fastterm = needed'
+    yield f'  programs   {len(programs)} load, of {len(programs) + result.failed} in {result.objects} objects'
+    yield f'  images     {len(images)} programs, {len(images) / len(programs):.1%}, because it'
+    for why, group in _groups(images, 'long'):
+        yield f'{len(group):17} {why}: {sum(p["bytes"] for p in group)} bytes, images {sum(p["image"] for p in group)}'
+    yield f'  no image   {len(programs) - len(images)} programs, because'
+    for why, group in _groups([p for p in programs if not p.get('image')], 'no_image'):
+        yield f'{len(group):17} {why}'
+    yield (f'  text       {program_bytes} bytes, images {sum(p["image"] for p in images)} bytes: {result.text:.4f}x '
+           f'(target {TEXT}x)')
+    yield (f'  load time  {result.load:.4f}x of a kernel without fastterm (target {LOAD}x), {result.load_off:.4f}x with the '
+           f'sysctl off; the median program {result.load_median:.4f}x')
+    yield (f'  code of P  {len(result.different)} bytes differ (target 0); {result.operands} operands name the same from '
+           'another address')
+    for text in result.missed():
+        yield f'  MISSED     {text}'
+
+
+def _groups(programs, key):
+    """[(value of @key, programs)], the largest first."""
+    groups = collections.defaultdict(list)
+    for program in programs:
+        groups[program.get(key) or 'nothing is known of it'].append(program)
+    return sorted(groups.items(), key=lambda item: -len(item[1]))
+
+
+def run(kdir, arches):
+    """Measure and print; true if every target is reached."""
+    good = True
+    for arch in arches:
+        try:
+            version, result = measure(kdir, arch)
+        except (Error, OSError) as error:
+            host.say(f'fastterm: {arch.name}: {error}')
+            good = False
+            continue
+        print('\n'.join(show(arch.name, version, result)), flush=True)
+        good = good and not result.missed()
+    return good

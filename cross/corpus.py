@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Real BPF programs: those of the kernel tree's own selftests and samples, compiled for an architecture."""
+
+import shutil
+from pathlib import Path
+
+import guest
+import host
+import kernel
+import made
+from host import Error
+from targets import HERE
+
+RULES = HERE / 'guest' / 'corpus.mk'
+# An include path that finds the libc headers of an architecture; what its compiler would have defined.
+SYSTEM = {
+    'x86_64': ('-idirafter', '/usr/include/x86_64-linux-gnu', '-idirafter', '/usr/include'),
+    'arm64': ('-idirafter', '/usr/aarch64-linux-gnu/include'),
+    'riscv64': ('-idirafter', '/usr/riscv64-linux-gnu/include', '-D__riscv_xlen=64', '-D__BITS_PER_LONG=64'),
+}
+
+
+def bpftool(tree):
+    """The kernel tree's bpftool, for this machine; without what only a running kernel needs."""
+    tools = tree.path / 'tools'
+
+    def build(folder):
+        host.say('building bpftool')
+        host.run(['make', '-C', tools / 'bpf' / 'bpftool', kernel.jobs(), f'OUTPUT={folder}/', 'bootstrap'],
+                 what='building bpftool')
+    return made.folder('bpftool', [tools / 'bpf' / 'bpftool', tools / 'lib' / 'bpf', Path(__file__)],
+                       build) / 'bootstrap' / 'bpftool'
+
+
+def vmlinux_h(tree, vmlinux):
+    """Declarations of all types of a built kernel, from its BTF."""
+    _, text = host.run([bpftool(tree), 'btf', 'dump', 'file', vmlinux, 'format', 'c'],
+                       what=f'reading the type information of {vmlinux}')
+    return text
+
+
+def build(tree, arch, types):
+    """Folder with the objects for an architecture. @types: the text of vmlinux.h."""
+    bpf = guest.libbpf(tree, arch)
+    _, compiler = host.run(['clang-19', '--version'])
+    sources = [tree.path / 'tools' / 'testing' / 'selftests' / 'bpf' / 'progs', tree.path / 'samples' / 'bpf',
+               *sorted((tree.path / 'tools' / 'testing' / 'selftests' / 'bpf').glob('*.h'))]
+
+    def compile_all(folder):
+        include = folder / 'include'
+        shutil.copytree(bpf / 'include', include)
+        (include / 'vmlinux.h').write_text(types)
+        for name in ('selftests', 'samples'):
+            (folder / name).mkdir()
+        progress = host.Progress(f'compiling BPF programs for {arch.name}')
+        host.run(['make', '-k', kernel.jobs(), '-f', RULES, f'TREE={tree.path}', f'ARCH={arch.srcarch}',
+                  f'INCLUDE={include}', f'FLAGS={" ".join(SYSTEM[arch.name])}'],
+                 cwd=folder, log=folder / 'build.log', on_line=progress.step, check=False, what='compiling BPF programs')
+        progress.done()
+        shutil.rmtree(include)
+        if not objects(folder):
+            raise Error(f'not one BPF program compiled for {arch.name}: ' + (folder / 'build.log').read_text()[-2000:])
+    return made.folder(f'corpus-{arch.name}', [bpf, *sources, compiler, types, RULES, Path(__file__)], compile_all)
+
+
+def objects(folder):
+    """{name: file} of the objects in a folder that build() returned."""
+    return {str(path.relative_to(folder)): path for path in sorted(folder.glob('*/*.bpf.o'))}

@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Loads every program of every object in /objects, with and without stub
+ * images, and records what that costs.
+ *
+ * libbpf prepares a program: relocations, maps, types. We step in where it asks
+ * the kernel to load it (the linker's --wrap=syscall): the same request, with
+ * the same maps and types, is made again and again under either mode, and only
+ * the kernel's part of it is measured.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fts.h>
+#include <linux/bpf.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "guest.h"
+
+#define OBJECTS "/objects"
+
+/* Loads in each mode; the fastest counts. */
+#define ROUNDS 2
+/* A program that takes longer than this is loaded once in each mode. */
+#define SLOW_NS 300000000ULL
+/*
+ * Bytes shown around those that differ: as long as the longest sequence of
+ * instructions that makes one operand. Pieces begin at multiples of it.
+ */
+#define AROUND 32
+
+enum mode { OFF, NEEDED, NR_MODES };
+
+static const char *const modes[] = { [OFF] = "off", [NEEDED] = "needed" };
+
+/* A program's machine code, as it is after one load. */
+struct code {
+	__u32 nr_funcs, len;
+	__u64 *addrs;
+	__u32 *lens;
+	__u8 *bytes;
+};
+
+/* The object that is being loaded, and which of its programs had their turn. */
+static struct bpf_object *object;
+static const char *object_name;
+static bool *done;
+static bool has_modes;
+/* What libbpf complained about first. */
+static char complaint[256];
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+static int complain(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level == LIBBPF_WARN && !*complaint) {
+		vsnprintf(complaint, sizeof(complaint), format, args);
+		complaint[strcspn(complaint, "\n")] = 0;
+	}
+	return 0;
+}
+
+static __u64 now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+/* What is freed in the background must not be freed while we measure. */
+static void settle(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+}
+
+static void record_program(const struct bpf_program *prog)
+{
+	record_begin("program");
+	record_string("object", object_name);
+	record_string("program", bpf_program__name(prog));
+	record_string("section", bpf_program__section_name(prog));
+	record_string("type", libbpf_bpf_prog_type_str(bpf_program__type(prog)) ?: "");
+}
+
+static void record_failure(const struct bpf_program *prog, const char *error)
+{
+	record_program(prog);
+	record_string("error", error);
+	record_end();
+}
+
+static int load(union bpf_attr *attr, size_t size, enum mode mode, __u64 *ns)
+{
+	__u64 begin;
+	long fd;
+
+	if (has_modes && !fastterm_choose(modes[mode]))
+		return -1;
+	begin = now();
+	fd = __real_syscall(__NR_bpf, BPF_PROG_LOAD, attr, size);
+	*ns = now() - begin;
+	return fd;
+}
+
+static struct code code_of(int fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+	struct code code = {};
+
+	if (bpf_prog_get_info_by_fd(fd, &info, &size))
+		return code;
+	code.nr_funcs = info.nr_jited_ksyms;
+	code.len = info.jited_prog_len;
+	code.addrs = calloc(code.nr_funcs, sizeof(*code.addrs));
+	code.lens = calloc(code.nr_funcs, sizeof(*code.lens));
+	code.bytes = calloc(code.len, 1);
+
+	memset(&info, 0, sizeof(info));
+	info.nr_jited_ksyms = code.nr_funcs;
+	info.jited_ksyms = (uintptr_t)code.addrs;
+	info.nr_jited_func_lens = code.nr_funcs;
+	info.jited_func_lens = (uintptr_t)code.lens;
+	info.jited_prog_len = code.len;
+	info.jited_prog_insns = (uintptr_t)code.bytes;
+	bpf_prog_get_info_by_fd(fd, &info, &size);
+	return code;
+}
+
+static void free_code(struct code *code)
+{
+	free(code->addrs);
+	free(code->lens);
+	free(code->bytes);
+}
+
+/* Where @a and @b differ: [function, offset, bytes of a, bytes of b]. */
+static void record_differences(const struct code *a, const struct code *b)
+{
+	__u32 func, base = 0, i, begin, end;
+
+	record_open("differences");
+	for (func = 0; func < a->nr_funcs; base += a->lens[func++]) {
+		const __u8 *in_a = a->bytes + base, *in_b = b->bytes + base;
+		__u32 len = a->lens[func];
+
+		for (i = 0; i < len; i++) {
+			if (in_a[i] == in_b[i])
+				continue;
+			begin = i < AROUND ? 0 : (i - AROUND) & ~(AROUND - 1);
+			/* As far as the next piece would not overlap this one. */
+			for (end = i + 1; i < len && i < end + 3 * AROUND; i++)
+				if (in_a[i] != in_b[i])
+					end = i + 1;
+			end = end + AROUND > len ? len : end + AROUND;
+			record_open(NULL);
+			record_number(NULL, func);
+			record_number(NULL, begin);
+			record_hex(NULL, in_a + begin, end - begin);
+			record_hex(NULL, in_b + begin, end - begin);
+			record_close();
+			i = end - 1;
+		}
+	}
+	record_close();
+}
+
+static void record_functions(const char *key, const struct code *code)
+{
+	__u32 i;
+
+	record_open(key);
+	for (i = 0; i < code->nr_funcs; i++) {
+		record_open(NULL);
+		record_number(NULL, code->addrs[i]);
+		record_number(NULL, code->lens[i]);
+		record_close();
+	}
+	record_close();
+}
+
+static bool same_layout(const struct code *a, const struct code *b)
+{
+	return a->len == b->len && a->nr_funcs == b->nr_funcs &&
+	       !memcmp(a->lens, b->lens, a->nr_funcs * sizeof(*a->lens));
+}
+
+/*
+ * Some JITs write a pointer in as many instructions as its value takes: two
+ * loads then differ in length. Load without images at other addresses, until
+ * one has the length of the load with images.
+ */
+static void match_layout(union bpf_attr *attr, size_t size, struct code code[NR_MODES])
+{
+	int fds[16], nr = 0;
+	__u64 ns;
+
+	while (nr < 16 && !same_layout(&code[OFF], &code[NEEDED])) {
+		fds[nr] = load(attr, size, OFF, &ns);
+		if (fds[nr] < 0)
+			break;
+		free_code(&code[OFF]);
+		code[OFF] = code_of(fds[nr++]);
+	}
+	while (nr)
+		close(fds[--nr]);
+	settle();
+}
+
+static void record_code(int fd, const struct code code[NR_MODES])
+{
+	struct bpf_prog_info info = {};
+	struct fastterm_report report;
+	__u32 size = sizeof(info);
+
+	bpf_prog_get_info_by_fd(fd, &info, &size);
+	record_number("bytes", info.jited_prog_len);
+	record_number("insns", info.verified_insns);
+	if (!has_modes)
+		return;
+	if (fastterm_report(info.id, &report)) {
+		record_string("long", report.why_long);
+		record_string("no_image", report.no_image);
+		record_number("image", report.image_bytes);
+	}
+	record_functions("functions_off", &code[OFF]);
+	record_functions("functions_needed", &code[NEEDED]);
+	if (same_layout(&code[OFF], &code[NEEDED]))
+		record_differences(&code[OFF], &code[NEEDED]);
+}
+
+/* Load @prog in every mode; returns its file descriptor, in the mode that comes last. */
+static int measure(const struct bpf_program *prog, union bpf_attr *attr, size_t size)
+{
+	int mode, first = OFF, last = has_modes ? NEEDED : OFF, round, rounds = ROUNDS, fd;
+	struct code code[NR_MODES] = {};
+	__u64 best[NR_MODES], ns;
+
+	/*
+	 * This load says whether it loads at all, and warms caches up; it only
+	 * counts where that makes no difference.
+	 */
+	fd = load(attr, size, OFF, &ns);
+	if (fd < 0) {
+		record_failure(prog, strerror(errno));
+		return fd;
+	}
+	memset(best, 0xff, sizeof(best));
+	if (ns > SLOW_NS) {
+		best[OFF] = ns;
+		code[OFF] = code_of(fd);
+		first = NEEDED;
+		rounds = 1;
+	}
+	for (round = 0; round < rounds; round++) {
+		for (mode = first; mode <= last; mode++) {
+			close(fd);
+			settle();
+			fd = load(attr, size, mode, &ns);
+			if (fd < 0) {
+				record_failure(prog, strerror(errno));
+				return fd;
+			}
+			if (ns < best[mode])
+				best[mode] = ns;
+			if (!round)
+				code[mode] = code_of(fd);
+		}
+	}
+	if (has_modes && !same_layout(&code[OFF], &code[NEEDED]))
+		match_layout(attr, size, code);
+
+	record_program(prog);
+	for (mode = OFF; mode <= last; mode++)
+		record_number(has_modes ? modes[mode] : "without", best[mode]);
+	record_code(fd, code);
+	record_end();
+	for (mode = OFF; mode < NR_MODES; mode++)
+		free_code(&code[mode]);
+	return fd;
+}
+
+/*
+ * libbpf's door to the kernel. What is no program of the object is passed on:
+ * that is how libbpf finds out what the kernel can do.
+ */
+long __wrap_syscall(long number, ...)
+{
+	struct bpf_program *prog;
+	union bpf_attr *attr;
+	long args[6];
+	va_list list;
+	int i, fd;
+
+	va_start(list, number);
+	for (i = 0; i < 6; i++)
+		args[i] = va_arg(list, long);
+	va_end(list);
+
+	attr = (union bpf_attr *)args[1];
+	i = 0;
+	if (number == __NR_bpf && args[0] == BPF_PROG_LOAD && object) {
+		bpf_object__for_each_program(prog, object) {
+			if ((uintptr_t)bpf_program__insns(prog) != attr->insns) {
+				i++;
+				continue;
+			}
+			done[i] = true;
+			fd = measure(prog, attr, args[2]);
+			/* libbpf would give up the whole object. */
+			return fd < 0 ? dup(STDOUT_FILENO) : fd;
+		}
+	}
+	return __real_syscall(number, args[0], args[1], args[2], args[3], args[4], args[5]);
+}
+
+/* Maps without a size: their elements are kept with what they belong to. */
+static bool is_storage(enum bpf_map_type type)
+{
+	switch (type) {
+	case BPF_MAP_TYPE_SK_STORAGE:
+	case BPF_MAP_TYPE_TASK_STORAGE:
+	case BPF_MAP_TYPE_INODE_STORAGE:
+	case BPF_MAP_TYPE_CGRP_STORAGE:
+	case BPF_MAP_TYPE_CGROUP_STORAGE:
+	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Things that a program's own user space would have set. */
+static void prepare(void)
+{
+	struct bpf_program *prog;
+	struct bpf_map *map;
+	int i = 0;
+
+	bpf_object__for_each_map(map, object) {
+		bpf_map__set_pin_path(map, NULL);
+		if (!bpf_map__max_entries(map) && !is_storage(bpf_map__type(map)))
+			bpf_map__set_max_entries(map, getpagesize());
+	}
+	bpf_object__for_each_program(prog, object)
+		bpf_program__set_autoload(prog, !done[i++]);
+}
+
+/* The first program that did not have its turn, or NULL. */
+static struct bpf_program *next_program(int *index)
+{
+	struct bpf_program *prog;
+
+	*index = 0;
+	bpf_object__for_each_program(prog, object) {
+		if (!done[*index])
+			return prog;
+		(*index)++;
+	}
+	return NULL;
+}
+
+/*
+ * Load an object. Where libbpf gives up before a program has its turn, that
+ * program has failed, and the object is loaded again for those behind it.
+ */
+static void load_object(const char *path)
+{
+	char last[sizeof(complaint)] = "";
+	struct bpf_program *prog;
+	bool hopeless = false;
+	int i, nr = 0;
+
+	while (!hopeless) {
+		*complaint = 0;
+		object = bpf_object__open_file(path, NULL);
+		if (!object) {
+			record_begin("object");
+			record_string("object", object_name);
+			record_string("error", *complaint ? complaint : strerror(errno));
+			record_end();
+			return;
+		}
+		if (!done) {
+			bpf_object__for_each_program(prog, object)
+				nr++;
+			done = calloc(nr + 1, sizeof(*done));
+		}
+		prepare();
+		if (!next_program(&i))
+			break;
+		*complaint = 0;
+		bpf_object__load(object);
+		/* The same complaint twice is not about a program. */
+		hopeless = !strcmp(last, complaint);
+		while ((prog = next_program(&i))) {
+			record_failure(prog, *complaint ? complaint : "not loaded with its object");
+			done[i] = true;
+			if (!hopeless)
+				break;
+		}
+		memcpy(last, complaint, sizeof(last));
+		bpf_object__close(object);
+		object = NULL;
+	}
+}
+
+/* In a process of its own: what an object leaves behind goes with it. */
+static void in_child(const char *path)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		load_object(path);
+		exit(0);
+	}
+	waitpid(pid, &status, 0);
+	if (status) {
+		record_begin("object");
+		record_string("object", object_name);
+		record_string("error", "the loader died");
+		record_end();
+	}
+	settle();
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+/*
+ * A program that stays, as there are some on every machine: without it each
+ * load would pay for the first page of code memory, and each unload free it.
+ */
+static void load_neighbour(void)
+{
+	static const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	if (bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "neighbour", "GPL", insns, 2, NULL) < 0)
+		perror("neighbour");
+}
+
+int main(void)
+{
+	char *roots[] = { OBJECTS, NULL };
+	int objects = 0;
+	FTSENT *entry;
+	FTS *tree;
+
+	guest_begin();
+	libbpf_set_print(complain);
+	load_neighbour();
+	has_modes = fastterm_choose("needed");
+	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+	while ((entry = fts_read(tree))) {
+		if (entry->fts_info != FTS_F)
+			continue;
+		object_name = entry->fts_path + strlen(OBJECTS "/");
+		in_child(entry->fts_path);
+		objects++;
+	}
+	record_begin("end");
+	record_number("objects", objects);
+	record_end();
+	guest_end();
+}

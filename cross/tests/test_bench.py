@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the benchmark makes of a guest's records."""
+
+import unittest
+
+import bench
+import host
+
+
+def program(number, **fields):
+    return {'record': 'program', 'object': 'a.bpf.o', 'program': f'p{number}', 'off': 1000, 'needed': 1010, 'bytes': 100,
+            'long': 'jumps back', 'no_image': '', 'image': 20, 'functions_off': [[4096, 100]],
+            'functions_needed': [[8192, 100]], 'differences': []} | fields
+
+
+def short(number):
+    return program(number, long='no', no_image='the program cannot run for long', image=0)
+
+
+FAILED = {'record': 'program', 'object': 'b.bpf.o', 'program': 'f', 'error': 'Invalid argument'}
+END = {'record': 'end', 'objects': 2}
+
+
+def figures(records, without=None):
+    if without is None:
+        without = [{key: r[key] for key in ('record', 'object', 'program')} | {'without': 1000}
+                   for r in records if 'needed' in r]
+    return bench.figures('x86_64', [*records, FAILED, END], without)
+
+
+class Figures(unittest.TestCase):
+    def setUp(self):
+        self.records = [program(n) for n in range(100)] + [short(n) for n in range(100, 200)]
+
+    def test_all_reached(self):
+        result = figures(self.records)
+        self.assertEqual(result.missed(), [])
+        self.assertEqual((len(result.programs), len(result.images), result.failed, result.objects), (200, 100, 1, 2))
+        self.assertAlmostEqual(result.text, 1.1)
+        self.assertAlmostEqual(result.load, 1.01)
+        self.assertAlmostEqual(result.load_off, 1.0)
+
+    def test_every_image_has_its_line_and_its_reason(self):
+        lines = list(bench.show('x86_64', '6.12', figures(self.records)))
+        self.assertEqual(sum(line.startswith('x86_64 image a.bpf.o:p') and line.endswith('jumps back') for line in lines),
+                         100)
+        self.assertIn('              100 the program cannot run for long', lines)
+
+    def missed(self, text, records, without=None):
+        result = figures(records, without)
+        self.assertEqual(len(result.missed()), 1, result.missed())
+        self.assertIn(text, result.missed()[0])
+        self.assertIn('MISSED', list(bench.show('x86_64', '6.12', result))[-1])
+
+    def test_too_few_programs(self):
+        self.missed('149 programs load, fewer than 150', self.records[:149])
+
+    def test_too_much_text(self):
+        self.missed('text is 1.2600x', [r | {'image': 26} for r in self.records])
+
+    def test_too_slow(self):
+        self.missed('load time is 1.0500x', [r | {'needed': 1050} for r in self.records])
+
+    def test_a_byte_differs(self):
+        self.missed('a.bpf.o:p0: function 0, byte 0x10',
+                    [program(0, differences=[[0, 16, '90', '91']]), *self.records[1:]])
+
+    def test_the_length_differs(self):
+        longer = program(0)
+        del longer['differences']
+        self.missed('a.bpf.o:p0: other length', [longer, *self.records[1:]])
+
+    def test_code_that_is_not_shown_is_not_the_same(self):
+        self.missed('a.bpf.o:p0: its code was not shown', [program(0, functions_needed=[]), *self.records[1:]])
+
+    def test_a_program_does_not_load_any_more(self):
+        without = [{'record': 'program', 'object': 'a.bpf.o', 'program': f'p{n}', 'without': 1000} for n in range(201)]
+        self.missed('load without fastterm only: a.bpf.o:p200', self.records, without)
+
+    def test_nothing_loads(self):
+        with self.assertRaisesRegex(host.Error, 'not one program loads'):
+            figures([])
