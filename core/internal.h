@@ -264,8 +264,10 @@ enum fastterm_state {
  * @level: context in which it runs, as interrupt_context_level() numbers them
  * @sp: stack pointer behind the return of its base frame
  * @back: where that return would have gone
+ * @requests: how many there have been
+ * @taken: the CPU has taken an ordinary kick since the last request
  * @complete: every frame has been moved
- * @misses: kicks in a row that did not find it
+ * @unfinished: kicks in a row that could not do all
  * @busy: a kick is at work on it; an NMI may interrupt that
  * @timer: the next kick, if the last one could not do all
  * @tick: the next kick otherwise, with the tick
@@ -280,8 +282,10 @@ struct fastterm_activation {
 	u8 level;
 	unsigned long sp;
 	unsigned long back;
+	u32 requests;
+	bool taken;
 	bool complete;
-	u32 misses;
+	u32 unfinished;
 	bool busy;
 	struct hrtimer timer;
 	struct irq_work tick;

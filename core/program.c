@@ -16,6 +16,7 @@
 #include "internal.h"
 
 atomic_t fastterm_nr_progs = ATOMIC_INIT(0);
+atomic_t fastterm_loads[FASTTERM_ABSENCES];
 
 static bool is_call(const struct bpf_insn *insn)
 {
@@ -359,6 +360,8 @@ void fastterm_publish(struct bpf_prog *prog)
 {
 	struct fastterm_prog *known = prog->aux->fastterm.prog;
 
+	/* What we know nothing of is what there was no memory to know. */
+	atomic_inc(&fastterm_loads[known ? known->absence : FASTTERM_NO_MEMORY]);
 	if (!known)
 		return;
 	known->id = prog->aux->id;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a maintainer looks at when asking why a call was kept, or why a program
- * has no stub image: one file for each program in debugfs, bpf_fastterm/<id>.
+ * has no stub image: one file for each program in debugfs, bpf_fastterm/<id>,
+ * and one that counts the programs that were loaded, bpf_fastterm/loads.
  *
  *	long: jumps back
  *	function 0: 131 bytes, image 224 bytes
@@ -28,7 +29,7 @@ static const char *const longs[] = {
 };
 
 static const char *const absences[] = {
-	[FASTTERM_PRESENT] = "",
+	[FASTTERM_PRESENT] = "it has images",
 	[FASTTERM_UNSUPPORTED] = "this machine cannot terminate programs",
 	[FASTTERM_NOT_JITED] = "the program is not JITed for this machine",
 	[FASTTERM_OFF] = "kernel.bpf_fastterm was off",
@@ -123,6 +124,27 @@ static int sites_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(sites);
 
 /**
+ * fastterm_show_loads() - print what became of the programs that were loaded
+ * @m: where to
+ *
+ * Context: any.
+ */
+void fastterm_show_loads(struct seq_file *m)
+{
+	u32 i;
+
+	for (i = 0; i < FASTTERM_ABSENCES; i++)
+		seq_printf(m, "%u: %s\n", atomic_read(&fastterm_loads[i]), absences[i]);
+}
+
+static int loads_show(struct seq_file *m, void *unused)
+{
+	fastterm_show_loads(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(loads);
+
+/**
  * fastterm_show_add() - show a program in debugfs
  * @known: the program's
  *
@@ -150,6 +172,7 @@ void fastterm_show_remove(struct fastterm_prog *known)
 static int __init fastterm_show_init(void)
 {
 	dir = debugfs_create_dir("bpf_fastterm", NULL);
+	debugfs_create_file("loads", 0400, dir, NULL, &loads_fops);
 	return 0;
 }
 subsys_initcall(fastterm_show_init);

@@ -14,6 +14,7 @@
 #include <kunit/test.h>
 
 #include "../internal.h"
+#include "compare.h"
 #include "prog.h"
 
 /* As many arguments as a raw tracepoint has at most. */
@@ -42,139 +43,6 @@ static void image_exit(struct kunit *test)
 		fastterm_mode = mode_before;
 }
 
-static const struct fastterm_site *site_at(const struct fastterm_prog *known,
-					   u32 func, u32 off)
-{
-	u32 i;
-
-	for (i = 0; i < known->nr_sites; i++)
-		if (known->sites[i].func == func && known->sites[i].native == off)
-			return &known->sites[i];
-	return NULL;
-}
-
-static u32 image_size(const struct bpf_prog *p)
-{
-	return p->jited_len + cfi_get_offset();
-}
-
-/* Where a target in a stub image leads: through a thunk behind its code. */
-static unsigned long resolve(const struct fastterm_image *image, u32 code_size,
-			     unsigned long target)
-{
-	u32 off = target - (long)image->code;
-	struct fastterm_insn insn;
-	int len;
-
-	if (target < (long)image->code + code_size ||
-	    target >= (long)image->code + image->size)
-		return target;
-	do {
-		len = fastterm_arch_decode(image->code, off, image->size,
-					   (long)image->code, &insn);
-		off += len;
-	} while (len > 0 && insn.kind == FASTTERM_INSN_PLAIN);
-	return len > 0 ? insn.target : 0;
-}
-
-/* What a call or jump that leaves the original at @target does in the copy. */
-static unsigned long counterpart(struct bpf_prog *prog, unsigned long target)
-{
-	const struct fastterm_prog *known = prog->aux->fastterm.prog;
-	u32 i;
-
-	for (i = 0; i < known->nr_funcs; i++)
-		if (target == (unsigned long)fastterm_func(prog, i)->bpf_func)
-			return (unsigned long)known->images[i]->shadow->bpf_func;
-	return target;
-}
-
-/*
- * Whether what is at @off is patched while the program runs, for a tail call
- * that goes directly to its target. In the copy it never does.
- */
-static bool compare_slot(struct kunit *test, const struct bpf_prog *p, const u8 *from,
-			 const u8 *to, u32 off)
-{
-	u32 i;
-
-	for (i = 0; i < p->aux->size_poke_tab; i++) {
-		const struct bpf_jit_poke_descriptor *poke = &p->aux->poke_tab[i];
-		bool bypass = poke->tailcall_bypass == from + off;
-		struct fastterm_insn insn;
-
-		if (!bypass && poke->tailcall_target != from + off)
-			continue;
-		KUNIT_EXPECT_EQ(test, poke->bypass_addr - poke->tailcall_target,
-				fastterm_arch_decode(to, off, image_size(p), (long)to, &insn));
-		KUNIT_EXPECT_EQ(test, insn.kind, FASTTERM_INSN_JUMP);
-		/* Around it, or back to where the frame is known to be gone. */
-		KUNIT_EXPECT_EQ(test, insn.target,
-				bypass ? (u8 *)poke->bypass_addr - from + (long)to :
-					 (long)from + off);
-		return true;
-	}
-	return false;
-}
-
-/*
- * Every boundary of the original is one of the copy; what is no site and refers
- * to nothing outside is the same to the byte, and what does refers to the same.
- */
-static void compare_image(struct kunit *test, struct bpf_prog *prog, u32 func)
-{
-	const struct fastterm_prog *known = prog->aux->fastterm.prog;
-	const struct fastterm_image *image = known->images[func];
-	const struct bpf_prog *p = fastterm_func(prog, func);
-	const u8 *from = (u8 *)p->bpf_func - cfi_get_offset();
-	const u8 *to = image->code;
-	const u32 size = image_size(p);
-	struct fastterm_insn a, b;
-	bool split = false, second;
-	u32 off, sites = 0;
-	int len;
-
-	KUNIT_EXPECT_MEMEQ(test, from, to, cfi_get_offset());
-	for (off = cfi_get_offset(); off < size; off += len) {
-		const struct fastterm_site *site = off ? site_at(known, func, off) : NULL;
-
-		second = split;
-		len = fastterm_arch_decode(from, off, size, (long)from, &a);
-		KUNIT_ASSERT_GT_MSG(test, len, 0, "original at %#x", off);
-		split = a.split;
-		sites += !!site;
-		if (site && !site->decision.why)
-			continue;
-		if (compare_slot(test, p, from, to, off))
-			continue;
-		KUNIT_ASSERT_EQ_MSG(test, len,
-				    fastterm_arch_decode(to, off, size, (long)to, &b),
-				    "copy at %#x", off);
-		if (a.kind == FASTTERM_INSN_PLAIN) {
-			/* The second of two that form an address is part of the first. */
-			if (!second)
-				KUNIT_EXPECT_MEMEQ_MSG(test, from + off, to + off, len,
-						       "at %#x", off);
-			continue;
-		}
-		/* Literals stand right behind the code, and are copied with it. */
-		if (a.target >= (long)from && a.target < (long)from + size + sizeof(u64))
-			KUNIT_EXPECT_EQ_MSG(test, a.target - (long)from,
-					    b.target - (long)to, "at %#x", off);
-		else if (a.kind == FASTTERM_INSN_DATA)
-			KUNIT_EXPECT_EQ_MSG(test, a.target, b.target, "at %#x", off);
-		else
-			KUNIT_EXPECT_EQ_MSG(test, resolve(image, size, b.target),
-					    counterpart(prog, a.target), "at %#x", off);
-	}
-	KUNIT_EXPECT_EQ(test, off, size);
-	/* Every site has been found in the code. */
-	for (off = 0; off < known->nr_sites; off++)
-		if (known->sites[off].func == func)
-			sites--;
-	KUNIT_EXPECT_EQ(test, sites, 0);
-}
-
 /* Load a program, look at its images, and give back its main one. */
 static const struct bpf_prog *load(struct kunit *test, const struct bpf_insn *insns,
 				   u32 cnt, const struct ftk_opts *opts,
@@ -189,7 +57,7 @@ static const struct bpf_prog *load(struct kunit *test, const struct bpf_insn *in
 	KUNIT_ASSERT_EQ(test, known->absence, FASTTERM_PRESENT);
 	KUNIT_ASSERT_NOT_NULL(test, known->images);
 	for (i = 0; i < known->nr_funcs; i++)
-		compare_image(test, prog, i);
+		ftk_compare_image(test, prog, known, i);
 	shadow = known->images[0]->shadow;
 	/* What the rest of the kernel finds at an address in the image. */
 	KUNIT_EXPECT_TRUE(test, is_bpf_text_address((long)shadow->bpf_func));
@@ -335,6 +203,80 @@ static void image_far(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ftk_run(load(test, insns, i + 2, NULL, NULL), NULL), 3);
 }
 
+static void free_insns(void *insns)
+{
+	kvfree(insns);
+}
+
+/* A program that calls a helper first and then calculates, in @cnt instructions. */
+static struct bpf_prog *load_long(struct kunit *test, u32 cnt)
+{
+	struct bpf_insn *insns = kvmalloc_array(cnt + 2, sizeof(*insns), GFP_KERNEL);
+	u32 i = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, insns);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_insns, insns), 0);
+	insns[i++] = FTK_CALL(BPF_FUNC_get_numa_node_id);
+	while (i <= cnt)
+		insns[i++] = BPF_ALU64_IMM(BPF_XOR, BPF_REG_0, 0x12345);
+	insns[i] = BPF_EXIT_INSN();
+	return ftk_load(test, insns, cnt + 2, NULL);
+}
+
+/* Whether the first call of a program reaches what is behind its image. */
+static bool reaches_end(struct kunit *test, const struct bpf_prog *prog)
+{
+	u8 *from = (u8 *)prog->bpf_func - cfi_get_offset();
+	const u32 size = prog->jited_len + cfi_get_offset();
+	struct fastterm_insn insn = {};
+	u8 code[128];
+	int off, len;
+
+	memcpy(code, from, sizeof(code));
+	for (off = cfi_get_offset(); insn.kind != FASTTERM_INSN_CALL; off += len) {
+		len = fastterm_arch_decode(code, off, sizeof(code), (long)from, &insn);
+		KUNIT_ASSERT_GT(test, len, 0);
+	}
+	insn.target = (long)from + round_up(size, sizeof(u64));
+	return !fastterm_arch_encode(code, off - len, (long)from, &insn);
+}
+
+/*
+ * Where calls go by what is behind the image, its size is limited by their reach,
+ * which ends at 1 MiB on one architecture. Behind that a program has no image and
+ * runs all the same; as far as calls reach it has one.
+ */
+static void image_large(struct kunit *test)
+{
+	const u32 per_1000 = load_long(test, 2000)->jited_len - load_long(test, 1000)->jited_len;
+	/* Even numbers: the result is that of the call. */
+	const u32 cnt = (u64)SZ_1M * 1000 / per_1000 & ~1;
+	const struct fastterm_prog *known;
+	struct bpf_prog *prog;
+
+	prog = load_long(test, cnt - 200);
+	known = prog->aux->fastterm.prog;
+	KUNIT_EXPECT_LT(test, prog->jited_len, SZ_1M);
+	KUNIT_EXPECT_TRUE(test, reaches_end(test, prog));
+	KUNIT_ASSERT_EQ(test, known->absence, FASTTERM_PRESENT);
+	ftk_compare_image(test, prog, known, 0);
+	KUNIT_EXPECT_EQ(test, ftk_run(prog, NULL), 0);
+	KUNIT_EXPECT_EQ(test, ftk_run(known->images[0]->shadow, NULL), (u32)-ECANCELED);
+
+	prog = load_long(test, cnt + 200);
+	known = prog->aux->fastterm.prog;
+	KUNIT_EXPECT_GT(test, prog->jited_len, SZ_1M);
+	KUNIT_EXPECT_EQ(test, ftk_run(prog, NULL), 0);
+	if (reaches_end(test, prog)) {
+		KUNIT_ASSERT_EQ(test, known->absence, FASTTERM_PRESENT);
+		ftk_compare_image(test, prog, known, 0);
+		KUNIT_EXPECT_EQ(test, ftk_run(known->images[0]->shadow, NULL), (u32)-ECANCELED);
+	} else {
+		KUNIT_EXPECT_EQ(test, known->absence, FASTTERM_TOO_LARGE);
+		KUNIT_EXPECT_NULL(test, known->images);
+	}
+}
+
 /* A call goes from image to image: nothing of the callee's is done either. */
 static void image_call(struct kunit *test)
 {
@@ -434,6 +376,35 @@ static void image_acquire(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ftk_run(stub, NULL), 8);
 }
 
+/*
+ * What is thrown in a copy is caught: by their addresses there, its frames are
+ * known as those of the program, and its callback is found.
+ */
+static void image_throw(struct kunit *test)
+{
+	const struct bpf_insn insns[] = {
+		FTK_CALL(BPF_FUNC_get_numa_node_id),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_0),
+		BPF_CALL_REL(2),
+		BPF_MOV64_IMM(BPF_REG_0, 77),
+		BPF_EXIT_INSN(),
+		/* 5: throws its argument, unless it is 78 */
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_1, 78, 1),
+		ftk_kfunc(test, "bpf_throw"),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_SCHED_CLS };
+	const struct bpf_prog *stub;
+	struct bpf_prog *prog;
+
+	if (!bpf_jit_supports_exceptions())
+		kunit_skip(test, "the JIT does not support exceptions");
+	stub = load(test, insns, ARRAY_SIZE(insns), &opts, &prog);
+	KUNIT_EXPECT_EQ(test, ftk_run(prog, NULL), 0);
+	KUNIT_EXPECT_EQ(test, ftk_run(stub, NULL), (u32)-ECANCELED);
+}
+
 /* Programs that cannot run for long get no image unless all do. */
 static void image_needed(struct kunit *test)
 {
@@ -513,6 +484,42 @@ static void image_show(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "kept: releases a reference (argument 1)\n"));
 }
 
+/* Every program is counted when it is loaded, by what became of its images. */
+static void image_counted(struct kunit *test)
+{
+	static const struct bpf_insn insns[] = {
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	static const struct {
+		enum fastterm_mode mode;
+		enum fastterm_absence absence;
+		const char *shown;
+	} rows[] = {
+		{ FASTTERM_MODE_ALL, FASTTERM_PRESENT, "it has images" },
+		{ FASTTERM_MODE_NEEDED, FASTTERM_NOT_NEEDED, "the program cannot run for long" },
+		{ FASTTERM_MODE_OFF, FASTTERM_OFF, "kernel.bpf_fastterm was off" },
+	};
+	struct seq_file m = { .size = PAGE_SIZE };
+	int i, before;
+	char line[64];
+
+	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		fastterm_mode = rows[i].mode;
+		before = atomic_read(&fastterm_loads[rows[i].absence]);
+		ftk_load(test, insns, ARRAY_SIZE(insns), NULL);
+		ftk_load(test, insns, ARRAY_SIZE(insns), NULL);
+		KUNIT_EXPECT_EQ(test, atomic_read(&fastterm_loads[rows[i].absence]), before + 2);
+		m.count = 0;
+		fastterm_show_loads(&m);
+		KUNIT_ASSERT_LT(test, m.count, m.size);
+		snprintf(line, sizeof(line), "%u: %s\n", before + 2, rows[i].shown);
+		KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, line));
+	}
+}
+
 /* Images go with their programs, and nothing stays behind. */
 static void image_cycles(struct kunit *test)
 {
@@ -547,12 +554,15 @@ static struct kunit_case image_cases[] = {
 	KUNIT_CASE(image_loop),
 	KUNIT_CASE(image_may_goto),
 	KUNIT_CASE(image_far),
+	KUNIT_CASE_SLOW(image_large),
 	KUNIT_CASE(image_call),
 	KUNIT_CASE(image_tail_call),
 	KUNIT_CASE(image_acquire),
+	KUNIT_CASE(image_throw),
 	KUNIT_CASE(image_needed),
 	KUNIT_CASE(image_fault),
 	KUNIT_CASE(image_show),
+	KUNIT_CASE(image_counted),
 	KUNIT_CASE_SLOW(image_cycles),
 	{}
 };
@@ -568,6 +578,7 @@ static struct kunit_case blinded_cases[] = {
 	KUNIT_CASE(image_call),
 	KUNIT_CASE(image_tail_call),
 	KUNIT_CASE(image_acquire),
+	KUNIT_CASE(image_throw),
 	KUNIT_CASE(image_fault),
 	{}
 };

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Stub images against what they are copies of, for KUnit test cases
+ */
+#ifndef _BPF_FASTTERM_KUNIT_COMPARE_H
+#define _BPF_FASTTERM_KUNIT_COMPARE_H
+
+#include <linux/types.h>
+
+struct bpf_prog;
+struct fastterm_prog;
+struct kunit;
+
+void ftk_compare_image(struct kunit *test, struct bpf_prog *prog,
+		       const struct fastterm_prog *known, u32 func);
+
+#endif /* _BPF_FASTTERM_KUNIT_COMPARE_H */

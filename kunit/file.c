@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel's files, used from KUnit test cases; see file.h
+ *
+ * When the tests run there is no process yet, and nothing is mounted. Not all of
+ * these files can be written with kernel memory, so KUnit lends user memory.
+ */
+
+#include <linux/fs.h>
+#include <linux/mman.h>
+#include <linux/mount.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include <kunit/resource.h>
+#include <kunit/test.h>
+
+#include "file.h"
+
+static void ftk_unmount(void *mnt)
+{
+	kern_unmount(mnt);
+}
+
+static void ftk_close(void *file)
+{
+	filp_close(file, NULL);
+}
+
+/**
+ * ftk_open() - open a file
+ * @test: the test case, which is failed if there is no such file, and at whose
+ *	  end it is closed
+ * @fs: the type of its file system, "proc" or "debugfs"
+ * @path: its path there
+ *
+ * Context: the thread of the test case.
+ * Return: the file, open for reading and writing.
+ */
+struct file *ftk_open(struct kunit *test, const char *fs, const char *path)
+{
+	struct file_system_type *type = get_fs_type(fs);
+	struct vfsmount *mnt;
+	struct file *file;
+
+	KUNIT_ASSERT_NOT_NULL(test, type);
+	mnt = kern_mount(type);
+	put_filesystem(type);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mnt);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, ftk_unmount, mnt), 0);
+
+	file = file_open_root_mnt(mnt, path, O_RDWR, 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, ftk_close, file), 0);
+	return file;
+}
+
+static char __user *ftk_user_page(struct kunit *test)
+{
+	unsigned long page;
+
+	page = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	KUNIT_ASSERT_NE(test, page, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(page));
+	return (char __user *)page;
+}
+
+/**
+ * ftk_write() - write to a file, from its beginning
+ * @test: the test case
+ * @file: the file
+ * @text: what is written, less than a page
+ *
+ * Context: the thread of the test case.
+ * Return: as write(2), with a negative errno.
+ */
+ssize_t ftk_write(struct kunit *test, struct file *file, const char *text)
+{
+	char __user *page = ftk_user_page(test);
+	loff_t pos = 0;
+
+	KUNIT_ASSERT_EQ(test, copy_to_user(page, text, strlen(text)), 0);
+	return vfs_write(file, page, strlen(text), &pos);
+}
+
+/**
+ * ftk_read() - read a file, from its beginning
+ * @test: the test case
+ * @file: the file
+ * @text: filled with what is read, and a 0 behind it
+ * @size: size of @text, at most a page
+ *
+ * Context: the thread of the test case.
+ * Return: as read(2), with a negative errno.
+ */
+ssize_t ftk_read(struct kunit *test, struct file *file, char *text, size_t size)
+{
+	char __user *page = ftk_user_page(test);
+	loff_t pos = 0;
+	ssize_t len = vfs_read(file, page, size - 1, &pos);
+
+	text[max(len, 0)] = 0;
+	if (len > 0)
+		KUNIT_ASSERT_EQ(test, copy_from_user(text, page, len), 0);
+	return len;
+}

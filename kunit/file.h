@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kernel's files, used from KUnit test cases as a process uses them
+ */
+#ifndef _BPF_FASTTERM_KUNIT_FILE_H
+#define _BPF_FASTTERM_KUNIT_FILE_H
+
+#include <linux/types.h>
+
+struct file;
+struct kunit;
+
+struct file *ftk_open(struct kunit *test, const char *fs, const char *path);
+ssize_t ftk_write(struct kunit *test, struct file *file, const char *text);
+ssize_t ftk_read(struct kunit *test, struct file *file, char *text, size_t size);
+
+#endif /* _BPF_FASTTERM_KUNIT_FILE_H */
