@@ -297,12 +297,14 @@ static void take(struct walk *walk, unsigned long *at, unsigned long sp,
 	unsigned long *traced = fastterm_traced(&walk->tracers, strip(at), walk->fp);
 
 	if (traced)
-		walk->slot = (struct fastterm_slot){ traced, *traced, sp, NULL, PLAIN };
+		walk->slot = (struct fastterm_slot){ traced, *traced, sp, NULL, .form = PLAIN };
 	else
-		walk->slot = (struct fastterm_slot){ at, strip(at), sp, regs, form };
+		walk->slot = (struct fastterm_slot){ at, strip(at), sp, regs, .form = form };
 	walk->program = fastterm_text_at(walk->slot.ip, &walk->text);
-	if (walk->program)
+	if (walk->program) {
 		walk->slot.sp = sp_behind_call(&walk->text, walk->fp);
+		walk->slot.text = &walk->text;
+	}
 }
 
 /* Go by the frame record at @addr. */
@@ -378,9 +380,10 @@ int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 
 	if (user_mode(regs) || in_entry_text(regs->pc))
 		return -ENOENT;
+	walk.program = fastterm_text_at(regs->pc, &walk.text);
+	walk.slot.text = walk.program ? &walk.text : NULL;
 	if (!fn(&walk.slot, data))
 		return 0;
-	walk.program = fastterm_text_at(regs->pc, &walk.text);
 	err = walk.program ? leave_program(&walk, regs) : leave_kernel(&walk, regs, &copy);
 	/* To where a trampoline has been called: who called that, only x9 knows. */
 	if (!err && walk.slot.regs && walk.program && before_frame(&walk.text))

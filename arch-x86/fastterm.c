@@ -231,6 +231,8 @@ int fastterm_arch_kick(int cpu, bool insist)
 	u32 icr2 = between ? apic_read(APIC_ICR2) : 0;
 	unsigned long flags;
 
+	if (!cpu_online(cpu))
+		return 0;
 	local_irq_save(flags);
 	__apic_send_IPI(cpu, X86_PLATFORM_IPI_VECTOR);
 	/* As many as are handled, or somebody will wonder where they come from. */
@@ -252,7 +254,7 @@ static unsigned long *return_slot(const struct fastterm_text *text, const struct
 {
 	static const u8 enter[] = { 0x55, 0x48, 0x89, 0xe5 };	/* push rbp; mov rbp, rsp */
 	const u8 *at = text->code + text->off, *end = text->code + PROLOGUE_SIZE, *p;
-	unsigned long *sp = (unsigned long *)frame->sp;
+	unsigned long *sp = (unsigned long *)frame->sp, next;
 
 	if (text->off >= text->size)
 		return sp;
@@ -260,9 +262,11 @@ static unsigned long *return_slot(const struct fastterm_text *text, const struct
 		if (!memcmp(p, enter, sizeof(enter)) && at <= p + 1)
 			return at == p + 1 ? sp + 1 : sp;
 	/* Behind leave: the ret, or the jump to its thunk. */
-	if (at[-1] == 0xc9 && (at[0] == RET_INSN_OPCODE ||
-	     (at[0] == JMP32_INSN_OPCODE && core_kernel_text((long)at + JMP32_INSN_SIZE +
-						(s32)get_unaligned_le32(at + 1)))))
+	next = (long)at + JMP32_INSN_SIZE;
+	if (at[-1] == 0xc9 &&
+	    (at[0] == RET_INSN_OPCODE ||
+	     (at[0] == JMP32_INSN_OPCODE &&
+	      core_kernel_text(next + (s32)get_unaligned_le32(at + 1)))))
 		return sp;
 	return (unsigned long *)frame->bp + 1;
 }
@@ -307,10 +311,11 @@ int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 				unwind_start(&state, current, &frame, NULL);
 			unwinding = true;
 			if (unwind_done(&state) || state.regs)
-				return -ENOENT;
+				return state.error && !state.regs ? -EFAULT : -ENOENT;
 			slot.at = unwind_get_return_address_ptr(&state);
 		}
-		if ((unsigned long)slot.at < frame.sp || !on_stack(&stack, slot.at, sizeof(*slot.at)))
+		if ((unsigned long)slot.at < frame.sp ||
+		    !on_stack(&stack, slot.at, sizeof(*slot.at)))
 			return -ENOENT;
 		if (unwinding)
 			frame.bp = state.bp;
@@ -318,7 +323,8 @@ int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 			frame.bp = READ_ONCE_NOCHECK(slot.at[-1]);
 		slot.regs = NULL;
 		slot.ip = READ_ONCE_NOCHECK(*slot.at);
-		slot.sp = frame.sp = (unsigned long)(slot.at + 1);
+		slot.sp = (unsigned long)(slot.at + 1);
+		frame.sp = slot.sp;
 		traced = fastterm_traced(&tracers, slot.ip, (unsigned long)slot.at);
 		if (traced) {
 			slot.at = traced;
@@ -329,28 +335,20 @@ int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 }
 
 /*
- * An NMI does not return to where its registers say, but by way of two frames
- * behind them: the second is used, and made from the first again if another NMI
- * comes in between, which then has changed it. And if it came while a return from
- * a function was being made safe, the registers say that this has happened, which
- * it has not: the address is still on the stack.
+ * An NMI does not return to where its registers say, but to where the frame behind
+ * them does, which is made from them anew if another NMI has come in between. And
+ * if it came while a return from a function was being made safe, the registers say
+ * that this has happened, which it has not: the address is still on the stack.
  */
 static int move_interrupted_by_nmi(struct pt_regs *regs, unsigned long from, unsigned long to)
 {
-	unsigned long *outermost = (unsigned long *)(regs + 1), *iret = outermost + 5;
+	unsigned long *iret = (unsigned long *)(regs + 1);
 	unsigned long *unreturned = (unsigned long *)regs->sp - 1;
 
-	if (!cpu_feature_enabled(X86_FEATURE_FRED)) {
-		if (*outermost == from) {
-			WRITE_ONCE(*outermost, to);
-			cmpxchg_local(iret, from, to);
-		} else if (*unreturned == from) {
-			WRITE_ONCE(*unreturned, to);
-		} else {
-			return -EAGAIN;
-		}
-	}
-	regs->ip = to;
+	WRITE_ONCE(regs->ip, to);
+	if (!cpu_feature_enabled(X86_FEATURE_FRED) && cmpxchg_local(iret, from, to) != from &&
+	    READ_ONCE_NOCHECK(*unreturned) == from)
+		WRITE_ONCE(*unreturned, to);
 	return 0;
 }
 

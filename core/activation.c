@@ -8,9 +8,9 @@
  * when it is returned to, the activation has gone. Programs cannot migrate, so
  * that happens on the same CPU.
  */
-#include <linux/bug.h>
 #include <linux/fastterm_arch.h>
 #include <linux/kprobes.h>
+#include <linux/panic.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 
@@ -27,7 +27,8 @@ DEFINE_PER_CPU(bool, fastterm_leaving);
  *
  * Others are not disturbed: a program that interrupts it, or another task. In the
  * same task and at the same level, what runs on the stack above the base frame
- * has been called from there.
+ * has been called from there; or by the scheduler and by faults, which go through
+ * no interrupt, and whose programs' loops are then cut short as well.
  *
  * Context: any in which programs run.
  * Return: true if it is.
@@ -55,13 +56,16 @@ unsigned long notrace fastterm_exit(unsigned long sp, unsigned long *result)
 	unsigned long back = a->back;
 
 	/* Nobody else knows where to go. */
-	BUG_ON(atomic_read(&a->state) != FASTTERM_LEAVING || a->sp != sp);
+	if (atomic_read(&a->state) != FASTTERM_LEAVING || a->sp != sp)
+		panic("fastterm: a program returns from nowhere\n");
 
+	/* What is attached to the tracepoint is no part of it. */
+	__this_cpu_write(fastterm_leaving, false);
 	a->outcome.exit_ns = fastterm_lap(a);
 	trace_bpf_fastterm_exit(&a->outcome, *result);
-	__this_cpu_write(fastterm_leaving, false);
 	/* From here on it may be claimed anew. */
 	atomic_set_release(&a->state, FASTTERM_GONE);
 	return back;
 }
+
 NOKPROBE_SYMBOL(fastterm_exit);

@@ -102,8 +102,9 @@ static u8 poke_len(const struct bpf_jit_poke_descriptor *poke)
 /*
  * What is to be known of the code before there is memory for a copy: a literal
  * that belongs to it, how many thunks there can be, one for each instruction that
- * leaves, and how many boundaries that are no safepoints. What stands before the entry, a hash or the check of one, is no
- * code that could be told from data, and refers to nothing but itself.
+ * leaves, and how many boundaries that are no safepoints. What stands before the
+ * entry, a hash or the check of one, is no code that could be told from data, and
+ * refers to nothing but itself.
  */
 static int scan(struct builder *b)
 {

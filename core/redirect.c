@@ -43,6 +43,8 @@ struct found {
 /**
  * struct walk - what the first pass finds
  * @known: the program that is looked for
+ * @id: the program's: another one may have come to be where it was
+ * @leaving: its base frame is tagged, and so is what is looked for
  * @passed: whether a frame of the program's has been passed that nothing of it can
  *	    lie below: that of its main function
  * @nr: number of @found
@@ -51,6 +53,8 @@ struct found {
  */
 struct walk {
 	const struct fastterm_prog *known;
+	u32 id;
+	bool leaving;
 	bool passed;
 	u32 nr;
 	u32 last;
@@ -92,9 +96,10 @@ static bool collect(const struct fastterm_slot *slot, void *data)
 		found->image = text->image;
 		found->off = text->off;
 	}
-	if (text->image->known == walk->known) {
+	if (text->image->known == walk->known && walk->known->id == walk->id) {
 		walk->last = walk->nr;
-		walk->passed = text->image == walk->known->images[0];
+		/* What is tagged may have come to run the program once more. */
+		walk->passed = !walk->leaving && text->image == walk->known->images[0];
 	}
 	return true;
 }
@@ -110,18 +115,23 @@ static const struct found *find_base(const struct fastterm_activation *a,
 	int err;
 
 	walk->known = a->known;
+	walk->id = a->outcome.id;
+	walk->leaving = atomic_read(&a->state) == FASTTERM_LEAVING;
 	walk->passed = false;
 	walk->nr = 0;
 	walk->last = 0;
 	err = fastterm_arch_walk(regs, collect, walk);
 	if (err && err != -ENOENT)
 		return ERR_PTR(err);
-	if (atomic_read(&a->state) == FASTTERM_LEAVING) {
-		base = &walk->found[walk->nr - 1].slot;
-		return is_tag(base) && base->sp == a->sp ? &walk->found[walk->nr - 1] :
-							   ERR_PTR(-ENOENT);
-	}
-	if (!walk->last)
+	if (!walk->nr)
+		return ERR_PTR(-ENOENT);
+	base = &walk->found[walk->nr - 1].slot;
+	if (walk->leaving && is_tag(base) && base->sp == a->sp)
+		return &walk->found[walk->nr - 1];
+	/* Where there was no room for more, what is the outermost frame is not known. */
+	if (!err && !walk->passed)
+		return ERR_PTR(-EFAULT);
+	if (walk->leaving || !walk->last)
 		return ERR_PTR(-ENOENT);
 	base = &walk->found[walk->last].slot;
 	if (walk->last == walk->nr || is_tag(base) || !base->sp ||

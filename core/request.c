@@ -19,6 +19,8 @@
 #include <linux/init.h>
 #include <linux/irq_work.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/tick.h>
 
 #include <asm/irq_regs.h>
 
@@ -29,14 +31,14 @@
 #include "trace.h"
 
 /* The shortest and the longest time to the next kick, in ns. */
-#define AGAIN_MIN	(20 * NSEC_PER_USEC)
-#define AGAIN_MAX	(1 * NSEC_PER_MSEC)
+#define AGAIN_MIN	(20ull * NSEC_PER_USEC)
+#define AGAIN_MAX	(1ull * NSEC_PER_MSEC)
 
 /*
- * After so many kicks in a row that did not find it, a program is taken to be no
+ * After so many kicks in a row that did not get hold of it, a program is taken to be no
  * longer running: it is the time for which a task in it may be preempted.
  */
-#define MAX_MISSES	200
+#define MAX_MISSES	200u
 
 /* Claim the CPU's activation for the next termination. */
 static int claim(struct fastterm_activation *a, const struct fastterm_prog *known)
@@ -47,8 +49,18 @@ static int claim(struct fastterm_activation *a, const struct fastterm_prog *know
 		if (state == FASTTERM_CLAIMED)
 			return -EBUSY;
 		if (state == FASTTERM_WANTED || state == FASTTERM_LEAVING)
-			return READ_ONCE(a->known) == known ? -EALREADY : -EBUSY;
+			return READ_ONCE(a->outcome.id) == known->id ? -EALREADY : -EBUSY;
 	} while (!atomic_try_cmpxchg_acquire(&a->state, &state, FASTTERM_CLAIMED));
+	return 0;
+}
+
+/* A CPU that has gone offline runs no program. */
+static int cpu_dead(unsigned int cpu)
+{
+	struct fastterm_activation *a = per_cpu_ptr(&fastterm_activation, cpu);
+	int wanted = FASTTERM_WANTED;
+
+	atomic_try_cmpxchg(&a->state, &wanted, FASTTERM_LOST);
 	return 0;
 }
 
@@ -60,7 +72,7 @@ static int claim(struct fastterm_activation *a, const struct fastterm_prog *know
  * Only this activation ends: other CPUs go on running the program, and it may be
  * entered anew. The call does not wait; see bpf_fastterm_outcome(). A further
  * request while one is under way interrupts the CPU once more: by an NMI, where
- * there is one, if it has not taken any interrupt of ours yet.
+ * there is one, if it has taken no ordinary interrupt of ours since the last.
  *
  * Context: any, NMI included.
  * Return: 0 if it has been requested; -EOPNOTSUPP if the machine cannot terminate
@@ -82,18 +94,28 @@ int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
 		return -ESRCH;
 
 	a = per_cpu_ptr(&fastterm_activation, cpu);
+	preempt_disable();
 	err = claim(a, known);
 	if (!err) {
 		trace_bpf_fastterm_request(known->id, cpu);
+		WRITE_ONCE(a->requests, a->requests + 1);
 		a->known = known;
 		a->outcome = (struct fastterm_outcome){ .id = known->id };
-		fastterm_lap(a);
 		a->complete = false;
-		a->misses = 0;
+		a->unfinished = 0;
+		a->taken = true;
+		fastterm_lap(a);
 		atomic_set_release(&a->state, FASTTERM_WANTED);
+		/* Either we see that it has gone, or cpu_dead() sees what we want. */
+		smp_mb();
+		if (!cpu_online(cpu)) {
+			cpu_dead(cpu);
+			err = -ESRCH;
+		}
 	}
 	if (!err || err == -EALREADY)
-		fastterm_arch_kick(cpu, err && !READ_ONCE(a->outcome.kicks));
+		fastterm_arch_kick(cpu, !xchg(&a->taken, false));
+	preempt_enable();
 	return err;
 }
 
@@ -109,46 +131,53 @@ int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
 int bpf_fastterm_outcome(int cpu, struct fastterm_outcome *outcome)
 {
 	const struct fastterm_activation *a = per_cpu_ptr(&fastterm_activation, cpu);
+	u32 requests = READ_ONCE(a->requests);
+	int state = atomic_read_acquire(&a->state);
 
-	switch (atomic_read_acquire(&a->state)) {
-	case FASTTERM_IDLE:
+	if (state == FASTTERM_IDLE)
 		return -ENODATA;
-	case FASTTERM_GONE:
-		*outcome = a->outcome;
-		return 0;
-	case FASTTERM_LOST:
-		*outcome = a->outcome;
-		return -ESRCH;
-	default:
+	if (state != FASTTERM_GONE && state != FASTTERM_LOST)
 		return -EINPROGRESS;
-	}
+	*outcome = a->outcome;
+	/* Unless it is that of the next one by now. */
+	smp_rmb();
+	if (requests != READ_ONCE(a->requests))
+		return -EINPROGRESS;
+	return state == FASTTERM_GONE ? 0 : -ESRCH;
 }
 
-static void kick_soon(struct fastterm_activation *a)
+static void kick_in(struct fastterm_activation *a, u64 ns)
 {
-	u64 ns = AGAIN_MIN << min(a->misses, 6);
-
-	hrtimer_start(&a->timer, ns_to_ktime(min(ns, AGAIN_MAX)),
-		      HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_start(&a->timer, ns_to_ktime(ns), HRTIMER_MODE_REL_PINNED_HARD);
 }
 
-/* See to the next kick. @err: what fastterm_redirect() said. */
-static void again(struct fastterm_activation *a, int err)
+static u64 how_soon(const struct fastterm_activation *a)
+{
+	if (a->complete)
+		return TICK_NSEC;
+	return min(AGAIN_MIN << min(a->unfinished, 6), AGAIN_MAX);
+}
+
+/*
+ * See to the next kick. @err: what fastterm_redirect() said. Returns false if there
+ * will be none, since the program is not running.
+ */
+static bool again(struct fastterm_activation *a, int err)
 {
 	bool leaving = atomic_read(&a->state) == FASTTERM_LEAVING;
 
-	a->misses = err && err != -EAGAIN ? a->misses + 1 : 0;
-	if (!leaving && a->misses == MAX_MISSES) {
-		atomic_set_release(&a->state, FASTTERM_LOST);
-		return;
-	}
+	a->unfinished = err ? a->unfinished + 1 : 0;
+	if (!leaving && a->unfinished >= MAX_MISSES)
+		return false;
 	a->complete = leaving && (!err || err == -ENOENT);
-	if (a->complete)
+	/* Without a tick it would be now, and again, and again. */
+	if (a->complete && !tick_nohz_tick_stopped())
 		irq_work_queue(&a->tick);
 	else if (in_nmi())
 		irq_work_queue(&a->soon);
 	else
-		kick_soon(a);
+		kick_in(a, how_soon(a));
+	return true;
 }
 
 /*
@@ -164,7 +193,7 @@ static u8 interrupted_level(struct pt_regs *regs)
 	return fastterm_level(count - NMI_OFFSET - HARDIRQ_OFFSET);
 }
 
-static void kicked(struct fastterm_activation *a, struct pt_regs *regs)
+static bool kicked(struct fastterm_activation *a, struct pt_regs *regs)
 {
 	bool wanted = atomic_read(&a->state) == FASTTERM_WANTED;
 	u8 level = interrupted_level(regs);
@@ -183,21 +212,27 @@ static void kicked(struct fastterm_activation *a, struct pt_regs *regs)
 		__this_cpu_write(fastterm_leaving, true);
 	}
 	trace_bpf_fastterm_redirect(&a->outcome, level, err);
-	again(a, err);
+	return again(a, err);
 }
 
 static void enter(struct fastterm_activation *a, struct pt_regs *regs)
 {
 	int state = atomic_read_acquire(&a->state);
+	bool lost;
 
-	if ((state != FASTTERM_WANTED && state != FASTTERM_LEAVING) || a->busy)
+	if (!in_nmi())
+		WRITE_ONCE(a->taken, true);
+	if (!regs || (state != FASTTERM_WANTED && state != FASTTERM_LEAVING) || a->busy)
 		return;
 	/* An NMI may come in between, and then leaves it to us. */
 	a->busy = true;
 	barrier();
-	kicked(a, regs);
+	lost = !kicked(a, regs);
 	barrier();
 	a->busy = false;
+	/* From here on it may be claimed anew. */
+	if (lost)
+		atomic_set_release(&a->state, FASTTERM_LOST);
 }
 
 /**
@@ -218,22 +253,20 @@ void fastterm_kicked(struct pt_regs *regs)
 
 static enum hrtimer_restart kick_by_timer(struct hrtimer *timer)
 {
-	fastterm_kicked(get_irq_regs());
+	enter(container_of(timer, struct fastterm_activation, timer), get_irq_regs());
 	return HRTIMER_NORESTART;
 }
 
-/* With the tick, whose registers are known; or by itself, if there is none. */
+/* With the tick, whose registers are known; or by itself, if that has been stopped. */
 static void kick_by_tick(struct irq_work *work)
 {
 	struct fastterm_activation *a = container_of(work, typeof(*a), tick);
 	struct pt_regs *regs = get_irq_regs();
 
-	if (regs) {
+	if (regs)
 		enter(a, regs);
-	} else if (atomic_read(&a->state) == FASTTERM_LEAVING) {
-		a->complete = false;
-		fastterm_arch_kick(smp_processor_id(), false);
-	}
+	else if (atomic_read(&a->state) == FASTTERM_LEAVING)
+		kick_in(a, TICK_NSEC);
 }
 
 static void kick_after_nmi(struct irq_work *work)
@@ -242,17 +275,7 @@ static void kick_after_nmi(struct irq_work *work)
 
 	if (atomic_read(&a->state) == FASTTERM_WANTED ||
 	    atomic_read(&a->state) == FASTTERM_LEAVING)
-		kick_soon(a);
-}
-
-/* A CPU that has gone offline runs no program. */
-static int cpu_dead(unsigned int cpu)
-{
-	struct fastterm_activation *a = per_cpu_ptr(&fastterm_activation, cpu);
-	int wanted = FASTTERM_WANTED;
-
-	atomic_try_cmpxchg(&a->state, &wanted, FASTTERM_LOST);
-	return 0;
+		kick_in(a, how_soon(a));
 }
 
 static int __init fastterm_request_init(void)

@@ -13,72 +13,60 @@
 
 /* Somebody wants the program with this id to be terminated on a CPU. */
 TRACE_EVENT(bpf_fastterm_request,
-	TP_PROTO(u32 id, int cpu),
-	TP_ARGS(id, cpu),
-	TP_STRUCT__entry(
-		__field(u32, id)
-		__field(int, cpu)
-	),
-	TP_fast_assign(
-		__entry->id = id;
-		__entry->cpu = cpu;
-	),
-	TP_printk("prog=%u target_cpu=%d", __entry->id, __entry->cpu)
+	    TP_PROTO(u32 id, int cpu),
+	    TP_ARGS(id, cpu),
+	    TP_STRUCT__entry(__field(u32, id)
+			     __field(int, cpu)),
+	    TP_fast_assign(__entry->id = id;
+			   __entry->cpu = cpu;),
+	    TP_printk("prog=%u target_cpu=%d", __entry->id, __entry->cpu)
 );
 
 /* A kick on the present CPU has found it, or has not: @err. */
 TRACE_EVENT(bpf_fastterm_redirect,
-	TP_PROTO(const struct fastterm_outcome *outcome, u8 level, int err),
-	TP_ARGS(outcome, level, err),
-	TP_STRUCT__entry(
-		__field(u32, id)
-		__field(u32, kicks)
-		__field(u32, frames)
-		__field(u8, level)
-		__field(int, err)
-	),
-	TP_fast_assign(
-		__entry->id = outcome->id;
-		__entry->kicks = outcome->kicks;
-		__entry->frames = outcome->frames;
-		__entry->level = level;
-		__entry->err = err;
-	),
-	TP_printk("prog=%u level=%u kicks=%u frames=%u err=%d", __entry->id,
-		  __entry->level, __entry->kicks, __entry->frames, __entry->err)
+	    TP_PROTO(const struct fastterm_outcome *outcome, u8 level, int err),
+	    TP_ARGS(outcome, level, err),
+	    TP_STRUCT__entry(__field(u32, id)
+			     __field(u32, kicks)
+			     __field(u32, frames)
+			     __field(u8, level)
+			     __field(int, err)),
+	    TP_fast_assign(__entry->id = outcome->id;
+			   __entry->kicks = outcome->kicks;
+			   __entry->frames = outcome->frames;
+			   __entry->level = level;
+			   __entry->err = err;),
+	    TP_printk("prog=%u level=%u kicks=%u frames=%u err=%d", __entry->id,
+		      __entry->level, __entry->kicks, __entry->frames, __entry->err)
 );
 
 /* It has left. */
 TRACE_EVENT(bpf_fastterm_exit,
-	TP_PROTO(const struct fastterm_outcome *outcome, unsigned long result),
-	TP_ARGS(outcome, result),
-	TP_STRUCT__entry(
-		__field(u32, id)
-		__field(u32, kicks)
-		__field(u32, frames)
-		__field(u64, request_ns)
-		__field(u64, redirect_ns)
-		__field(u64, exit_ns)
-		__field(u64, result)
-	),
-	TP_fast_assign(
-		__entry->id = outcome->id;
-		__entry->kicks = outcome->kicks;
-		__entry->frames = outcome->frames;
-		__entry->request_ns = outcome->request_ns;
-		__entry->redirect_ns = outcome->redirect_ns;
-		__entry->exit_ns = outcome->exit_ns;
-		__entry->result = result;
-	),
-	TP_printk("prog=%u kicks=%u frames=%u request_ns=%llu redirect_ns=%llu exit_ns=%llu result=%#llx",
-		  __entry->id, __entry->kicks, __entry->frames, __entry->request_ns,
-		  __entry->redirect_ns, __entry->exit_ns, __entry->result)
+	    TP_PROTO(const struct fastterm_outcome *outcome, unsigned long result),
+	    TP_ARGS(outcome, result),
+	    TP_STRUCT__entry(__field(u32, id)
+			     __field(u32, kicks)
+			     __field(u32, frames)
+			     __field(u64, request_ns)
+			     __field(u64, redirect_ns)
+			     __field(u64, exit_ns)
+			     __field(u64, result)),
+	    TP_fast_assign(__entry->id = outcome->id;
+			   __entry->kicks = outcome->kicks;
+			   __entry->frames = outcome->frames;
+			   __entry->request_ns = outcome->request_ns;
+			   __entry->redirect_ns = outcome->redirect_ns;
+			   __entry->exit_ns = outcome->exit_ns;
+			   __entry->result = result;),
+	    TP_printk("prog=%u kicks=%u frames=%u request_ns=%llu redirect_ns=%llu exit_ns=%llu result=%#llx",
+		      __entry->id, __entry->kicks, __entry->frames, __entry->request_ns,
+		      __entry->redirect_ns, __entry->exit_ns, __entry->result)
 );
 
 #endif /* _BPF_FASTTERM_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH
-#define TRACE_INCLUDE_PATH ../../kernel/bpf/fastterm
+#define TRACE_INCLUDE_PATH .
 #undef TRACE_INCLUDE_FILE
 #define TRACE_INCLUDE_FILE trace
 #include <trace/define_trace.h>

@@ -15,7 +15,7 @@ import kernel
 import splat
 
 # Longest silence-to-end a healthy run may take under emulation, in seconds.
-TIMEOUT = 300
+TIMEOUT = 900
 CONSOLE_TAIL = 25
 
 

@@ -22,8 +22,10 @@ def _case(name, bad, text):
 
 
 def _checkpatch(tree, files):
+    # What backends need of asm/nmi.h is not in the header of that name in include/linux/.
     status, output = host.run(['perl', tree.path / 'scripts' / 'checkpatch.pl', '--strict', '--terse', '--no-summary',
-                               '--show-types', '-f', *files], cwd=tree.path, check=False)
+                               '--show-types', '--ignore', 'ARCH_INCLUDE_LINUX', '-f', *files],
+                              cwd=tree.path, check=False)
     return _case('checkpatch --strict', status or output.strip(), output)
 
 

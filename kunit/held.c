@@ -39,11 +39,11 @@ struct held {
 	s64 (*count)(struct held *held);
 };
 
-#define SNIPPET(held, where, ...) do { \
-	const struct bpf_insn insns[] = { __VA_ARGS__ }; \
-	memcpy(ftk_snippet((held)->test, &(held)->shape.where, ARRAY_SIZE(insns)), \
-	       insns, sizeof(insns)); \
-} while (0)
+static void put(struct held *held, struct ftk_snippet *where, const struct bpf_insn *insns,
+		u32 cnt)
+{
+	memcpy(ftk_snippet(held->test, where, cnt), insns, cnt * sizeof(*insns));
+}
 
 static s64 count_things(struct held *held)
 {
@@ -68,27 +68,37 @@ static s64 count_task(struct held *held)
 
 static void hold_task(struct held *held)
 {
-	SNIPPET(held, before,
+	const struct bpf_insn before[] = {
 		BPF_MOV64_IMM(BPF_REG_1, 1),
 		ftk_kfunc(held->test, "bpf_task_from_pid"),
 		BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, 1),
 		BPF_EXIT_INSN(),
-		BPF_MOV64_REG(BPF_REG_7, BPF_REG_0));
-	SNIPPET(held, after,
+		BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),
+	};
+	const struct bpf_insn after[] = {
 		BPF_MOV64_REG(BPF_REG_1, BPF_REG_7),
-		ftk_kfunc(held->test, "bpf_task_release"));
+		ftk_kfunc(held->test, "bpf_task_release"),
+	};
+
+	put(held, &held->shape.before, before, ARRAY_SIZE(before));
+	put(held, &held->shape.after, after, ARRAY_SIZE(after));
 	held->count = count_task;
 }
 
 /* That they are left is what the thread itself looks at. */
 static void hold_sections(struct held *held)
 {
-	SNIPPET(held, before,
+	const struct bpf_insn before[] = {
 		ftk_kfunc(held->test, "bpf_rcu_read_lock"),
-		ftk_kfunc(held->test, "bpf_preempt_disable"));
-	SNIPPET(held, after,
+		ftk_kfunc(held->test, "bpf_preempt_disable"),
+	};
+	const struct bpf_insn after[] = {
 		ftk_kfunc(held->test, "bpf_preempt_enable"),
-		ftk_kfunc(held->test, "bpf_rcu_read_unlock"));
+		ftk_kfunc(held->test, "bpf_rcu_read_unlock"),
+	};
+
+	put(held, &held->shape.before, before, ARRAY_SIZE(before));
+	put(held, &held->shape.after, after, ARRAY_SIZE(after));
 }
 
 static s64 count_lock(struct held *held)
@@ -99,12 +109,12 @@ static s64 count_lock(struct held *held)
 /* Nothing can be called with a lock held: what loops there is the program itself. */
 static void hold_lock(struct held *held)
 {
-	held->map = ftk_map_typed(held->test);
-	SNIPPET(held, body,
+	const struct ftk_map m = ftk_map_typed(held->test);
+	const struct bpf_insn body[] = {
 		BPF_ST_MEM(BPF_W, BPF_REG_10, -4, 0),
 		BPF_MOV64_REG(BPF_REG_2, BPF_REG_10),
 		BPF_ALU64_IMM(BPF_ADD, BPF_REG_2, -4),
-		BPF_LD_MAP_FD(BPF_REG_1, held->map.fd),
+		BPF_LD_MAP_FD(BPF_REG_1, m.fd),
 		FTK_CALL(BPF_FUNC_map_lookup_elem),
 		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 8),
 		BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
@@ -114,14 +124,18 @@ static void hold_lock(struct held *held)
 		BPF_MOV64_IMM(BPF_REG_7, 4),
 		BPF_JMP_A(-3),
 		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
-		FTK_CALL(BPF_FUNC_spin_unlock));
+		FTK_CALL(BPF_FUNC_spin_unlock),
+	};
+
+	held->map = m;
+	put(held, &held->shape.body, body, ARRAY_SIZE(body));
 	held->count = count_lock;
 }
 
 /* An iterator that has something to give back, and one within it that goes on and on. */
 static void hold_iterators(struct held *held)
 {
-	SNIPPET(held, before,
+	const struct bpf_insn before[] = {
 		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
 		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -16),
 		ftk_kfunc(held->test, "bpf_iter_ftk_thing_new"),
@@ -136,11 +150,16 @@ static void hold_iterators(struct held *held)
 		BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, -4),
 		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
 		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -24),
-		ftk_kfunc(held->test, "bpf_iter_num_destroy"));
-	SNIPPET(held, after,
+		ftk_kfunc(held->test, "bpf_iter_num_destroy"),
+	};
+	const struct bpf_insn after[] = {
 		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
 		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -16),
-		ftk_kfunc(held->test, "bpf_iter_ftk_thing_destroy"));
+		ftk_kfunc(held->test, "bpf_iter_ftk_thing_destroy"),
+	};
+
+	put(held, &held->shape.before, before, ARRAY_SIZE(before));
+	put(held, &held->shape.after, after, ARRAY_SIZE(after));
 	held->count = count_things;
 }
 
@@ -162,6 +181,7 @@ static const struct held_case {
 	{ "a spin lock", BPF_PROG_TYPE_SCHED_CLS, 1, NR_TIMES_LOCKED, hold_lock },
 	{ "iterators", BPF_PROG_TYPE_TRACEPOINT, 0, NR_TIMES, hold_iterators },
 };
+
 KUNIT_ARRAY_PARAM_DESC(helds, helds, name);
 
 static void held_given_back(struct kunit *test)

@@ -25,20 +25,21 @@
 /* The kicks come after up to so many ns in the program. */
 #define PHASE_NS	20000
 
-#define ALU_8 \
-	BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 3), \
-	BPF_ALU64_IMM(BPF_MUL, BPF_REG_6, 5), \
-	BPF_ALU64_IMM(BPF_XOR, BPF_REG_6, 7), \
-	BPF_ALU64_IMM(BPF_LSH, BPF_REG_6, 1), \
-	BPF_ALU64_IMM(BPF_ADD, BPF_REG_7, 3), \
-	BPF_ALU64_REG(BPF_ADD, BPF_REG_7, BPF_REG_6), \
-	BPF_ALU64_IMM(BPF_XOR, BPF_REG_7, 7), \
-	BPF_ALU64_IMM(BPF_RSH, BPF_REG_7, 1)
-
 static const struct bpf_insn body_alu[] = {
 	BPF_MOV64_IMM(BPF_REG_6, 1),
 	BPF_MOV64_IMM(BPF_REG_7, 2),
-	ALU_8, ALU_8, ALU_8, ALU_8,
+	BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 3),
+	BPF_ALU64_IMM(BPF_MUL, BPF_REG_6, 5),
+	BPF_ALU64_IMM(BPF_XOR, BPF_REG_6, 7),
+	BPF_ALU64_IMM(BPF_LSH, BPF_REG_6, 1),
+	BPF_ALU64_IMM(BPF_ADD, BPF_REG_7, 3),
+	BPF_ALU64_REG(BPF_ADD, BPF_REG_7, BPF_REG_6),
+	BPF_ALU64_IMM(BPF_XOR, BPF_REG_7, 7),
+	BPF_ALU64_IMM(BPF_RSH, BPF_REG_7, 1),
+	BPF_ALU64_REG(BPF_MUL, BPF_REG_6, BPF_REG_7),
+	BPF_ALU64_IMM(BPF_XOR, BPF_REG_6, 0x12345678),
+	BPF_ALU64_IMM(BPF_ADD, BPF_REG_7, 0x12345678),
+	BPF_ALU64_REG(BPF_SUB, BPF_REG_7, BPF_REG_6),
 };
 
 static const struct bpf_insn body_leaf_helper[] = {
@@ -81,6 +82,7 @@ static const struct point_class {
 	{ "in four callbacks, inlined", { 4, .body = FTK_SNIPPET(body_alu) } },
 	{ "in four callbacks of helpers", { 4, true, .body = FTK_SNIPPET(body_helper) } },
 };
+
 KUNIT_ARRAY_PARAM_DESC(points, points, name);
 
 static void redirect_points(struct kunit *test)
@@ -94,7 +96,7 @@ static void redirect_points(struct kunit *test)
 	if (class->body)
 		shape.body = *class->body;
 	r = ftk_runner(test, &shape, NULL);
-	ftk_kick(test, r, NR_KICKS, PHASE_NS);
+	ftk_kick(test, r, NR_KICKS, PHASE_NS, 99);
 }
 
 /* What a requester is told when there is nothing to terminate. */
@@ -182,6 +184,7 @@ static void redirect_only_one(struct kunit *test)
 	for (cpu = 1; cpu <= others; cpu++) {
 		if (cpu > 1) {
 			WRITE_ONCE(r[cpu].once, true);
+			/* Pairs with the release at the end of its thread. */
 			while (!smp_load_acquire(&r[cpu].done))
 				cond_resched();
 			runs += r[cpu].runs;

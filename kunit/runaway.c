@@ -221,17 +221,26 @@ noinline u64 ftk_run_guarded(const struct bpf_prog *prog, const void *ctx, u64 *
 	unsigned long v0 = 0x1000, v1 = 0x1001, v2 = 0x1002, v3 = 0x1003,
 		      v4 = 0x1004, v5 = 0x1005, v6 = 0x1006, v7 = 0x1007,
 		      v8 = 0x1008, v9 = 0x1009, va = 0x100a, vb = 0x100b;
-	volatile unsigned long stack[2] = { 0x2000, 0x2001 };
+	unsigned long stack[2] = { 0x2000, 0x2001 };
 	const int rcu = rcu_preempt_depth(), preempt = preempt_count();
 	u64 result;
 
-#define HIDE(v) asm volatile("" : "+r" (v))
-	HIDE(v0); HIDE(v1); HIDE(v2); HIDE(v3); HIDE(v4); HIDE(v5);
-	HIDE(v6); HIDE(v7); HIDE(v8); HIDE(v9); HIDE(va); HIDE(vb);
+	/* What is not known to the compiler is alive, in registers and in memory. */
+	OPTIMIZER_HIDE_VAR(v0);
+	OPTIMIZER_HIDE_VAR(v1);
+	OPTIMIZER_HIDE_VAR(v2);
+	OPTIMIZER_HIDE_VAR(v3);
+	OPTIMIZER_HIDE_VAR(v4);
+	OPTIMIZER_HIDE_VAR(v5);
+	OPTIMIZER_HIDE_VAR(v6);
+	OPTIMIZER_HIDE_VAR(v7);
+	OPTIMIZER_HIDE_VAR(v8);
+	OPTIMIZER_HIDE_VAR(v9);
+	OPTIMIZER_HIDE_VAR(va);
+	OPTIMIZER_HIDE_VAR(vb);
+	barrier_data(stack);
 	result = bpf_prog_run(prog, ctx);
-	HIDE(v0); HIDE(v1); HIDE(v2); HIDE(v3); HIDE(v4); HIDE(v5);
-	HIDE(v6); HIDE(v7); HIDE(v8); HIDE(v9); HIDE(va); HIDE(vb);
-#undef HIDE
+	barrier_data(stack);
 	*broken += v0 != 0x1000 || v1 != 0x1001 || v2 != 0x1002 || v3 != 0x1003 ||
 		   v4 != 0x1004 || v5 != 0x1005 || v6 != 0x1006 || v7 != 0x1007 ||
 		   v8 != 0x1008 || v9 != 0x1009 || va != 0x100a || vb != 0x100b ||
@@ -255,6 +264,7 @@ static int run(void *data)
 		WRITE_ONCE(r->runs, r->runs + 1);
 		cond_resched();
 	} while (!READ_ONCE(r->once) && !READ_ONCE(r->stop));
+	/* Whoever sees this sees what else has been counted. */
 	smp_store_release(&r->done, true);
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(1);
@@ -425,16 +435,16 @@ static void count_elsewhere(void *data, const struct fastterm_outcome *outcome, 
 
 /**
  * ftk_kick() - terminate a runner's program many times, and say how that went
- * @test: the test case, which is failed if not 99 of 100 first kicks that met the
- *	  program redirected all of it; or if anything else goes wrong
+ * @test: the test case, which is failed if something goes wrong
  * @r: the runner, whose program counts how often it is entered; it is started on the
  *     second CPU, and ended
  * @nr: how many times
  * @phase_ns: at random moments up to this long after it has been entered
+ * @percent: so many at least must be gone after the first kick that met the program
  *
  * Context: the thread of the test case.
  */
-void ftk_kick(struct kunit *test, struct ftk_runner *r, u32 nr, u32 phase_ns)
+void ftk_kick(struct kunit *test, struct ftk_runner *r, u32 nr, u32 phase_ns, u32 percent)
 {
 	u32 i, kicks, gone[4] = {}, elsewhere = 0, refused = 0;
 	struct fastterm_outcome outcome = {};
@@ -460,7 +470,7 @@ void ftk_kick(struct kunit *test, struct ftk_runner *r, u32 nr, u32 phase_ns)
 	unregister_trace_bpf_fastterm_redirect(count_elsewhere, r);
 	tracepoint_synchronize_unregister();
 	KUNIT_EXPECT_EQ(test, r->broken, 0);
-	KUNIT_EXPECT_GE(test, gone[0] * 100, i * 99);
+	KUNIT_EXPECT_GE(test, gone[0] * 100, i * percent);
 	kunit_info(test, "gone after kick 1: %u, 2: %u, 3: %u, later: %u; stacks refused: %u\n",
 		   gone[0], gone[1], gone[2], gone[3], refused);
 	kunit_info(test, "another %u kicks found the processor doing something else\n",
@@ -480,6 +490,7 @@ void ftk_runner_end(struct kunit *test, struct ftk_runner *r)
 	unsigned long end = jiffies + FTK_PATIENCE;
 
 	WRITE_ONCE(r->stop, true);
+	/* Pairs with the release at the end of its thread. */
 	while (!smp_load_acquire(&r->done) && time_before(jiffies, end))
 		ftk_terminate(r, &outcome);
 	KUNIT_ASSERT_TRUE_MSG(test, r->done, "the program does not end");

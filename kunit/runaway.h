@@ -49,7 +49,7 @@ struct ftk_snippet {
 /* Functions that do next to nothing, with and without a frame, and that call. */
 extern const struct ftk_snippet ftk_body_calls;
 
-#define FTK_SNIPPET(array) { array, ARRAY_SIZE(array) }
+#define FTK_SNIPPET(array...) { array, ARRAY_SIZE(array) }
 
 /**
  * struct ftk_shape - of a program of nested bpf_loop()
@@ -123,7 +123,8 @@ struct ftk_runner *ftk_runner(struct kunit *test, const struct ftk_shape *shape,
 void ftk_runner_start(struct kunit *test, struct ftk_runner *r, u32 cpu);
 bool ftk_runner_entered(struct ftk_runner *r);
 int ftk_terminate(struct ftk_runner *r, struct fastterm_outcome *outcome);
-void ftk_kick(struct kunit *test, struct ftk_runner *r, u32 nr, u32 phase_ns);
+void ftk_kick(struct kunit *test, struct ftk_runner *r, u32 nr, u32 phase_ns,
+	      u32 percent);
 void ftk_runner_end(struct kunit *test, struct ftk_runner *r);
 
 #endif /* _BPF_FASTTERM_KUNIT_RUNAWAY_H */
