@@ -82,9 +82,9 @@ struct fastterm_insn {
  * struct fastterm_text - the function of a program that an address is in
  * @prog: the function, or the shadow of it that stands for its stub image
  * @image: the function's stub image; NULL if it has none
- * @code: bytes of the function from its beginning, which nobody patches if there
- *	  is a stub image: those of the image
- * @size: size of the code
+ * @code: bytes of the function from its entry, which nobody patches if there is a
+ *	  stub image: those of the image
+ * @size: size of the code from there
  * @off: where in it the address is; beyond @size it is in a thunk
  * @copy: whether the address is in the stub image
  */

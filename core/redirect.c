@@ -16,6 +16,7 @@
  */
 #include <linux/array_size.h>
 #include <linux/bpf.h>
+#include <linux/cfi.h>
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
 #include <linux/kernel.h>
@@ -94,7 +95,7 @@ static bool collect(const struct fastterm_slot *slot, void *data)
 		return true;
 	if (!text->copy) {
 		found->image = text->image;
-		found->off = text->off;
+		found->off = text->off + cfi_get_offset();
 	}
 	if (text->image->known == walk->known && walk->known->id == walk->id) {
 		walk->last = walk->nr;

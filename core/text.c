@@ -32,9 +32,9 @@ bool fastterm_text_at(unsigned long ip, struct fastterm_text *text)
 		return false;
 	text->image = text->prog->aux->fastterm.image;
 	text->copy = text->image && text->image->shadow == text->prog;
-	start = (u8 *)text->prog->bpf_func - cfi_get_offset();
-	text->code = text->image ? text->image->code : start;
-	text->size = text->prog->jited_len + cfi_get_offset();
+	start = (u8 *)text->prog->bpf_func;
+	text->code = text->image ? text->image->code + cfi_get_offset() : start;
+	text->size = text->prog->jited_len;
 	text->off = ip - (unsigned long)start;
 	return true;
 }

@@ -29,11 +29,19 @@
  * Tries for each ns that a program takes, at least; and then as many again as were
  * needed until the last one that hit something new.
  */
-#define TRIES_PER_NS	10
-#define MAX_TRIES	15000
+#define TRIES_PER_NS	5
+#define MAX_TRIES	60000
 
-/* The program begins up to so many turns of a short loop later than it could. */
+/*
+ * The program begins so many ns after the timer has been set, since no timer is for
+ * less than ten microseconds everywhere; and up to so many turns of a short loop,
+ * since none counts single instructions everywhere.
+ */
+#define LEAD_NS		(12 * NSEC_PER_USEC)
 #define MAX_LEAD	64
+
+/* What is before it and behind it, in ns, where the timer may be late. */
+#define MARGIN_NS	500
 
 #define MAX_FUNCS	8
 
@@ -43,8 +51,6 @@
  * @prog: the program
  * @known: what is known of it
  * @hit: for each function, at which offsets
- * @begun: when the timer was set and the program begun, from when it was to be set,
- *	   in ns
  * @struck: it has been interrupted this time
  * @ip: and there
  * @err: what the request said
@@ -54,7 +60,6 @@ struct sweep {
 	struct bpf_prog *prog;
 	const struct fastterm_prog *known;
 	unsigned long *hit[MAX_FUNCS];
-	u32 begun;
 	bool struck;
 	unsigned long ip;
 	int err;
@@ -89,9 +94,10 @@ static u64 run_struck(struct sweep *s, u32 delay, u32 lead, u64 *broken)
 	rcu_read_lock();
 	s->struck = false;
 	hrtimer_start(&s->timer, ns_to_ktime(delay), HRTIMER_MODE_REL_PINNED_HARD);
+	while (ktime_get_mono_fast_ns() - begin < LEAD_NS)
+		barrier();
 	while (lead--)
 		barrier();
-	s->begun = ktime_get_mono_fast_ns() - begin;
 	result = ftk_run_guarded(s->prog, ctx, broken);
 	rcu_read_unlock();
 	migrate_enable();
@@ -131,7 +137,7 @@ static void sweep(struct kunit *test, enum bpf_prog_type type,
 {
 	const struct ftk_opts opts = { .type = type };
 	struct sweep *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
-	u32 i, begin, end, struck = 0, first = 0, hit = 0, last = 0;
+	u32 i, length, struck = 0, first = 0, hit = 0, last = 0;
 	struct fastterm_outcome outcome;
 	struct rnd_state rnd;
 	u64 ordinary, broken = 0;
@@ -152,23 +158,15 @@ static void sweep(struct kunit *test, enum bpf_prog_type type,
 	s->timer.function = strike;
 	prandom_seed_state(&rnd, 1);
 
-	/* When does it begin, when does it end, and what does it return? */
+	/* How long is it, and what does it return? */
 	run_struck(s, NSEC_PER_MSEC, 0, &broken);
-	end = -(u32)ktime_get_mono_fast_ns();
-	ordinary = run_struck(s, NSEC_PER_MSEC, 0, &broken);
-	begin = s->begun;
-	run_struck(s, NSEC_PER_MSEC, 0, &broken);
-	end += (u32)ktime_get_mono_fast_ns();
-	end /= 2;
-	begin = min(begin, s->begun);
-	run_struck(s, NSEC_PER_MSEC, MAX_LEAD, &broken);
-	end += s->begun - begin;
-	/* It counts from somewhere within the call that sets it. */
-	begin /= 4;
+	length = -(u32)ktime_get_mono_fast_ns();
+	ordinary = run_struck(s, NSEC_PER_MSEC, MAX_LEAD, &broken);
+	length += (u32)ktime_get_mono_fast_ns() - LEAD_NS + 2 * MARGIN_NS;
 
-	for (i = 0; i < max((end - begin) * TRIES_PER_NS, 2 * last) && i < MAX_TRIES; i++) {
+	for (i = 0; i < max(length * TRIES_PER_NS, 2 * last) && i < MAX_TRIES; i++) {
 		things = atomic_read(&ftk_things);
-		run_struck(s, begin + prandom_u32_state(&rnd) % (end - begin),
+		run_struck(s, LEAD_NS - MARGIN_NS + prandom_u32_state(&rnd) % length,
 			   prandom_u32_state(&rnd) % MAX_LEAD, &broken);
 		KUNIT_ASSERT_EQ(test, things, atomic_read(&ftk_things));
 		if (!s->struck)
@@ -191,7 +189,8 @@ static void sweep(struct kunit *test, enum bpf_prog_type type,
 	KUNIT_EXPECT_GT(test, hit, 0);
 	/* Whatever is executed has been hit. */
 	KUNIT_EXPECT_GE(test, i, 2 * last);
-	KUNIT_EXPECT_EQ(test, first, struck);
+	/* Not all are safepoints; from those the program goes on until the next kick. */
+	KUNIT_EXPECT_GE(test, first * 100, struck * 99);
 }
 
 /* Helpers that are skipped, with and without filling memory; references. */

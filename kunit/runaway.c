@@ -4,6 +4,7 @@
  * see runaway.h
  */
 
+#include <linux/cfi.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -127,6 +128,8 @@ struct ftk_insns *ftk_runaway(struct kunit *test, const struct ftk_shape *shape)
 	struct ftk_insns *p = kunit_kzalloc(test, sizeof(*p), GFP_KERNEL);
 	u32 i;
 
+	if (shape->out_of_line && IS_ENABLED(CONFIG_CFI_CLANG) && !cfi_get_offset())
+		kunit_skip(test, "no kCFI in this JIT: helpers cannot call callbacks");
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	emit(p, save, ARRAY_SIZE(save));
 	if (shape->entered)
