@@ -6,6 +6,7 @@
  */
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
+#include <linux/ftrace.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/string.h>
@@ -25,6 +26,9 @@
 
 /* More than any function of a program needs before it has its frame. */
 #define PROLOGUE_SIZE	32
+
+/* More than return_to_handler() has. */
+#define HANDLER_SIZE	128
 
 static DEFINE_PER_CPU(bool, nmi_sent);
 
@@ -305,6 +309,10 @@ int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 		} else if (slot.regs && thunk) {
 			slot.at = thunk;
 		} else {
+			/* A tracer is just taking a return over: ORC would complain. */
+			if (IS_ENABLED(CONFIG_FUNCTION_GRAPH_TRACER) &&
+			    slot.ip - (unsigned long)return_to_handler < HANDLER_SIZE)
+				return -EFAULT;
 			if (unwinding)
 				unwind_next_frame(&state);
 			else

@@ -17,7 +17,7 @@
 #include "prog.h"
 
 /* How many programs each CPU loads while the others do. */
-#define ROUNDS 64
+#define ROUNDS (IS_ENABLED(CONFIG_KASAN) ? 8 : 64)
 
 /* More allocations than a load makes. */
 #define MANY 2000
