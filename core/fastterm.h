@@ -64,6 +64,9 @@ static __always_inline bool fastterm_should_stop(void)
 	return unlikely(this_cpu_read(fastterm_leaving)) && fastterm_is_leaving();
 }
 
+/* After a callback has returned @ret: make it say "stop" if the caller should. */
+#define fastterm_ask(ret)	((void)(fastterm_should_stop() && ((ret) = 1)))
+
 void fastterm_before_call(struct bpf_verifier_env *env);
 void fastterm_after_call(struct bpf_verifier_env *env, int err);
 void fastterm_no_return(struct bpf_verifier_env *env);
@@ -82,6 +85,8 @@ static inline bool fastterm_supported(void)
 {
 	return false;
 }
+
+#define fastterm_ask(...)	do { } while (0)
 
 static inline int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
 {

@@ -20,7 +20,7 @@ expression ret;
  {
  <+...
  ret = cb(...);
-+ret |= fastterm_should_stop();
++fastterm_ask(ret);
  ...+>
  }
 
