@@ -331,6 +331,7 @@ static inline struct bpf_prog *fastterm_func(struct bpf_prog *prog, u32 i)
 struct pt_regs;
 struct seq_file;
 
+bool fastterm_is_safepoint(const struct fastterm_image *image, u32 off);
 int fastterm_redirect(struct fastterm_activation *activation, struct pt_regs *regs);
 void *fastterm_stub(enum fastterm_value value, u8 fill);
 int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *known);

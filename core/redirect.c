@@ -141,7 +141,15 @@ static const struct found *find_base(const struct fastterm_activation *a,
 	return &walk->found[walk->last];
 }
 
-static bool is_safepoint(const struct fastterm_image *image, u32 off)
+/**
+ * fastterm_is_safepoint() - may a program go on in its stub image from here?
+ * @image: the stub image
+ * @off: offset in it, at a boundary of an instruction
+ *
+ * Context: any.
+ * Return: true if it may.
+ */
+bool fastterm_is_safepoint(const struct fastterm_image *image, u32 off)
 {
 	u32 i;
 
@@ -153,7 +161,7 @@ static bool is_safepoint(const struct fastterm_image *image, u32 off)
 
 static int move(const struct found *found)
 {
-	if (!is_safepoint(found->image, found->off))
+	if (!fastterm_is_safepoint(found->image, found->off))
 		return -EAGAIN;
 	return fastterm_arch_move(&found->slot, (unsigned long)found->image->code + found->off);
 }

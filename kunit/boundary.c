@@ -2,21 +2,15 @@
 /*
  * Termination at every instruction
  *
- * Programs that end by themselves are interrupted at one instruction after the
- * other, by a timer on a machine whose clock counts instructions and that takes
- * interrupts between any two of them. From each they leave at once, having given
- * back what they had taken, and the next run is an ordinary one.
- *
- * Without such a machine (boot parameter fastterm_icount) the cases are skipped.
+ * Programs that end by themselves are stopped at one instruction after the other,
+ * and terminated there. From each they leave at once, having given back what they
+ * had taken, and the next run is an ordinary one. What stops them is told in sweep.h.
  */
 
 #include <linux/bitmap.h>
+#include <linux/cfi.h>
 #include <linux/fastterm_arch.h>
-#include <linux/hrtimer.h>
-#include <linux/prandom.h>
-#include <linux/timekeeping.h>
-
-#include <asm/irq_regs.h>
+#include <linux/smp.h>
 
 #include <kunit/test.h>
 
@@ -24,106 +18,110 @@
 #include "kfuncs.h"
 #include "prog.h"
 #include "runaway.h"
-
-/*
- * Tries for each ns that a program takes, at least; and then as many again as were
- * needed until the last one that hit something new.
- */
-#define TRIES_PER_NS	5
-#define MAX_TRIES	60000
-
-/*
- * The program begins so many ns after the timer has been set, since no timer is for
- * less than ten microseconds everywhere; and up to so many turns of a short loop,
- * since none counts single instructions everywhere.
- */
-#define LEAD_NS		(12 * NSEC_PER_USEC)
-#define MAX_LEAD	64
-
-/* What is before it and behind it, in ns, where the timer may be late. */
-#define MARGIN_NS	500
-
-#define MAX_FUNCS	8
+#include "sweep.h"
 
 /**
- * struct sweep - a program that is interrupted everywhere
- * @timer: interrupts it
- * @prog: the program
- * @known: what is known of it
- * @hit: for each function, at which offsets
- * @struck: it has been interrupted this time
- * @ip: and there
- * @err: what the request said
+ * ftk_sweep_at() - the boundary at an address
+ * @s: the program
+ * @ip: the address
+ * @func: receives the function's number
+ * @off: receives the offset from the entry
+ *
+ * Context: any.
+ * Return: false if the program is not there.
  */
-struct sweep {
-	struct hrtimer timer;
-	struct bpf_prog *prog;
-	const struct fastterm_prog *known;
-	unsigned long *hit[MAX_FUNCS];
-	bool struck;
-	unsigned long ip;
-	int err;
-};
-
-static enum hrtimer_restart strike(struct hrtimer *timer)
+bool ftk_sweep_at(const struct ftk_sweep *s, unsigned long ip, u32 *func, u32 *off)
 {
-	struct sweep *s = container_of(timer, struct sweep, timer);
 	struct fastterm_text text;
-	u32 i;
 
-	if (!fastterm_text_at(instruction_pointer(get_irq_regs()), &text) ||
-	    text.copy || !text.image || text.image->known != s->known)
-		return HRTIMER_NORESTART;
-	for (i = 0; s->known->images[i] != text.image; i++)
+	if (!fastterm_text_at(ip, &text) || text.copy || !text.image ||
+	    text.image->known != s->known)
+		return false;
+	for (*func = 0; s->known->images[*func] != text.image; ++*func)
 		;
-	__set_bit(text.off, s->hit[i]);
-	s->struck = true;
-	s->ip = instruction_pointer(get_irq_regs());
-	s->err = bpf_fastterm_terminate(s->prog, smp_processor_id());
-	/* This interrupt is as good as the one that it has just sent. */
-	fastterm_kicked(get_irq_regs());
-	return HRTIMER_NORESTART;
+	*off = text.off;
+	return true;
 }
 
-static u64 run_struck(struct sweep *s, u32 delay, u32 lead, u64 *broken)
+/**
+ * ftk_sweep_run() - run the program, and see to it that nothing is left over
+ * @test: the test case
+ * @s: the program
+ *
+ * Context: the thread of the test case.
+ * Return: what the program returns.
+ */
+u64 ftk_sweep_run(struct kunit *test, struct ftk_sweep *s)
 {
 	static const u64 ctx[MAX_BPF_FUNC_ARGS] = { 3 };
-	u64 result, begin = ktime_get_mono_fast_ns();
+	const s64 things = atomic_read(&ftk_things);
+	u64 result;
 
 	migrate_disable();
 	rcu_read_lock();
-	s->struck = false;
-	hrtimer_start(&s->timer, ns_to_ktime(delay), HRTIMER_MODE_REL_PINNED_HARD);
-	while (ktime_get_mono_fast_ns() - begin < LEAD_NS)
-		barrier();
-	while (lead--)
-		barrier();
-	result = ftk_run_guarded(s->prog, ctx, broken);
+	result = ftk_run_guarded(s->prog, ctx, &s->broken);
 	rcu_read_unlock();
 	migrate_enable();
-	hrtimer_cancel(&s->timer);
+	KUNIT_ASSERT_EQ(test, things, atomic_read(&ftk_things));
 	return result;
 }
 
-static u32 existing(struct kunit *test, struct sweep *s)
+/**
+ * ftk_sweep_judge() - it has been terminated at a boundary: was that as it has to be?
+ * @test: the test case
+ * @s: the program
+ * @func: the function
+ * @off: the offset from its entry
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_sweep_judge(struct kunit *test, struct ftk_sweep *s, u32 func, u32 off)
 {
-	struct fastterm_insn insn;
-	u32 i, off, nr = 0;
-	int len;
+	const void *ip = (u8 *)fastterm_func(s->prog, func)->bpf_func + off;
+	struct fastterm_outcome outcome;
 
-	for (i = 0; i < s->known->nr_funcs; i++) {
-		const struct bpf_prog *p = fastterm_func(s->prog, i);
-		const u8 *code = (u8 *)p->bpf_func;
-
-		for (off = 0; off < p->jited_len; off += len, nr++) {
-			len = fastterm_arch_decode(code, off, p->jited_len, (long)code, &insn);
-			KUNIT_ASSERT_GT(test, len, 0);
-		}
+	KUNIT_ASSERT_EQ_MSG(test, s->err, 0, "at %pS", ip);
+	KUNIT_ASSERT_EQ_MSG(test, bpf_fastterm_outcome(s->cpu, &outcome), 0, "at %pS", ip);
+	__set_bit(off, s->hit[func]);
+	/* Not all are safepoints; from those the program goes on until the next kick. */
+	if (fastterm_is_safepoint(s->known->images[func], off + cfi_get_offset())) {
+		s->struck++;
+		s->first += outcome.kicks == 1;
+		if (outcome.kicks != 1)
+			kunit_info(test, "%u kicks at %pS\n", outcome.kicks, ip);
 	}
-	return nr;
+	KUNIT_ASSERT_EQ_MSG(test, s->ordinary, ftk_sweep_run(test, s), "at %pS", ip);
 }
 
-static u32 hits(const struct sweep *s)
+/**
+ * ftk_sweep_len() - the length of an instruction
+ * @test: the test case, which is failed if there is none
+ * @s: the program
+ * @func: the function
+ * @off: where the instruction is, from its entry
+ *
+ * Context: the thread of the test case.
+ * Return: its length in bytes.
+ */
+u32 ftk_sweep_len(struct kunit *test, const struct ftk_sweep *s, u32 func, u32 off)
+{
+	const struct bpf_prog *p = fastterm_func(s->prog, func);
+	const u8 *code = s->known->images[func]->code + cfi_get_offset();
+	struct fastterm_insn insn;
+	int len = fastterm_arch_decode(code, off, p->jited_len, (long)code, &insn);
+
+	KUNIT_ASSERT_GT(test, len, 0);
+	return len;
+}
+
+/**
+ * ftk_sweep_hits() - how many boundaries has it been stopped at?
+ * @s: the program
+ *
+ * Context: any.
+ * Return: their number.
+ */
+u32 ftk_sweep_hits(const struct ftk_sweep *s)
 {
 	u32 i, nr = 0;
 
@@ -132,65 +130,43 @@ static u32 hits(const struct sweep *s)
 	return nr;
 }
 
+static u32 existing(struct kunit *test, struct ftk_sweep *s)
+{
+	u32 i, off, nr = 0;
+
+	for (i = 0; i < s->known->nr_funcs; i++)
+		for (off = 0; off < fastterm_func(s->prog, i)->jited_len; nr++)
+			off += ftk_sweep_len(test, s, i, off);
+	return nr;
+}
+
 static void sweep(struct kunit *test, enum bpf_prog_type type,
 		  const struct bpf_insn *insns, u32 cnt)
 {
 	const struct ftk_opts opts = { .type = type };
-	struct sweep *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
-	u32 i, length, struck = 0, first = 0, hit = 0, last = 0;
-	struct fastterm_outcome outcome;
-	struct rnd_state rnd;
-	u64 ordinary, broken = 0;
-	s64 things;
-	int err;
+	struct ftk_sweep *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
+	u32 i;
 
 	KUNIT_ASSERT_NOT_NULL(test, s);
+	s->cpu = smp_processor_id();
 	s->prog = ftk_load(test, insns, cnt, &opts);
 	s->known = s->prog->aux->fastterm.prog;
-	KUNIT_ASSERT_LE(test, s->known->nr_funcs, MAX_FUNCS);
+	KUNIT_ASSERT_LE(test, s->known->nr_funcs, ARRAY_SIZE(s->hit));
 	KUNIT_ASSERT_NOT_NULL(test, s->known->images);
 	for (i = 0; i < s->known->nr_funcs; i++) {
 		s->hit[i] = kunit_kcalloc(test, BITS_TO_LONGS(s->known->images[i]->size),
 					  sizeof(long), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, s->hit[i]);
 	}
-	hrtimer_init(&s->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
-	s->timer.function = strike;
-	prandom_seed_state(&rnd, 1);
-
-	/* How long is it, and what does it return? */
-	run_struck(s, NSEC_PER_MSEC, 0, &broken);
-	length = -(u32)ktime_get_mono_fast_ns();
-	ordinary = run_struck(s, NSEC_PER_MSEC, MAX_LEAD, &broken);
-	length += (u32)ktime_get_mono_fast_ns() - LEAD_NS + 2 * MARGIN_NS;
-
-	for (i = 0; i < max(length * TRIES_PER_NS, 2 * last) && i < MAX_TRIES; i++) {
-		things = atomic_read(&ftk_things);
-		run_struck(s, LEAD_NS - MARGIN_NS + prandom_u32_state(&rnd) % length,
-			   prandom_u32_state(&rnd) % MAX_LEAD, &broken);
-		KUNIT_ASSERT_EQ(test, things, atomic_read(&ftk_things));
-		if (!s->struck)
-			continue;
-		struck++;
-		KUNIT_ASSERT_EQ_MSG(test, s->err, 0, "at %pS", (void *)s->ip);
-		err = bpf_fastterm_outcome(smp_processor_id(), &outcome);
-		KUNIT_ASSERT_EQ_MSG(test, err, 0, "at %pS", (void *)s->ip);
-		first += outcome.kicks == 1;
-		if (hits(s) > hit) {
-			hit = hits(s);
-			last = i;
-		}
-		KUNIT_ASSERT_EQ(test, ordinary, run_struck(s, NSEC_PER_MSEC, 0, &broken));
-		KUNIT_ASSERT_EQ(test, things, atomic_read(&ftk_things));
-	}
-	kunit_info(test, "%u boundaries hit of %u that exist; %u kicks, gone after the first: %u\n",
-		   hit, existing(test, s), struck, first);
-	KUNIT_EXPECT_EQ(test, broken, 0);
-	KUNIT_EXPECT_GT(test, hit, 0);
-	/* Whatever is executed has been hit. */
-	KUNIT_EXPECT_GE(test, i, 2 * last);
-	/* Not all are safepoints; from those the program goes on until the next kick. */
-	KUNIT_EXPECT_GE(test, first * 100, struck * 95);
+	/* The first run may find things cold. */
+	ftk_sweep_run(test, s);
+	s->ordinary = ftk_sweep_run(test, s);
+	ftk_sweep_all(test, s);
+	kunit_info(test, "%u boundaries hit of %u that exist, and all that are executed; %u kicks at safepoints, gone after the first: %u\n",
+		   ftk_sweep_hits(s), existing(test, s), s->struck, s->first);
+	KUNIT_EXPECT_EQ(test, s->broken, 0);
+	KUNIT_EXPECT_GT(test, s->struck, 0);
+	KUNIT_EXPECT_EQ(test, s->first, s->struck);
 }
 
 /* Helpers that are skipped, with and without filling memory; references. */
@@ -354,7 +330,7 @@ static void boundary_tail_calls(struct kunit *test)
 	sweep(test, BPF_PROG_TYPE_TRACEPOINT, insns, ARRAY_SIZE(insns));
 }
 
-static struct kunit_case boundary_cases[] = {
+struct kunit_case ftk_boundary_cases[] = {
 	KUNIT_CASE(boundary_helpers),
 	KUNIT_CASE(boundary_calls),
 	KUNIT_CASE(boundary_callbacks),
@@ -363,12 +339,3 @@ static struct kunit_case boundary_cases[] = {
 	KUNIT_CASE(boundary_tail_calls),
 	{}
 };
-
-static struct kunit_suite boundary_suite = {
-	.name = "fastterm_icount_boundary",
-	.init = ftk_icount_init,
-	.exit = ftk_icount_exit,
-	.test_cases = boundary_cases,
-};
-
-kunit_test_suite(boundary_suite);

@@ -16,6 +16,7 @@
 #include "../internal.h"
 #include "compare.h"
 #include "prog.h"
+#include "runaway.h"
 
 /* As many arguments as a raw tracepoint has at most. */
 struct raw_tp_ctx {
@@ -24,24 +25,6 @@ struct raw_tp_ctx {
 
 /* More iterations than any test waits for, and as many as bpf_loop() allows. */
 #define FOREVER BIT(23)
-
-static int mode_before;
-
-/* Every program gets images here, however short it is. */
-static int image_init(struct kunit *test)
-{
-	if (!fastterm_supported())
-		kunit_skip(test, "no fastterm backend for this architecture");
-	mode_before = fastterm_mode;
-	fastterm_mode = FASTTERM_MODE_ALL;
-	return 0;
-}
-
-static void image_exit(struct kunit *test)
-{
-	if (fastterm_supported())
-		fastterm_mode = mode_before;
-}
 
 /* Load a program, look at its images, and give back its main one. */
 static const struct bpf_prog *load(struct kunit *test, const struct bpf_insn *insns,
@@ -400,6 +383,8 @@ static void image_throw(struct kunit *test)
 
 	if (!bpf_jit_supports_exceptions())
 		kunit_skip(test, "the JIT does not support exceptions");
+	/* Nor one that handles exceptions. */
+	ftk_need_callbacks(test);
 	stub = load(test, insns, ARRAY_SIZE(insns), &opts, &prog);
 	KUNIT_EXPECT_EQ(test, ftk_run(prog, NULL), 0);
 	KUNIT_EXPECT_EQ(test, ftk_run(stub, NULL), (u32)-ECANCELED);
@@ -585,8 +570,8 @@ static struct kunit_case blinded_cases[] = {
 
 static struct kunit_suite image_suite = {
 	.name = "fastterm_image",
-	.init = image_init,
-	.exit = image_exit,
+	.init = ftk_all_init,
+	.exit = ftk_all_exit,
 	.test_cases = image_cases,
 };
 
@@ -597,12 +582,12 @@ static int blinded_init(struct kunit *test)
 {
 	harden_before = bpf_jit_harden;
 	bpf_jit_harden = 2;
-	return image_init(test);
+	return ftk_all_init(test);
 }
 
 static void blinded_exit(struct kunit *test)
 {
-	image_exit(test);
+	ftk_all_exit(test);
 	bpf_jit_harden = harden_before;
 }
 

@@ -10,6 +10,7 @@
 #include <linux/bitmap.h>
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
+#include <linux/cfi.h>
 #include <linux/err.h>
 #include <linux/fdtable.h>
 #include <linux/iopoll.h>
@@ -559,6 +560,19 @@ u32 ftk_run(const struct bpf_prog *prog, const void *ctx)
 	}
 	migrate_enable();
 	return ret;
+}
+
+/**
+ * ftk_need_callbacks() - skip a case where the kernel cannot call a program's callback
+ * @test: the test case
+ *
+ * With kCFI, an indirect call looks for a hash before the function. Where the JIT
+ * writes none, the first call of a callback by a helper is an oops, fastterm or not.
+ */
+void ftk_need_callbacks(struct kunit *test)
+{
+	if (IS_ENABLED(CONFIG_CFI_CLANG) && !cfi_get_offset())
+		kunit_skip(test, "no kCFI in this JIT: the kernel cannot call callbacks");
 }
 
 /**

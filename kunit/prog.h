@@ -141,6 +141,7 @@ u32 ftk_run(const struct bpf_prog *prog, const void *ctx);
 	BPF_RAW_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, func_id)
 
 struct bpf_insn ftk_kfunc(struct kunit *test, const char *name);
+void ftk_need_callbacks(struct kunit *test);
 
 struct ftk_map ftk_map(struct kunit *test, enum bpf_map_type type, u32 key_size,
 		       u32 value_size, u32 max_entries, u32 flags);

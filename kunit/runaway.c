@@ -4,7 +4,6 @@
  * see runaway.h
  */
 
-#include <linux/cfi.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -128,8 +127,8 @@ struct ftk_insns *ftk_runaway(struct kunit *test, const struct ftk_shape *shape)
 	struct ftk_insns *p = kunit_kzalloc(test, sizeof(*p), GFP_KERNEL);
 	u32 i;
 
-	if (shape->out_of_line && IS_ENABLED(CONFIG_CFI_CLANG) && !cfi_get_offset())
-		kunit_skip(test, "no kCFI in this JIT: helpers cannot call callbacks");
+	if (shape->out_of_line)
+		ftk_need_callbacks(test);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	emit(p, save, ARRAY_SIZE(save));
 	if (shape->entered)
@@ -280,6 +279,31 @@ core_param(fastterm_icount, icount, bool, 0444);
 static int mode_before;
 
 /**
+ * ftk_all_init() - begin a case in which every program gets images
+ * @test: the test case, which is skipped where none does
+ *
+ * Return: 0.
+ */
+int ftk_all_init(struct kunit *test)
+{
+	if (!fastterm_supported())
+		kunit_skip(test, "no fastterm backend for this architecture");
+	mode_before = fastterm_mode;
+	fastterm_mode = FASTTERM_MODE_ALL;
+	return 0;
+}
+
+/**
+ * ftk_all_exit() - undo ftk_all_init()
+ * @test: the test case
+ */
+void ftk_all_exit(struct kunit *test)
+{
+	if (fastterm_supported())
+		fastterm_mode = mode_before;
+}
+
+/**
  * ftk_icount_init() - begin a case that is for a machine that counts instructions
  * @test: the test case, which is skipped on any other
  *
@@ -292,11 +316,7 @@ int ftk_icount_init(struct kunit *test)
 {
 	if (!icount)
 		kunit_skip(test, "the machine does not count instructions (fastterm_icount)");
-	if (!fastterm_supported())
-		kunit_skip(test, "no fastterm backend for this architecture");
-	mode_before = fastterm_mode;
-	fastterm_mode = FASTTERM_MODE_ALL;
-	return 0;
+	return ftk_all_init(test);
 }
 
 /**
@@ -305,8 +325,8 @@ int ftk_icount_init(struct kunit *test)
  */
 void ftk_icount_exit(struct kunit *test)
 {
-	if (icount && fastterm_supported())
-		fastterm_mode = mode_before;
+	if (icount)
+		ftk_all_exit(test);
 }
 
 /**

@@ -114,6 +114,8 @@ void ftk_hold_things(struct kunit *test, struct ftk_shape *shape);
 struct bpf_insn *ftk_snippet(struct kunit *test, struct ftk_snippet *s, u32 cnt);
 
 u64 ftk_run_guarded(const struct bpf_prog *prog, const void *ctx, u64 *broken);
+int ftk_all_init(struct kunit *test);
+void ftk_all_exit(struct kunit *test);
 int ftk_icount_init(struct kunit *test);
 void ftk_icount_exit(struct kunit *test);
 int ftk_requester_init(struct kunit *test);

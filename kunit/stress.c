@@ -15,6 +15,7 @@
 #include "../internal.h"
 #include "file.h"
 #include "prog.h"
+#include "runaway.h"
 
 /* How many programs each CPU loads while the others do. */
 #define ROUNDS (IS_ENABLED(CONFIG_KASAN) ? 8 : 64)
@@ -32,23 +33,6 @@ static const struct bpf_insn two_functions[] = {
 	FTK_CALL(BPF_FUNC_get_numa_node_id),
 	BPF_EXIT_INSN(),
 };
-
-static int mode_before;
-
-static int stress_init(struct kunit *test)
-{
-	if (!fastterm_supported())
-		kunit_skip(test, "no fastterm backend for this architecture");
-	mode_before = fastterm_mode;
-	fastterm_mode = FASTTERM_MODE_ALL;
-	return 0;
-}
-
-static void stress_exit(struct kunit *test)
-{
-	if (fastterm_supported())
-		fastterm_mode = mode_before;
-}
 
 /* As ftk_load() does it, but for any thread, and with no more memory than bpf(2) needs. */
 static int load_fd(void)
@@ -253,8 +237,8 @@ static struct kunit_case stress_cases[] = {
 
 static struct kunit_suite stress_suite = {
 	.name = "fastterm_stress",
-	.init = stress_init,
-	.exit = stress_exit,
+	.init = ftk_all_init,
+	.exit = ftk_all_exit,
 	.test_cases = stress_cases,
 };
 

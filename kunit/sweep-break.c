@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Termination at every instruction, by breakpoints of the processor's: whatever
+ * boundary is executed is hit.
+ *
+ * The request comes from the breakpoint's handler, so the kick is taken when that
+ * returns, before the instruction itself.
+ */
+
+#include <linux/cfi.h>
+#include <linux/cpumask.h>
+#include <linux/err.h>
+#include <linux/fastterm_arch.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
+#include <linux/ptrace.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+
+#include <asm/irq_regs.h>
+
+#include <kunit/resource.h>
+#include <kunit/test.h>
+
+#include "../compat.h"
+#include "../internal.h"
+#include "../trace.h"
+#include "runaway.h"
+#include "sweep.h"
+
+/**
+ * struct stop - what happens at one breakpoint
+ * @s: the program
+ * @ip: where it is
+ * @hit: it has been hit
+ * @masked: interrupts were off there
+ * @kicked: a kick has come since
+ * @met: and where it met the program: by then, in its stub image
+ */
+struct stop {
+	struct ftk_sweep *s;
+	unsigned long ip;
+	bool hit;
+	bool masked;
+	bool kicked;
+	unsigned long met;
+};
+
+static void strike(struct perf_event *event, struct perf_sample_data *data,
+		   struct pt_regs *regs)
+{
+	struct stop *stop = event->overflow_handler_context;
+
+	/* It may be hit once more before the kick is taken. */
+	if (stop->hit)
+		return;
+	stop->hit = true;
+	stop->masked = !fastterm_irqs_were_on(regs);
+	stop->s->err = bpf_fastterm_terminate(stop->s->prog, smp_processor_id());
+}
+
+static void see(void *data, const struct fastterm_outcome *outcome, u8 level, int err)
+{
+	struct stop *stop = data;
+
+	if (!stop->hit || stop->kicked || smp_processor_id() != stop->s->cpu)
+		return;
+	stop->kicked = true;
+	stop->met = instruction_pointer(get_irq_regs());
+}
+
+/* Was the kick taken where the breakpoint was? Then the program went on in its stub image. */
+static bool taken_there(const struct stop *stop, u32 func, u32 off)
+{
+	const struct fastterm_image *image = stop->s->known->images[func];
+
+	return stop->kicked && stop->met == (unsigned long)image->shadow->bpf_func + off;
+}
+
+/* The size of an instruction, but for processors that say that of a long. */
+static struct perf_event *set_breakpoint(struct stop *stop)
+{
+	struct perf_event_attr attr;
+	struct perf_event *event;
+
+	hw_breakpoint_init(&attr);
+	attr.bp_addr = stop->ip;
+	attr.bp_len = HW_BREAKPOINT_LEN_4;
+	attr.bp_type = HW_BREAKPOINT_X;
+	event = perf_event_create_kernel_counter(&attr, stop->s->cpu, NULL, strike, stop);
+	if (event != ERR_PTR(-EINVAL))
+		return event;
+	attr.bp_len = sizeof(long);
+	return perf_event_create_kernel_counter(&attr, stop->s->cpu, NULL, strike, stop);
+}
+
+static void sweep_at(struct kunit *test, struct stop *stop, u32 func, u32 off)
+{
+	struct perf_event *event;
+
+	stop->ip = (unsigned long)fastterm_func(stop->s->prog, func)->bpf_func + off;
+	stop->hit = false;
+	stop->kicked = false;
+	event = set_breakpoint(stop);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
+	ftk_sweep_run(test, stop->s);
+	perf_event_release_kernel(event);
+	if (!stop->hit)
+		return;
+	if (!taken_there(stop, func, off))
+		KUNIT_EXPECT_TRUE_MSG(test, stop->masked, "at %pS, met at %pS",
+				      (void *)stop->ip, (void *)stop->met);
+	ftk_sweep_judge(test, stop->s, func, off);
+}
+
+/* From a boundary that is no safepoint nobody is moved, nor gets past the breakpoint. */
+static void sweep_func(struct kunit *test, struct stop *stop, u32 func)
+{
+	const struct fastterm_image *image = stop->s->known->images[func];
+	u32 off;
+
+	for (off = 0; off < fastterm_func(stop->s->prog, func)->jited_len;
+	     off += ftk_sweep_len(test, stop->s, func, off))
+		if (fastterm_is_safepoint(image, off + cfi_get_offset()))
+			sweep_at(test, stop, func, off);
+}
+
+static void see_no_more(void *stop)
+{
+	unregister_trace_bpf_fastterm_redirect(see, stop);
+	tracepoint_synchronize_unregister();
+}
+
+void ftk_sweep_all(struct kunit *test, struct ftk_sweep *s)
+{
+	struct stop *stop = kunit_kzalloc(test, sizeof(*stop), GFP_KERNEL);
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, stop);
+	stop->s = s;
+	KUNIT_ASSERT_EQ(test, 0, register_trace_bpf_fastterm_redirect(see, stop));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, see_no_more, stop));
+	for (i = 0; i < s->known->nr_funcs; i++)
+		sweep_func(test, stop, i);
+}
+
+static int boundary_init(struct kunit *test)
+{
+	int err = ftk_all_init(test);
+
+	return err ?: set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+}
+
+static void boundary_exit(struct kunit *test)
+{
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+	ftk_all_exit(test);
+}
+
+static struct kunit_suite boundary_suite = {
+	.name = "fastterm_boundary",
+	.init = boundary_init,
+	.exit = boundary_exit,
+	.test_cases = ftk_boundary_cases,
+};
+
+kunit_test_suite(boundary_suite);
