@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# One processor whose clock counts instructions, sixteen to a tick, and whose interrupts can all be masked.
+from ..qemu_config import QemuArchParams
+
+QEMU_ARCH = QemuArchParams(
+    linux_arch='arm64', kconfig='', qemu_arch='aarch64',
+    kernel_path='arch/arm64/boot/Image.gz',
+    kernel_command_line='console=ttyAMA0 fastterm_icount=1',
+    extra_qemu_params=['-machine', 'virt,gic-version=3', '-cpu', 'max,pauth-impdef=on', '-smp', '1',
+                       '-icount', 'shift=0', '-accel', 'tcg,thread=single'])
