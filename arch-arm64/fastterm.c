@@ -337,24 +337,28 @@ static int leave_program(struct walk *walk, struct pt_regs *regs)
 
 /*
  * In a function of the kernel, x30 counts as long as there is no frame record, and
- * again when there is none any more; else it has been used for other calls. If it
- * is a return into a program, or to a tracer for just this frame, then it does count
- * or is what the frame record says. @copy: where that is, in use or not.
+ * again when there is none any more; else it has been used for other things. If it
+ * is a return into the program that has called this, or to a tracer for just this frame,
+ * then it does count or is what the frame record says. @copy: where that is, in use or not.
  */
 static int leave_kernel(struct walk *walk, struct pt_regs *regs, struct fastterm_slot *copy)
 {
 	unsigned long *x30 = (unsigned long *)&regs->regs[30], fp = walk->fp;
 	unsigned long *word = (unsigned long *)fp;
+	bool same;
 
 	if (!stackinfo_on_stack(&walk->stack, fp, RECORD_SIZE))
 		return -ENOENT;
-	if (strip(word + 1) == strip(x30))
+	same = strip(word + 1) == strip(x30);
+	if (same)
 		walk->fp = READ_ONCE_NOCHECK(word[0]);
 	take(walk, x30, 0, EITHER, regs);
 	if (walk->slot.at != x30)
 		return 0;
 	if (!walk->program)
 		return step(walk, fp);
+	if (!same && !fastterm_called_from(&walk->text, AARCH64_INSN_SIZE, regs->pc))
+		return -EFAULT;
 
 	for (word = (unsigned long *)regs->sp; (unsigned long)(word + 1) < walk->slot.sp; word++) {
 		if (READ_ONCE_NOCHECK(word[0]) != walk->fp || strip(word + 1) != walk->slot.ip)

@@ -414,6 +414,8 @@ static int begin_in_kernel(struct walk *w)
 	/* A trampoline has two frames, and this is in the second. */
 	if (!traced && !read_record(w, fp, w->fp, &outer) && outer.ra == regs->ra)
 		return 0;
+	if (!traced && !fastterm_called_from(&text, INSN_SIZE, regs->epc))
+		return -EFAULT;
 
 	w->ra = &regs->ra;
 	size = frame_size(&text, &leaf);

@@ -144,6 +144,7 @@ struct fastterm_tracers {
 bool fastterm_text_at(unsigned long ip, struct fastterm_text *text);
 unsigned long *fastterm_traced(struct fastterm_tracers *tracers, unsigned long ip,
 			       unsigned long frame);
+bool fastterm_called_from(const struct fastterm_text *text, u32 len, unsigned long ip);
 bool fastterm_same_stack(unsigned long sp, unsigned long addr);
 void fastterm_kicked(struct pt_regs *regs);
 unsigned long fastterm_exit(unsigned long sp, unsigned long *result);

@@ -39,6 +39,34 @@ bool fastterm_text_at(unsigned long ip, struct fastterm_text *text)
 	return true;
 }
 
+/* No function that programs call is longer, up to the last instruction that counts here. */
+#define MAX_FUNC_SIZE 4096
+
+/**
+ * fastterm_called_from() - has a program called what has been interrupted?
+ * @text: where the call would return to
+ * @len: length of the call
+ * @ip: where the kernel has been interrupted
+ *
+ * A register may hold an address in a program for other reasons: the kernel's own
+ * unwinder looks at many. It is a return address only if the call in front of it
+ * leads to the interrupted function. One that has been reached by way of another is
+ * not known to be, which costs no more than another kick.
+ *
+ * Context: any.
+ * Return: true if it has.
+ */
+bool fastterm_called_from(const struct fastterm_text *text, u32 len, unsigned long ip)
+{
+	const u8 *code = (u8 *)text->prog->bpf_func;
+	struct fastterm_insn insn;
+
+	if (text->off < len ||
+	    fastterm_arch_decode(code, text->off - len, text->size, (long)code, &insn) != len)
+		return false;
+	return insn.kind == FASTTERM_INSN_CALL && ip - insn.target < MAX_FUNC_SIZE;
+}
+
 /**
  * fastterm_same_stack() - may a walk read from here?
  * @sp: the stack pointer where it began
