@@ -25,7 +25,7 @@ FIRST_LINES = re.compile('|'.join((
     r'INFO: rcu_\w+ (?:self-)?detected',
     r'INFO: task .* blocked for more than',
     r'INFO: trying to register non-static key',
-    r'watchdog: ',
+    r'\bwatchdog: ',
     r'possible recursive locking detected',
     r'suspicious RCU usage',
     r'bad: scheduling from the idle thread',

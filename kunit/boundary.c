@@ -148,7 +148,8 @@ static void sweep(struct kunit *test, enum bpf_prog_type type,
 	u32 i;
 
 	KUNIT_ASSERT_NOT_NULL(test, s);
-	s->cpu = smp_processor_id();
+	/* Where breakpoints are the thread stays. */
+	s->cpu = raw_smp_processor_id();
 	s->prog = ftk_load(test, insns, cnt, &opts);
 	s->known = s->prog->aux->fastterm.prog;
 	KUNIT_ASSERT_LE(test, s->known->nr_funcs, ARRAY_SIZE(s->hit));
@@ -307,6 +308,7 @@ static void boundary_iterators(struct kunit *test)
 		BPF_EXIT_INSN(),
 	};
 
+	ftk_need_callbacks(test);
 	sweep(test, BPF_PROG_TYPE_TRACEPOINT, insns, ARRAY_SIZE(insns));
 }
 
