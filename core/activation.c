@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The activation that is terminated on a CPU: how it is known, and how it ends.
- *
- * The return address of its base frame is replaced by that of a few instructions
- * of the architecture's, fastterm_arch_exit(), the tag. While the tag is in its
- * place the activation is the same one, and not the next one at the same depth;
- * when it is returned to, the activation has gone. Programs cannot migrate, so
- * that happens on the same CPU.
+ * The activation that is terminated on a CPU: who is part of it, and how it ends.
  */
+#include <linux/atomic.h>
+#include <linux/bpf.h>
 #include <linux/fastterm_arch.h>
 #include <linux/kprobes.h>
 #include <linux/panic.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 
 #include "internal.h"
@@ -19,8 +16,14 @@
 
 DEFINE_PER_CPU(struct fastterm_activation, fastterm_activation);
 
-/* Whether the CPU's activation is FASTTERM_LEAVING: all that others have to ask. */
+/*
+ * Whether the CPU's activation is FASTTERM_LEAVING, or a program in an NMI shall stop:
+ * all that others have to ask.
+ */
 DEFINE_PER_CPU(bool, fastterm_leaving);
+
+/* No interrupt gets through to this CPU: if that is a program's fault, it runs in an NMI. */
+static DEFINE_PER_CPU(bool, stop_in_nmi);
 
 /**
  * fastterm_is_leaving() - is the caller part of the activation that is leaving?
@@ -37,8 +40,55 @@ bool fastterm_is_leaving(void)
 {
 	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 
-	return a->task == current && a->level == interrupt_context_level() &&
-	       (unsigned long)__builtin_frame_address(0) < a->sp;
+	if (in_nmi() && this_cpu_read(stop_in_nmi))
+		return true;
+	if (atomic_read(&a->state) != FASTTERM_LEAVING)
+		return false;
+	return a->tag->task == current && a->level == interrupt_context_level() &&
+	       (unsigned long)__builtin_frame_address(0) < a->tag->sp;
+}
+
+/**
+ * fastterm_stop_in_nmi() - let a CPU's programs in NMIs call callbacks no more
+ * @cpu: the CPU, which takes no interrupts
+ *
+ * To be repeated until it does: the CPU itself may be about to forget it.
+ *
+ * Context: any.
+ */
+void fastterm_stop_in_nmi(int cpu)
+{
+	WRITE_ONCE(per_cpu(stop_in_nmi, cpu), true);
+	WRITE_ONCE(per_cpu(fastterm_leaving, cpu), true);
+}
+
+/**
+ * fastterm_nmi_is_over() - undo fastterm_stop_in_nmi() on this CPU
+ *
+ * Context: hardirq, with interrupts off.
+ */
+void fastterm_nmi_is_over(void)
+{
+	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
+
+	if (!this_cpu_read(stop_in_nmi))
+		return;
+	this_cpu_write(stop_in_nmi, false);
+	this_cpu_write(fastterm_leaving, atomic_read(&a->state) == FASTTERM_LEAVING);
+}
+
+/* What is wanted may also leave before it has been found. */
+static void left(struct fastterm_activation *a, unsigned long result)
+{
+	/* What is attached to the tracepoint is no part of it. */
+	__this_cpu_write(fastterm_leaving, false);
+	a->outcome.exit_ns = fastterm_lap(a);
+	if (atomic_read(&a->state) == FASTTERM_LEAVING) {
+		atomic_inc(&a->known->prog->aux->fastterm.terminations);
+		trace_bpf_fastterm_exit(&a->outcome, result);
+	}
+	/* From here on it may be claimed anew. */
+	atomic_set_release(&a->state, FASTTERM_GONE);
 }
 
 /**
@@ -53,18 +103,20 @@ bool fastterm_is_leaving(void)
 unsigned long notrace fastterm_exit(unsigned long sp, unsigned long *result)
 {
 	struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
-	unsigned long back = a->back;
+	struct fastterm_tag *tag = fastterm_tag_at(sp);
+	unsigned long back;
+	int state;
 
 	/* Nobody else knows where to go. */
-	if (atomic_read(&a->state) != FASTTERM_LEAVING || a->sp != sp)
+	if (!tag)
 		panic("fastterm: a program returns from nowhere\n");
-
-	/* What is attached to the tracepoint is no part of it. */
-	__this_cpu_write(fastterm_leaving, false);
-	a->outcome.exit_ns = fastterm_lap(a);
-	trace_bpf_fastterm_exit(&a->outcome, *result);
-	/* From here on it may be claimed anew. */
-	atomic_set_release(&a->state, FASTTERM_GONE);
+	back = tag->back;
+	/* Acquire: whoever wants it has said so before. */
+	state = atomic_read_acquire(&a->state);
+	if (a->tag == tag && (state == FASTTERM_WANTED || state == FASTTERM_LEAVING))
+		left(a, *result);
+	/* From here on the tag is free for a kick, which may interrupt this. */
+	WRITE_ONCE(tag->known, NULL);
 	return back;
 }
 

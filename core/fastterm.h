@@ -19,6 +19,7 @@
 struct bpf_prog;
 struct bpf_prog_aux;
 struct bpf_verifier_env;
+struct seq_file;
 
 /**
  * struct fastterm_outcome - what became of a termination
@@ -78,6 +79,7 @@ void fastterm_loaded(struct bpf_prog *prog);
 void fastterm_publish(struct bpf_prog *prog);
 void fastterm_hide(struct bpf_prog *prog);
 void fastterm_free(struct bpf_prog_aux *aux);
+void fastterm_show_fdinfo(struct seq_file *m, const struct bpf_prog *prog);
 
 #else
 
@@ -115,6 +117,8 @@ static inline void fastterm_loaded(struct bpf_prog *prog) { }
 static inline void fastterm_publish(struct bpf_prog *prog) { }
 static inline void fastterm_hide(struct bpf_prog *prog) { }
 static inline void fastterm_free(struct bpf_prog_aux *aux) { }
+static inline void fastterm_show_fdinfo(struct seq_file *m,
+					const struct bpf_prog *prog) { }
 
 #endif /* CONFIG_BPF_FASTTERM */
 

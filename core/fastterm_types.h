@@ -43,12 +43,14 @@ struct fastterm_decision {
  * @layout: while the program is loaded, where the JIT has put a function's
  *	    instructions; of that function
  * @image: the stub image; of that function, or of the one that it is a shadow of
+ * @terminations: how many activations of the program have been terminated
  */
 struct fastterm_aux {
 	struct fastterm_prog *prog;
 	struct fastterm_snapshot *snapshot;
 	struct fastterm_layout *layout;
 	const struct fastterm_image *image;
+	atomic_t terminations;
 };
 
 #else

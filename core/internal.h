@@ -166,6 +166,7 @@ struct fastterm_site {
  * struct fastterm_prog - what we know of a program
  * @why_long: why it can run for long
  * @absence: why it has no images
+ * @prog: the program, which is freed with this
  * @id: the program's, once it is published
  * @nr_funcs: number of its functions
  * @images: for each function its stub image, NULL if there are none
@@ -176,6 +177,7 @@ struct fastterm_site {
 struct fastterm_prog {
 	enum fastterm_long why_long;
 	enum fastterm_absence absence;
+	const struct bpf_prog *prog;
 	u32 id;
 	u32 nr_funcs;
 	struct fastterm_image **images;
@@ -230,17 +232,38 @@ struct fastterm_image {
 };
 
 /**
+ * struct fastterm_tag - an activation whose base frame returns to the tag
+ * @known: what is known of its program; NULL if this is free
+ * @id: the program's
+ * @task: in which it runs
+ * @sp: stack pointer behind the return of its base frame
+ * @back: where that return would have gone
+ * @ran_ns: for how long it has been seen running, for whoever watches it
+ *
+ * Of the CPU on which it runs, and changed there alone.
+ */
+struct fastterm_tag {
+	const struct fastterm_prog *known;
+	u32 id;
+	const struct task_struct *task;
+	unsigned long sp;
+	unsigned long back;
+	u64 ran_ns;
+};
+
+/**
  * enum fastterm_state - of the termination on a CPU
  * @FASTTERM_IDLE: there was none yet
  * @FASTTERM_CLAIMED: somebody is about to request one
  * @FASTTERM_WANTED: the program has not been found yet
- * @FASTTERM_LEAVING: it has: its base frame is tagged
+ * @FASTTERM_LEAVING: it has, and its base frame is tagged
  * @FASTTERM_GONE: it has left
  * @FASTTERM_LOST: it was not found, and is no longer looked for
  *
  *	IDLE --> CLAIMED --> WANTED --> LEAVING --> GONE
- *	            ^           |                    |
- *	            |           `------> LOST        |
+ *	            ^          | |                   | ^
+ *	            |          | `-------------------|-'
+ *	            |          `------> LOST         |
  *	            `---------------------+----------'
  *
  * Requesters, on any CPU, compete for CLAIMED; the rest is done on the CPU itself.
@@ -258,12 +281,10 @@ enum fastterm_state {
  * struct fastterm_activation - the activation that is terminated on a CPU
  * @state: enum fastterm_state
  * @known: what is known of the program; not to be followed once it has left
+ * @tag: its tag; NULL while any activation of the program will do
  * @outcome: what is to be told of it
  * @since: when the last of the outcome's times began, in ns of the monotonic clock
- * @task: in which it runs
  * @level: context in which it runs, as interrupt_context_level() numbers them
- * @sp: stack pointer behind the return of its base frame
- * @back: where that return would have gone
  * @requests: how many there have been
  * @taken: the CPU has taken an ordinary kick since the last request
  * @complete: every frame has been moved
@@ -276,12 +297,10 @@ enum fastterm_state {
 struct fastterm_activation {
 	atomic_t state;
 	const struct fastterm_prog *known;
+	struct fastterm_tag *tag;
 	struct fastterm_outcome outcome;
 	u64 since;
-	struct task_struct *task;
 	u8 level;
-	unsigned long sp;
-	unsigned long back;
 	u32 requests;
 	bool taken;
 	bool complete;
@@ -312,6 +331,10 @@ static inline u8 fastterm_level(unsigned long count)
 
 extern int fastterm_mode;
 
+/* What the watchdog is told, in ms; see sysctl.rst. */
+extern unsigned int fastterm_budget_ms, fastterm_sleepable_budget_ms, fastterm_period_ms;
+void fastterm_watchdog_update(void);
+
 /* Programs that something is kept with: what is loaded, and not yet freed. */
 extern atomic_t fastterm_nr_progs;
 
@@ -328,10 +351,22 @@ static inline struct bpf_prog *fastterm_func(struct bpf_prog *prog, u32 i)
 	return prog->aux->real_func_cnt ? prog->aux->func[i] : prog;
 }
 
+struct fastterm_slot;
 struct pt_regs;
 struct seq_file;
 
 bool fastterm_is_safepoint(const struct fastterm_image *image, u32 off);
+struct fastterm_tag *fastterm_tag_at(unsigned long sp);
+struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
+				       const struct fastterm_prog *known);
+struct fastterm_tag *fastterm_suspect(struct pt_regs *regs);
+bool fastterm_is_tag(const struct fastterm_slot *slot);
+int fastterm_terminate_tag(struct fastterm_tag *tag);
+void fastterm_stop_in_nmi(int cpu);
+void fastterm_nmi_is_over(void);
+void fastterm_visit_by(void (*visitor)(struct pt_regs *regs));
+void fastterm_visit(int cpu, bool insist);
+u8 fastterm_interrupted_level(struct pt_regs *regs);
 int fastterm_redirect(struct fastterm_activation *activation, struct pt_regs *regs);
 void *fastterm_stub(enum fastterm_value value, u8 fill);
 int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *known);

@@ -340,8 +340,10 @@ void fastterm_loaded(struct bpf_prog *prog)
 	struct fastterm_prog *known = prog->aux->fastterm.prog;
 	u32 i;
 
-	if (known)
+	if (known) {
+		known->prog = prog;
 		known->absence = build(prog, known);
+	}
 	for (i = 0; i < fastterm_nr_funcs(prog); i++) {
 		struct fastterm_aux *ours = &fastterm_func(prog, i)->aux->fastterm;
 

@@ -45,7 +45,7 @@ struct found {
  * struct walk - what the first pass finds
  * @known: the program that is looked for
  * @id: the program's: another one may have come to be where it was
- * @leaving: its base frame is tagged, and so is what is looked for
+ * @tag: its tag, if it is to be that activation and no other
  * @passed: whether a frame of the program's has been passed that nothing of it can
  *	    lie below: that of its main function
  * @nr: number of @found
@@ -55,7 +55,7 @@ struct found {
 struct walk {
 	const struct fastterm_prog *known;
 	u32 id;
-	bool leaving;
+	const struct fastterm_tag *tag;
 	bool passed;
 	u32 nr;
 	u32 last;
@@ -63,11 +63,6 @@ struct walk {
 };
 
 static DEFINE_PER_CPU(struct walk, walks);
-
-static bool is_tag(const struct fastterm_slot *slot)
-{
-	return slot->ip == (unsigned long)fastterm_arch_exit;
-}
 
 /* One address may be kept twice: by a function that is about to save it. */
 static bool is_same(const struct found *a, const struct found *b)
@@ -86,7 +81,7 @@ static bool collect(const struct fastterm_slot *slot, void *data)
 	found = &walk->found[walk->nr++];
 	found->slot = *slot;
 	found->image = NULL;
-	if (is_tag(slot))
+	if (fastterm_is_tag(slot))
 		return false;
 	/* What the base frame returns to: the last of the slots. */
 	if (walk->passed && !is_same(found, found - 1))
@@ -100,9 +95,18 @@ static bool collect(const struct fastterm_slot *slot, void *data)
 	if (text->image->known == walk->known && walk->known->id == walk->id) {
 		walk->last = walk->nr;
 		/* What is tagged may have come to run the program once more. */
-		walk->passed = !walk->leaving && text->image == walk->known->images[0];
+		walk->passed = !walk->tag && text->image == walk->known->images[0];
 	}
 	return true;
+}
+
+/* Is this tag that of what is looked for? */
+static bool is_wanted(const struct walk *walk, const struct fastterm_slot *slot)
+{
+	const struct fastterm_tag *tag = fastterm_tag_at(slot->sp);
+
+	return tag && (walk->tag ? tag == walk->tag :
+				   tag->known == walk->known && tag->id == walk->id);
 }
 
 /*
@@ -112,12 +116,12 @@ static bool collect(const struct fastterm_slot *slot, void *data)
 static const struct found *find_base(const struct fastterm_activation *a,
 				     struct walk *walk, struct pt_regs *regs)
 {
-	const struct fastterm_slot *base;
+	const struct found *base;
 	int err;
 
 	walk->known = a->known;
 	walk->id = a->outcome.id;
-	walk->leaving = atomic_read(&a->state) == FASTTERM_LEAVING;
+	walk->tag = a->tag;
 	walk->passed = false;
 	walk->nr = 0;
 	walk->last = 0;
@@ -126,19 +130,15 @@ static const struct found *find_base(const struct fastterm_activation *a,
 		return ERR_PTR(err);
 	if (!walk->nr)
 		return ERR_PTR(-ENOENT);
-	base = &walk->found[walk->nr - 1].slot;
-	if (walk->leaving && is_tag(base) && base->sp == a->sp)
-		return &walk->found[walk->nr - 1];
+	base = &walk->found[walk->nr - 1];
+	if (fastterm_is_tag(&base->slot) && is_wanted(walk, &base->slot))
+		return base;
 	/* Where there was no room for more, what is the outermost frame is not known. */
 	if (!err && !walk->passed)
 		return ERR_PTR(-EFAULT);
-	if (walk->leaving || !walk->last)
+	if (walk->tag || !walk->last)
 		return ERR_PTR(-ENOENT);
-	base = &walk->found[walk->last].slot;
-	if (walk->last == walk->nr || is_tag(base) || !base->sp ||
-	    !__kernel_text_address(base->ip))
-		return ERR_PTR(-EFAULT);
-	return &walk->found[walk->last];
+	return walk->last == walk->nr ? ERR_PTR(-EFAULT) : &walk->found[walk->last];
 }
 
 /**
@@ -180,19 +180,17 @@ int fastterm_redirect(struct fastterm_activation *a, struct pt_regs *regs)
 {
 	struct walk *walk = this_cpu_ptr(&walks);
 	const struct found *base = find_base(a, walk, regs), *found;
+	struct fastterm_tag *tag;
 	int err, missed = 0;
 
 	if (IS_ERR(base))
 		return PTR_ERR(base);
-	if (!is_tag(&base->slot)) {
-		err = fastterm_arch_move(&base->slot, (unsigned long)fastterm_arch_exit);
-		if (err)
-			return err;
-		a->sp = base->slot.sp;
-		a->back = base->slot.ip;
-		a->task = current;
-		atomic_set(&a->state, FASTTERM_LEAVING);
-	}
+	tag = fastterm_is_tag(&base->slot) ? fastterm_tag_at(base->slot.sp) :
+					     fastterm_tag_slot(&base->slot, a->known);
+	if (IS_ERR_OR_NULL(tag))
+		return tag ? PTR_ERR(tag) : -EFAULT;
+	a->tag = tag;
+	atomic_set(&a->state, FASTTERM_LEAVING);
 	for (found = walk->found; found < base; found++) {
 		if (!found->image)
 			continue;

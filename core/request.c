@@ -64,6 +64,38 @@ static int cpu_dead(unsigned int cpu)
 	return 0;
 }
 
+/*
+ * Want the activation with a tag, or if that is NULL, one of the program's. The caller
+ * does not change the CPU.
+ */
+static int want(const struct fastterm_prog *known, struct fastterm_tag *tag, int cpu)
+{
+	struct fastterm_activation *a = per_cpu_ptr(&fastterm_activation, cpu);
+	int err = claim(a, known);
+
+	if (!err) {
+		trace_bpf_fastterm_request(known->id, cpu);
+		WRITE_ONCE(a->requests, a->requests + 1);
+		a->known = known;
+		a->tag = tag;
+		a->outcome = (struct fastterm_outcome){ .id = known->id };
+		a->complete = false;
+		a->unfinished = 0;
+		a->taken = true;
+		fastterm_lap(a);
+		atomic_set_release(&a->state, FASTTERM_WANTED);
+		/* Either we see that it has gone, or cpu_dead() sees what we want. */
+		smp_mb();
+		if (!cpu_online(cpu)) {
+			cpu_dead(cpu);
+			err = -ESRCH;
+		}
+	}
+	if (!err || err == -EALREADY)
+		fastterm_arch_kick(cpu, !xchg(&a->taken, false));
+	return err;
+}
+
 /**
  * bpf_fastterm_terminate() - terminate a program's activation on a CPU
  * @prog: the program; the caller sees to it that it is not freed meanwhile
@@ -83,7 +115,6 @@ static int cpu_dead(unsigned int cpu)
 int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
 {
 	const struct fastterm_prog *known = prog->aux->fastterm.prog;
-	struct fastterm_activation *a;
 	int err;
 
 	if (!fastterm_supported())
@@ -93,30 +124,22 @@ int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
 	if (cpu < 0 || cpu >= nr_cpu_ids || !cpu_online(cpu))
 		return -ESRCH;
 
-	a = per_cpu_ptr(&fastterm_activation, cpu);
 	preempt_disable();
-	err = claim(a, known);
-	if (!err) {
-		trace_bpf_fastterm_request(known->id, cpu);
-		WRITE_ONCE(a->requests, a->requests + 1);
-		a->known = known;
-		a->outcome = (struct fastterm_outcome){ .id = known->id };
-		a->complete = false;
-		a->unfinished = 0;
-		a->taken = true;
-		fastterm_lap(a);
-		atomic_set_release(&a->state, FASTTERM_WANTED);
-		/* Either we see that it has gone, or cpu_dead() sees what we want. */
-		smp_mb();
-		if (!cpu_online(cpu)) {
-			cpu_dead(cpu);
-			err = -ESRCH;
-		}
-	}
-	if (!err || err == -EALREADY)
-		fastterm_arch_kick(cpu, !xchg(&a->taken, false));
+	err = want(known, NULL, cpu);
 	preempt_enable();
 	return err;
+}
+
+/**
+ * fastterm_terminate_tag() - terminate the activation that has a tag, on this CPU
+ * @tag: the tag
+ *
+ * Context: hardirq or NMI, with interrupts off.
+ * Return: as bpf_fastterm_terminate().
+ */
+int fastterm_terminate_tag(struct fastterm_tag *tag)
+{
+	return want(tag->known, tag, smp_processor_id());
 }
 
 /**
@@ -180,11 +203,16 @@ static bool again(struct fastterm_activation *a, int err)
 	return true;
 }
 
-/*
- * The context that has been interrupted, as interrupt_context_level() has it. Only
- * an NMI interrupts a hardirq; what it has added itself does not count.
+/**
+ * fastterm_interrupted_level() - the context that has been interrupted
+ * @regs: the interrupted registers
+ *
+ * Only an NMI interrupts a hardirq; what it has added itself does not count.
+ *
+ * Context: hardirq or NMI, with interrupts off.
+ * Return: the level, as interrupt_context_level() numbers them.
  */
-static u8 interrupted_level(struct pt_regs *regs)
+u8 fastterm_interrupted_level(struct pt_regs *regs)
 {
 	const unsigned long count = preempt_count();
 
@@ -196,7 +224,7 @@ static u8 interrupted_level(struct pt_regs *regs)
 static bool kicked(struct fastterm_activation *a, struct pt_regs *regs)
 {
 	bool wanted = atomic_read(&a->state) == FASTTERM_WANTED;
-	u8 level = interrupted_level(regs);
+	u8 level = fastterm_interrupted_level(regs);
 	u32 frames = a->outcome.frames;
 	int err;
 
@@ -235,6 +263,34 @@ static void enter(struct fastterm_activation *a, struct pt_regs *regs)
 		atomic_set_release(&a->state, FASTTERM_LOST);
 }
 
+/* Who is to be told of the interrupted registers, and on which CPUs. */
+static void (*visit_by)(struct pt_regs *regs) __read_mostly;
+static DEFINE_PER_CPU(bool, visit);
+
+/**
+ * fastterm_visit_by() - say who visits other CPUs
+ * @visitor: is called there, by fastterm_visit(), with the interrupted registers
+ *
+ * Context: any; once, before the first visit.
+ */
+void fastterm_visit_by(void (*visitor)(struct pt_regs *regs))
+{
+	WRITE_ONCE(visit_by, visitor);
+}
+
+/**
+ * fastterm_visit() - let the visitor see what a CPU is doing
+ * @cpu: the CPU
+ * @insist: even if interrupts are off there
+ *
+ * Context: any.
+ */
+void fastterm_visit(int cpu, bool insist)
+{
+	per_cpu(visit, cpu) = true;
+	fastterm_arch_kick(cpu, insist);
+}
+
 /**
  * fastterm_kicked() - a kick has arrived
  * @regs: the registers that it interrupted
@@ -247,6 +303,8 @@ void fastterm_kicked(struct pt_regs *regs)
 {
 	struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 
+	if (regs && this_cpu_xchg(visit, false))
+		visit_by(regs);
 	if (!a->complete)
 		enter(a, regs);
 }

@@ -124,6 +124,19 @@ static int sites_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(sites);
 
 /**
+ * fastterm_show_fdinfo() - what the fdinfo of a program says of us
+ * @m: where to
+ * @prog: the program
+ *
+ * Context: process context.
+ */
+void fastterm_show_fdinfo(struct seq_file *m, const struct bpf_prog *prog)
+{
+	seq_printf(m, "fastterm_terminations:\t%d\n",
+		   atomic_read(&prog->aux->fastterm.terminations));
+}
+
+/**
  * fastterm_show_loads() - print what became of the programs that were loaded
  * @m: where to
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints: bpf_fastterm:bpf_fastterm_request, _redirect and _exit.
+ * Tracepoints: bpf_fastterm:bpf_fastterm_overrun, _request, _redirect and _exit.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM bpf_fastterm
@@ -8,8 +8,25 @@
 #if !defined(_BPF_FASTTERM_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define _BPF_FASTTERM_TRACE_H
 
+#include <linux/bpf.h>
 #include <linux/fastterm.h>
 #include <linux/tracepoint.h>
+
+/* The watchdog has seen a program run for longer than it may. */
+TRACE_EVENT(bpf_fastterm_overrun,
+	    TP_PROTO(const struct bpf_prog *prog, int cpu, u64 ran_ns),
+	    TP_ARGS(prog, cpu, ran_ns),
+	    TP_STRUCT__entry(__field(u32, id)
+			     __array(char, name, BPF_OBJ_NAME_LEN)
+			     __field(int, cpu)
+			     __field(u64, ran_ns)),
+	    TP_fast_assign(__entry->id = prog->aux->id;
+			   memcpy(__entry->name, prog->aux->name, BPF_OBJ_NAME_LEN);
+			   __entry->cpu = cpu;
+			   __entry->ran_ns = ran_ns;),
+	    TP_printk("prog=%u name=%s target_cpu=%d ran_ns=%llu", __entry->id,
+		      __entry->name, __entry->cpu, __entry->ran_ns)
+);
 
 /* Somebody wants the program with this id to be terminated on a CPU. */
 TRACE_EVENT(bpf_fastterm_request,

@@ -106,29 +106,10 @@ static s64 count_lock(struct held *held)
 	return *(u32 *)container_of(held->map.map, struct bpf_array, map)->value;
 }
 
-/* Nothing can be called with a lock held: what loops there is the program itself. */
 static void hold_lock(struct held *held)
 {
-	const struct ftk_map m = ftk_map_typed(held->test);
-	const struct bpf_insn body[] = {
-		BPF_ST_MEM(BPF_W, BPF_REG_10, -4, 0),
-		BPF_MOV64_REG(BPF_REG_2, BPF_REG_10),
-		BPF_ALU64_IMM(BPF_ADD, BPF_REG_2, -4),
-		BPF_LD_MAP_FD(BPF_REG_1, m.fd),
-		FTK_CALL(BPF_FUNC_map_lookup_elem),
-		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 8),
-		BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
-		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
-		FTK_CALL(BPF_FUNC_spin_lock),
-		BPF_RAW_INSN(BPF_JMP | BPF_JCOND, 0, 0, 2, 0),
-		BPF_MOV64_IMM(BPF_REG_7, 4),
-		BPF_JMP_A(-3),
-		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
-		FTK_CALL(BPF_FUNC_spin_unlock),
-	};
-
-	held->map = m;
-	put(held, &held->shape.body, body, ARRAY_SIZE(body));
+	held->map = ftk_map_typed(held->test);
+	ftk_loop_locked(held->test, &held->shape, &held->map);
 	held->count = count_lock;
 }
 

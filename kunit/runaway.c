@@ -206,6 +206,36 @@ void ftk_hold_things(struct kunit *test, struct ftk_shape *shape)
 }
 
 /**
+ * ftk_loop_locked() - let a program hold a spin lock for long, again and again
+ * @test: the test case
+ * @shape: the program, whose body is set
+ * @m: a map of ftk_map_typed(), with the lock
+ *
+ * Nothing can be called with a lock held: what loops there is the program itself.
+ */
+void ftk_loop_locked(struct kunit *test, struct ftk_shape *shape, const struct ftk_map *m)
+{
+	const struct bpf_insn body[] = {
+		BPF_ST_MEM(BPF_W, BPF_REG_10, -4, 0),
+		BPF_MOV64_REG(BPF_REG_2, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_2, -4),
+		BPF_LD_MAP_FD(BPF_REG_1, m->fd),
+		FTK_CALL(BPF_FUNC_map_lookup_elem),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 8),
+		BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		FTK_CALL(BPF_FUNC_spin_lock),
+		BPF_RAW_INSN(BPF_JMP | BPF_JCOND, 0, 0, 2, 0),
+		BPF_MOV64_IMM(BPF_REG_7, 4),
+		BPF_JMP_A(-3),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		FTK_CALL(BPF_FUNC_spin_unlock),
+	};
+
+	memcpy(ftk_snippet(test, &shape->body, ARRAY_SIZE(body)), body, sizeof(body));
+}
+
+/**
  * ftk_run_guarded() - run a program and look at what it must not change
  * @prog: the program
  * @ctx: its context

@@ -111,6 +111,7 @@ struct ftk_runner {
 
 struct ftk_insns *ftk_runaway(struct kunit *test, const struct ftk_shape *shape);
 void ftk_hold_things(struct kunit *test, struct ftk_shape *shape);
+void ftk_loop_locked(struct kunit *test, struct ftk_shape *shape, const struct ftk_map *m);
 struct bpf_insn *ftk_snippet(struct kunit *test, struct ftk_snippet *s, u32 cnt);
 
 u64 ftk_run_guarded(const struct bpf_prog *prog, const void *ctx, u64 *broken);

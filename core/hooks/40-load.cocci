@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Stub images are made when a program is loaded: after the JIT, before anybody can attach to it.
-// Changes: kernel/bpf/syscall.c 3
+// Stub images are made when a program is loaded: after the JIT, before anybody can attach to it. Its fdinfo tells of it.
+// Changes: kernel/bpf/syscall.c 4
 
 @@
 @@
@@ -22,3 +22,15 @@ identifier prog;
  bpf_prog_kallsyms_add(prog);
 +fastterm_publish(prog);
  perf_event_bpf_event(prog, ...);
+
+@@
+identifier m, prog;
+@@
+ bpf_prog_show_fdinfo(struct seq_file *m, ...)
+ {
+ ...
+ const struct bpf_prog *prog = ...;
+ ...
+ seq_printf(...);
++fastterm_show_fdinfo(m, prog);
+ }

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tags: how an activation is known again.
+ *
+ * The return address of its base frame is replaced by that of a few instructions
+ * of the architecture's, fastterm_arch_exit(), the tag. While the tag is in its
+ * place the activation is the same one, and not the next one at the same depth;
+ * when it is returned to, the activation has gone. Programs cannot migrate, so
+ * that happens on the same CPU, whose table says where to go on.
+ *
+ * An activation that is suspected to run for too long is tagged as well as one that
+ * is terminated. One that is preempted or asleep keeps its tag meanwhile, so there
+ * may be several; if there are too many, no other is suspected until one has left.
+ */
+#include <linux/array_size.h>
+#include <linux/bpf.h>
+#include <linux/err.h>
+#include <linux/fastterm_arch.h>
+#include <linux/kernel.h>
+#include <linux/percpu.h>
+#include <linux/sched.h>
+
+#include "internal.h"
+
+/* More programs than are interrupted, preempted and asleep on one CPU. */
+#define MAX_TAGS 8
+
+/* So deep does a stack go on behind the innermost frame, at most. */
+#define MAX_DEPTH 128
+
+static DEFINE_PER_CPU(struct fastterm_tag [MAX_TAGS], tags);
+
+/**
+ * fastterm_is_tag() - is this a return to a tag?
+ * @slot: the slot of the return
+ *
+ * Context: any.
+ * Return: true if it is.
+ */
+bool fastterm_is_tag(const struct fastterm_slot *slot)
+{
+	return slot->ip == (unsigned long)fastterm_arch_exit;
+}
+
+/**
+ * fastterm_tag_at() - the tag of the present task's or interrupt's activation
+ * @sp: the stack pointer behind the return
+ *
+ * Context: any that does not change the CPU.
+ * Return: the tag, NULL if there is none.
+ */
+struct fastterm_tag notrace *fastterm_tag_at(unsigned long sp)
+{
+	struct fastterm_tag *tag = *this_cpu_ptr(&tags);
+	u32 i;
+
+	for (i = 0; i < MAX_TAGS; i++, tag++)
+		if (READ_ONCE(tag->known) && tag->sp == sp)
+			return tag;
+	return NULL;
+}
+
+static struct fastterm_tag *free_tag(void)
+{
+	struct fastterm_tag *tag = *this_cpu_ptr(&tags);
+	u32 i;
+
+	for (i = 0; i < MAX_TAGS; i++, tag++)
+		if (!READ_ONCE(tag->known))
+			return tag;
+	return NULL;
+}
+
+/**
+ * fastterm_tag_slot() - tag an activation
+ * @slot: of its base frame's return
+ * @known: what is known of its program
+ *
+ * Context: hardirq or NMI, with interrupts off; in the one that has interrupted it.
+ * Return: the tag; an error if it is not tagged: -EFAULT if @slot makes no sense,
+ * -ENOSPC if there is no room for one more tag, or what fastterm_arch_move() says.
+ */
+struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
+				       const struct fastterm_prog *known)
+{
+	struct fastterm_tag *tag;
+	int err;
+
+	if (fastterm_is_tag(slot) || !slot->sp || !__kernel_text_address(slot->ip))
+		return ERR_PTR(-EFAULT);
+	/* Nothing else can return to there: whoever was to, has never come back. */
+	tag = fastterm_tag_at(slot->sp) ?: free_tag();
+	if (!tag)
+		return ERR_PTR(-ENOSPC);
+	err = fastterm_arch_move(slot, (unsigned long)fastterm_arch_exit);
+	if (err)
+		return ERR_PTR(err);
+	tag->id = known->id;
+	tag->task = current;
+	tag->sp = slot->sp;
+	tag->back = slot->ip;
+	tag->ran_ns = 0;
+	WRITE_ONCE(tag->known, known);
+	return tag;
+}
+
+/**
+ * struct outermost - the outermost activation
+ * @known: what is known of its program
+ * @behind: the last slot was one of the program's
+ * @base: the one behind it
+ * @depth: how many slots there have been
+ */
+struct outermost {
+	const struct fastterm_prog *known;
+	bool behind;
+	struct fastterm_slot base;
+	u32 depth;
+};
+
+static bool look(const struct fastterm_slot *slot, void *data)
+{
+	struct outermost *o = data;
+
+	if (o->behind)
+		o->base = *slot;
+	o->behind = slot->text && slot->text->image;
+	if (o->behind)
+		o->known = slot->text->image->known;
+	/* Nothing is tagged that has another program below. */
+	if (fastterm_is_tag(slot)) {
+		o->base = *slot;
+		return false;
+	}
+	return ++o->depth < MAX_DEPTH;
+}
+
+/**
+ * fastterm_suspect() - tag the outermost activation of what has been interrupted
+ * @regs: the interrupted registers
+ *
+ * Programs without stub images do not count: they could not be terminated. Nor does
+ * what the context has interrupted itself.
+ *
+ * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
+ * Return: its tag, which may be there already; an error if there is none: -ENOENT if
+ * no such program has been interrupted, -EFAULT if the stack made no sense, or those
+ * of fastterm_tag_slot().
+ */
+struct fastterm_tag *fastterm_suspect(struct pt_regs *regs)
+{
+	struct outermost o = {};
+	struct fastterm_tag *tag;
+	int err = fastterm_arch_walk(regs, look, &o);
+
+	if (err && err != -ENOENT)
+		return ERR_PTR(err);
+	if (!o.base.at)
+		return ERR_PTR(-ENOENT);
+	if (!fastterm_is_tag(&o.base))
+		/* If the walk did not come to an end, there may be more. */
+		return err ? fastterm_tag_slot(&o.base, o.known) : ERR_PTR(-EFAULT);
+	tag = fastterm_tag_at(o.base.sp);
+	if (!tag)
+		return ERR_PTR(-EFAULT);
+	/* A tail call leaves the frame to another program. */
+	if (o.known) {
+		tag->known = o.known;
+		tag->id = o.known->id;
+	}
+	return tag;
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The watchdog: programs that run for longer than their budget are terminated,
+ * without anybody asking for it.
+ *
+ * Every CPU samples itself, with a timer of its own: nothing else can be relied upon
+ * when all CPUs are stuck. The tick would not do, since it is stopped on a CPU that
+ * was idle when an interrupt began to run a program. A sample tags the outermost
+ * activation that could be terminated. If the tag is still there at the next one it is
+ * the same activation, and it has run since; otherwise nothing is known of it. Only
+ * samples that find it count: while it was preempted or asleep it was not running.
+ *
+ * If a CPU does not sample itself, interrupts are off there, and its neighbour lets
+ * it be sampled by an NMI, where the machine has any. If it does not take that
+ * either, it is in an NMI, and a program there that has the kernel call a callback
+ * again and again is told to stop.
+ */
+#define pr_fmt(fmt) "fastterm: " fmt
+
+#include <linux/bpf.h>
+#include <linux/cpuhotplug.h>
+#include <linux/cpumask.h>
+#include <linux/err.h>
+#include <linux/fastterm.h>
+#include <linux/filter.h>
+#include <linux/hrtimer.h>
+#include <linux/init.h>
+#include <linux/irq_work.h>
+#include <linux/percpu.h>
+#include <linux/ptrace.h>
+#include <linux/ratelimit.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+#include <linux/sysctl.h>
+#include <linux/timekeeping.h>
+
+#include <asm/irq_regs.h>
+
+#include "internal.h"
+#include "trace.h"
+
+unsigned int fastterm_budget_ms __read_mostly = 100;
+unsigned int fastterm_sleepable_budget_ms __read_mostly = 1000;
+unsigned int fastterm_period_ms __read_mostly = 10;
+
+/**
+ * struct overrun - what the kernel log will say of a termination
+ * @name: the program's name
+ * @hook: its type, as the kernel calls it
+ * @func: the function it is attached to, if it is one
+ * @tag: its tag
+ * @ran_ns: for how long it has been seen running
+ * @outcome: what became of it
+ *
+ * All of it is kept here, since the program may go before it is printed.
+ */
+struct overrun {
+	char name[BPF_OBJ_NAME_LEN];
+	const char *hook;
+	char func[64];
+	u8 tag[BPF_TAG_SIZE];
+	u64 ran_ns;
+	struct fastterm_outcome outcome;
+};
+
+/**
+ * struct watch - the watchdog on a CPU
+ * @timer: samples it
+ * @last: when it was last sampled, in ns of the monotonic clock
+ * @overrun: the last one that was blamed
+ * @report: prints that
+ */
+struct watch {
+	struct hrtimer timer;
+	u64 last;
+	struct overrun overrun;
+	struct irq_work report;
+};
+
+static DEFINE_PER_CPU(struct watch, watches);
+
+static const char *const hooks[] = {
+#define BPF_PROG_TYPE(_id, _name, ...) [_id] = #_name,
+#define BPF_MAP_TYPE(...)
+#define BPF_LINK_TYPE(...)
+#include <linux/bpf_types.h>
+#undef BPF_PROG_TYPE
+#undef BPF_MAP_TYPE
+#undef BPF_LINK_TYPE
+};
+
+static bool is_on(void)
+{
+	return READ_ONCE(fastterm_budget_ms) || READ_ONCE(fastterm_sleepable_budget_ms);
+}
+
+static u64 period(void)
+{
+	return READ_ONCE(fastterm_period_ms) * (u64)NSEC_PER_MSEC;
+}
+
+/* In ns; 0 if a program may run for ever. */
+static u64 budget(const struct bpf_prog *prog)
+{
+	return (prog->sleepable ? READ_ONCE(fastterm_sleepable_budget_ms) :
+				  READ_ONCE(fastterm_budget_ms)) * (u64)NSEC_PER_MSEC;
+}
+
+static void report(struct irq_work *work)
+{
+	const struct watch *w = container_of(work, struct watch, report);
+	const struct overrun *o = &w->overrun;
+
+	pr_warn_ratelimited("program %s (id %u, tag %*phN, %s%s%s) ran for %llu ms on CPU %d: terminated, %u frames, %u kicks; if it is meant to, raise kernel.bpf_fastterm_budget_ms\n",
+			    o->name, o->outcome.id, BPF_TAG_SIZE, o->tag, o->hook,
+			    *o->func ? " " : "", o->func,
+			    div_u64(o->ran_ns, NSEC_PER_MSEC), smp_processor_id(),
+			    o->outcome.frames, o->outcome.kicks);
+}
+
+/* It has left: in whatever context it ran, which may be one that must not print. */
+static void has_left(void *unused, const struct fastterm_outcome *outcome,
+		     unsigned long result)
+{
+	struct watch *w = this_cpu_ptr(&watches);
+
+	if (!w->overrun.ran_ns || outcome->id != w->overrun.outcome.id)
+		return;
+	w->overrun.outcome = *outcome;
+	irq_work_queue(&w->report);
+}
+
+static void blame(struct watch *w, struct fastterm_tag *tag)
+{
+	const struct bpf_prog *prog = tag->known->prog;
+	struct overrun *o = &w->overrun;
+
+	/* Somebody else is being terminated, or this one already. */
+	if (irq_work_is_busy(&w->report) || fastterm_terminate_tag(tag))
+		return;
+	strscpy(o->name, prog->aux->name);
+	o->hook = prog->type < ARRAY_SIZE(hooks) ? hooks[prog->type] : NULL;
+	strscpy(o->func, prog->aux->attach_func_name ?: "");
+	memcpy(o->tag, prog->tag, sizeof(o->tag));
+	o->ran_ns = tag->ran_ns;
+	o->outcome.id = tag->known->id;
+	trace_bpf_fastterm_overrun(prog, smp_processor_id(), tag->ran_ns);
+}
+
+/* Returns after how long to look again, in ns. */
+static u64 sample(struct watch *w, struct pt_regs *regs)
+{
+	u64 now = ktime_get_mono_fast_ns(), next = period(), ran, may;
+	struct fastterm_tag *tag;
+
+	/* If nobody has looked for longer, nobody knows what has happened meanwhile. */
+	ran = min(now - w->last, 2 * next);
+	WRITE_ONCE(w->last, now);
+	if (user_mode(regs))
+		return next;
+	tag = fastterm_suspect(regs);
+	if (IS_ERR(tag))
+		return next;
+	/* The first time it has run for an unknown time, which is at least this. */
+	tag->ran_ns += tag->ran_ns ? ran : 1;
+	may = budget(tag->known->prog);
+	if (!may)
+		return next;
+	if (tag->ran_ns <= may)
+		return min(next, may - tag->ran_ns + 1);
+	blame(w, tag);
+	return next;
+}
+
+/* By a kick, since interrupts are off; or it has come through since. */
+static void visited(struct pt_regs *regs)
+{
+	struct watch *w = this_cpu_ptr(&watches);
+
+	if (ktime_get_mono_fast_ns() - w->last > period())
+		sample(w, regs);
+}
+
+/* Does the next CPU look after itself? */
+static void look_after_neighbour(void)
+{
+	const int cpu = smp_processor_id();
+	u64 late, limit = period() + period() / 2;
+	int other;
+
+	other = cpumask_next_wrap(cpu, cpu_online_mask, cpu, false);
+	if (other >= nr_cpu_ids || other == cpu)
+		return;
+	late = ktime_get_mono_fast_ns() - READ_ONCE(per_cpu(watches.last, other));
+	if ((s64)late < (s64)limit)
+		return;
+	if (late > limit + READ_ONCE(fastterm_budget_ms) * (u64)NSEC_PER_MSEC &&
+	    READ_ONCE(fastterm_budget_ms))
+		fastterm_stop_in_nmi(other);
+	fastterm_visit(other, true);
+}
+
+static enum hrtimer_restart sample_by_timer(struct hrtimer *timer)
+{
+	struct watch *w = container_of(timer, struct watch, timer);
+	struct pt_regs *regs = get_irq_regs();
+	u64 next = period();
+
+	if (!is_on())
+		return HRTIMER_NORESTART;
+	fastterm_nmi_is_over();
+	if (regs)
+		next = sample(w, regs);
+	look_after_neighbour();
+	hrtimer_forward_now(timer, ns_to_ktime(next));
+	return HRTIMER_RESTART;
+}
+
+/* Not all CPUs at the same time, or one would see nothing of the next. */
+static void start(void *unused)
+{
+	struct watch *w = this_cpu_ptr(&watches);
+
+	if (hrtimer_active(&w->timer) || !is_on())
+		return;
+	WRITE_ONCE(w->last, ktime_get_mono_fast_ns());
+	hrtimer_start(&w->timer,
+		      ns_to_ktime(div_u64(period() * (smp_processor_id() + 1), nr_cpu_ids)),
+		      HRTIMER_MODE_REL_PINNED_HARD);
+}
+
+/**
+ * fastterm_watchdog_update() - fastterm_budget_ms and its like have changed
+ *
+ * A new period holds from the next sample on. Where the watchdog has been switched
+ * on, it starts with the next interrupt; this does not wait for CPUs that take none.
+ *
+ * Context: process context, may sleep.
+ */
+void fastterm_watchdog_update(void)
+{
+	const u64 now = ktime_get_mono_fast_ns();
+	int cpu;
+
+	if (!is_on())
+		return;
+	/* What was before does not count. */
+	for_each_possible_cpu(cpu)
+		WRITE_ONCE(per_cpu(watches.last, cpu), now);
+	on_each_cpu(start, NULL, false);
+}
+
+static int cpu_up(unsigned int cpu)
+{
+	local_irq_disable();
+	start(NULL);
+	local_irq_enable();
+	return 0;
+}
+
+static int cpu_down_begins(unsigned int cpu)
+{
+	hrtimer_cancel(&per_cpu(watches.timer, cpu));
+	return 0;
+}
+
+static int handler(const struct ctl_table *table, int write, void *buffer, size_t *lenp,
+		   loff_t *ppos)
+{
+	int err = proc_douintvec_minmax(table, write, buffer, lenp, ppos);
+
+	if (!err && write)
+		fastterm_watchdog_update();
+	return err;
+}
+
+static unsigned int longest_budget = 3600 * MSEC_PER_SEC;
+static unsigned int shortest_period = 1, longest_period = MSEC_PER_SEC;
+
+static struct ctl_table watchdog_table[] = {
+	{
+		.procname = "bpf_fastterm_budget_ms",
+		.data = &fastterm_budget_ms,
+		.maxlen = sizeof(fastterm_budget_ms),
+		.mode = 0644,
+		.proc_handler = handler,
+		.extra2 = &longest_budget,
+	},
+	{
+		.procname = "bpf_fastterm_sleepable_budget_ms",
+		.data = &fastterm_sleepable_budget_ms,
+		.maxlen = sizeof(fastterm_sleepable_budget_ms),
+		.mode = 0644,
+		.proc_handler = handler,
+		.extra2 = &longest_budget,
+	},
+	{
+		.procname = "bpf_fastterm_period_ms",
+		.data = &fastterm_period_ms,
+		.maxlen = sizeof(fastterm_period_ms),
+		.mode = 0644,
+		.proc_handler = handler,
+		.extra1 = &shortest_period,
+		.extra2 = &longest_period,
+	},
+};
+
+static int __init fastterm_watchdog_init(void)
+{
+	struct watch *w;
+	int cpu, err;
+
+	if (!fastterm_supported())
+		return 0;
+	for_each_possible_cpu(cpu) {
+		w = per_cpu_ptr(&watches, cpu);
+		hrtimer_init(&w->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+		w->timer.function = sample_by_timer;
+		w->report = IRQ_WORK_INIT(report);
+	}
+	fastterm_visit_by(visited);
+	err = register_trace_bpf_fastterm_exit(has_left, NULL);
+	if (!err)
+		err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "bpf/fastterm:watch", cpu_up,
+					cpu_down_begins);
+	if (err < 0)
+		return err;
+	register_sysctl("kernel", watchdog_table);
+	return 0;
+}
+late_initcall(fastterm_watchdog_init);

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the watchdog costs, in instructions, and that it needs nobody else
+ *
+ * On a machine with one processor whose clock counts instructions (boot parameter
+ * fastterm_icount); elsewhere the cases are skipped.
+ */
+
+#include <linux/irqflags.h>
+#include <linux/math64.h>
+#include <linux/rcupdate.h>
+#include <linux/timekeeping.h>
+
+#include <kunit/test.h>
+
+#include "../internal.h"
+#include "prog.h"
+#include "runaway.h"
+
+/* As often as it may, so that what a sample costs stands out. */
+#define PERIOD_MS	1
+
+/* For how long something is done while the watchdog looks on, in ns without it. */
+#define LENGTH_NS	(40 * NSEC_PER_MSEC)
+
+static const u64 ctx[MAX_BPF_FUNC_ARGS];
+
+static void watch(unsigned int budget_ms)
+{
+	WRITE_ONCE(fastterm_budget_ms, budget_ms);
+	fastterm_watchdog_update();
+}
+
+static unsigned int period_before;
+
+static int watchcost_init(struct kunit *test)
+{
+	int err = ftk_icount_init(test);
+
+	if (!err) {
+		period_before = fastterm_period_ms;
+		WRITE_ONCE(fastterm_period_ms, PERIOD_MS);
+	}
+	return err;
+}
+
+static void watchcost_exit(struct kunit *test)
+{
+	if (!period_before)
+		return;
+	watch(0);
+	WRITE_ONCE(fastterm_period_ms, period_before);
+	ftk_icount_exit(test);
+}
+
+/* Nobody else is there, and this thread does not come back by itself. */
+static void watchdog_alone(struct kunit *test)
+{
+	static const struct bpf_insn body[] = { FTK_CALL(BPF_FUNC_get_current_uid_gid) };
+	const struct ftk_shape shape = { 4, .body = FTK_SNIPPET(body) };
+	const struct bpf_prog *prog = ftk_runner(test, &shape, NULL)->prog;
+	u64 broken = 0, begin = ktime_get_mono_fast_ns();
+
+	watch(10);
+	migrate_disable();
+	rcu_read_lock();
+	ftk_run_guarded(prog, ctx, &broken);
+	rcu_read_unlock();
+	migrate_enable();
+	begin = ktime_get_mono_fast_ns() - begin;
+	KUNIT_EXPECT_EQ(test, atomic_read(&prog->aux->fastterm.terminations), 1);
+	KUNIT_EXPECT_EQ(test, broken, 0);
+	kunit_info(test, "gone after %llu instructions, with a budget of 10000000 and a sample every 1000000\n",
+		   begin);
+	KUNIT_EXPECT_GE(test, begin, 10 * NSEC_PER_MSEC);
+	KUNIT_EXPECT_LE(test, begin, (10 + PERIOD_MS) * NSEC_PER_MSEC + 100 * NSEC_PER_USEC);
+}
+
+static void do_nothing(const struct bpf_prog *prog)
+{
+	u32 i;
+
+	for (i = 0; i < 1000; i++)
+		barrier();
+}
+
+static void do_bpf(const struct bpf_prog *prog)
+{
+	migrate_disable();
+	rcu_read_lock();
+	bpf_prog_run(prog, ctx);
+	rcu_read_unlock();
+	migrate_enable();
+}
+
+static u64 measure(void (*work)(const struct bpf_prog *prog), const struct bpf_prog *prog,
+		   u32 times)
+{
+	u64 begin = ktime_get_mono_fast_ns();
+
+	while (times--)
+		work(prog);
+	return ktime_get_mono_fast_ns() - begin;
+}
+
+/* A sample takes its instructions from what it interrupts. */
+static void compare(struct kunit *test, const char *what,
+		    void (*work)(const struct bpf_prog *prog), const struct bpf_prog *prog)
+{
+	u32 times, per_sample;
+	u64 without, with;
+
+	watch(0);
+	times = div64_u64(LENGTH_NS * 100ull, measure(work, prog, 100));
+	without = measure(work, prog, times);
+	watch(MSEC_PER_SEC);
+	with = measure(work, prog, times);
+	per_sample = div64_u64(max(with, without) - without,
+			       div_u64(with, PERIOD_MS * NSEC_PER_MSEC));
+	kunit_info(test, "%s: %u instructions for a sample; a hundred of them in a second are %u ppm of 10^9\n",
+		   what, per_sample, per_sample / 10);
+	/* At most 0.1 percent of a processor that does 10^9 in a second. */
+	KUNIT_EXPECT_LE(test, per_sample, 10000);
+}
+
+static const struct bpf_insn short_program[] = {
+	BPF_MOV64_IMM(BPF_REG_1, 3),
+	BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
+	BPF_MOV64_IMM(BPF_REG_3, 0),
+	BPF_MOV64_IMM(BPF_REG_4, 0),
+	FTK_CALL(BPF_FUNC_loop),
+	BPF_MOV64_IMM(BPF_REG_0, 0),
+	BPF_EXIT_INSN(),
+	FTK_CALL(BPF_FUNC_ktime_get_ns),
+	BPF_MOV64_IMM(BPF_REG_0, 0),
+	BPF_EXIT_INSN(),
+};
+
+static void watchdog_samples(struct kunit *test)
+{
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
+
+	compare(test, "no program runs", do_nothing, NULL);
+	compare(test, "nothing but programs", do_bpf,
+		ftk_load(test, short_program, ARRAY_SIZE(short_program), &opts));
+}
+
+/* Who is not sampled does not notice whether others are. */
+static void watchdog_no_cost(struct kunit *test)
+{
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
+	struct bpf_prog *prog = ftk_load(test, short_program, ARRAY_SIZE(short_program), &opts);
+	void *code = kunit_kmalloc(test, prog->jited_len, GFP_KERNEL);
+	u64 ns[2];
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, code);
+	memcpy(code, prog->bpf_func, prog->jited_len);
+	for (i = 0; i < ARRAY_SIZE(ns); i++) {
+		watch(i * MSEC_PER_SEC);
+		local_irq_disable();
+		measure(do_bpf, prog, 100);
+		ns[i] = measure(do_bpf, prog, 100);
+		local_irq_enable();
+	}
+	KUNIT_EXPECT_MEMEQ(test, code, prog->bpf_func, prog->jited_len);
+	kunit_info(test, "100 runs without a sample: %llu instructions with the watchdog off, %llu with it on\n",
+		   ns[0], ns[1]);
+	/* Up to a tick of the clock. */
+	KUNIT_EXPECT_LE(test, abs_diff(ns[0], ns[1]), 200);
+}
+
+static struct kunit_case watchcost_cases[] = {
+	KUNIT_CASE(watchdog_alone),
+	KUNIT_CASE_SLOW(watchdog_samples),
+	KUNIT_CASE(watchdog_no_cost),
+	{}
+};
+
+static struct kunit_suite watchcost_suite = {
+	.name = "fastterm_icount_watchdog",
+	.init = watchcost_init,
+	.exit = watchcost_exit,
+	.test_cases = watchcost_cases,
+};
+
+kunit_test_suite(watchcost_suite);
