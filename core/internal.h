@@ -90,7 +90,7 @@ enum fastterm_value {
  * @FASTTERM_ITERATOR: it has an open-coded iterator
  * @FASTTERM_MAY_GOTO: it has a may_goto
  * @FASTTERM_TAIL: it has a tail call
- * @FASTTERM_BACK_EDGE: it jumps back
+ * @FASTTERM_BACK_EDGE: it jumps back, and the verifier's walk does not bound how often
  * @FASTTERM_SLEEPABLE: it may sleep
  */
 enum fastterm_long {

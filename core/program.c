@@ -191,8 +191,35 @@ static bool site_of(const struct bpf_insn *insn,
 	return true;
 }
 
+/*
+ * A run of so many instructions is over before anybody would call it long, even if
+ * every fourth calls a helper.
+ */
+#define MAX_SHORT_RUN	200000u
+
+/*
+ * Whether no run executes more than MAX_SHORT_RUN instructions, as far as jumps go.
+ *
+ * The verifier walks loops turn by turn. Where it stops since it has been in a like
+ * state before, it has walked from there to the end, and counted that. So it has
+ * counted every instruction of the longest run, unless that calls global functions,
+ * which are walked once for all their calls.
+ */
+static bool is_walked(const struct bpf_verifier_env *env)
+{
+	const struct bpf_prog_aux *aux = env->prog->aux;
+	u32 i;
+
+	/* Those without type information are static, and so is one that the verifier adds. */
+	for (i = 1; aux->func_info_aux && i < env->subprog_cnt - env->hidden_subprog_cnt; i++)
+		if (aux->func_info_aux[i].linkage == BTF_FUNC_GLOBAL)
+			return false;
+	return env->insn_processed <= MAX_SHORT_RUN;
+}
+
 static enum fastterm_long why_long(const struct bpf_verifier_env *env)
 {
+	const bool walked = is_walked(env);
 	const struct bpf_prog *prog = env->prog;
 	unsigned long seen = 0;
 	u32 i;
@@ -210,7 +237,7 @@ static enum fastterm_long why_long(const struct bpf_verifier_env *env)
 		if (aux->fastterm.kind == FASTTERM_LOOP &&
 		    insn->dst_reg == BPF_REG_AX)
 			__set_bit(FASTTERM_MAY_GOTO, &seen);
-		else if (jumps_back(insn))
+		else if (jumps_back(insn) && !walked)
 			__set_bit(FASTTERM_BACK_EDGE, &seen);
 		if (insn->code == (BPF_JMP | BPF_TAIL_CALL))
 			__set_bit(FASTTERM_TAIL, &seen);

@@ -1297,7 +1297,7 @@ static const struct sites_program lengths[] = {
 		},
 		.why_long = FASTTERM_SHORT,
 	}, {
-		.name = "back",
+		.name = "back, and the verifier has seen each turn",
 		.insns = {
 			BPF_MOV64_IMM(BPF_REG_6, 0),
 			BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 1),
@@ -1305,6 +1305,32 @@ static const struct sites_program lengths[] = {
 			BPF_MOV64_IMM(BPF_REG_0, 0),
 			BPF_EXIT_INSN(),
 		},
+		.why_long = FASTTERM_SHORT,
+	}, {
+		.name = "back, for many turns",
+		.insns = {
+			BPF_MOV64_IMM(BPF_REG_6, 0),
+			BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 1),
+			BPF_JMP_IMM(BPF_JLT, BPF_REG_6, 110000, -2),
+			BPF_MOV64_IMM(BPF_REG_0, 0),
+			BPF_EXIT_INSN(),
+		},
+		.why_long = FASTTERM_BACK_EDGE,
+	}, {
+		.name = "back, with a global function, whose turns are seen once",
+		.globals = BIT(1),
+		.insns = {
+			BPF_MOV64_IMM(BPF_REG_6, 0),
+			BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 1),
+			BPF_MOV64_IMM(BPF_REG_1, 0),
+			BPF_CALL_REL(3),
+			BPF_JMP_IMM(BPF_JLT, BPF_REG_6, 10, -4),
+			BPF_MOV64_IMM(BPF_REG_0, 0),
+			BPF_EXIT_INSN(),
+			BPF_MOV64_IMM(BPF_REG_0, 0),
+			BPF_EXIT_INSN(),
+		},
+		.sites = { KEEP(SUBPROG, SUBPROG_CALL) },
 		.why_long = FASTTERM_BACK_EDGE,
 	}, {
 		.name = "asleep",

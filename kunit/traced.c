@@ -157,7 +157,7 @@ static void traced_by_programs(struct kunit *test)
 	u64 exits;
 
 	ftk_attach(test, ftk_load(test, count, ARRAY_SIZE(count), &fexit));
-	ftk_kick(test, r, NR_KICKS, PHASE_NS, PERCENT);
+	ftk_kick(test, r, NR_KICKS, PHASE_NS, PERCENT_TRACER);
 	KUNIT_EXPECT_TRUE(test, ftk_map_lookup(&counts, &key, &exits));
 	KUNIT_EXPECT_EQ(test, exits, r->runs);
 }

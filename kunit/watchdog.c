@@ -13,8 +13,10 @@
 #include <linux/etherdevice.h>
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
+#include <linux/preempt.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
+#include <linux/rcupdate.h>
 #include <linux/smp.h>
 
 #include <net/xdp.h>
@@ -502,6 +504,52 @@ static void watchdog_mixed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, things, atomic_read(&ftk_things));
 }
 
+static void write_value(struct kunit *test, const char *fs, const char *name,
+			const char *text)
+{
+	KUNIT_ASSERT_EQ_MSG(test, ftk_write(test, ftk_open(test, fs, name), text),
+			    strlen(text), "%s", name);
+}
+
+static int stall(void *ms)
+{
+	unsigned long end = jiffies + msecs_to_jiffies((unsigned long)ms);
+
+	preempt_disable();
+	while (time_before(jiffies, end))
+		cpu_relax();
+	preempt_enable();
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+/* Somebody keeps a CPU for so long, and RCU waits for it. */
+static void stall_for(struct kunit *test, unsigned long ms)
+{
+	struct task_struct *other = kthread_run_on_cpu(stall, (void *)ms, 1, "ftk_stall/%u");
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	synchronize_rcu();
+	KUNIT_EXPECT_EQ(test, kthread_stop(other), 0);
+}
+
+/* What is no program is none of the watchdog's business, and still somebody else's. */
+static void watchdog_others(struct kunit *test)
+{
+	watch(BUDGET_MS, PERIOD_MS);
+	pr_info("# expect splat: soft lockup\n");
+	write_value(test, "proc", "sys/kernel/watchdog_thresh", "1\n");
+	stall_for(test, 4 * MSEC_PER_SEC);
+	write_value(test, "proc", "sys/kernel/watchdog_thresh", "10\n");
+	pr_info("# expect splat: rcu: INFO: rcu_\\w+ (self-)?detected\n");
+	write_value(test, "sysfs", "module/rcupdate/parameters/rcu_cpu_stall_timeout", "3\n");
+	stall_for(test, 5 * MSEC_PER_SEC);
+	write_value(test, "sysfs", "module/rcupdate/parameters/rcu_cpu_stall_timeout", "21\n");
+	pr_info("# expect splat: end\n");
+	KUNIT_EXPECT_EQ(test, atomic_read(&seen.nr), 0);
+}
+
 static struct kunit_case watchdog_cases[] = {
 	KUNIT_CASE(watchdog_sysctls),
 	KUNIT_CASE_PARAM(watchdog_runaway, runaways_gen_params),
@@ -513,6 +561,7 @@ static struct kunit_case watchdog_cases[] = {
 	KUNIT_CASE_SLOW(watchdog_tail_called),
 	KUNIT_CASE_SLOW(watchdog_traces),
 	KUNIT_CASE_SLOW(watchdog_mixed),
+	KUNIT_CASE_SLOW(watchdog_others),
 	{}
 };
 
