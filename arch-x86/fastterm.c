@@ -6,6 +6,7 @@
  */
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
+#include <linux/filter.h>
 #include <linux/ftrace.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
@@ -286,6 +287,12 @@ static unsigned long *thunk_slot(const struct pt_regs *regs)
 	return off < 16 * RETPOLINE_THUNK_SIZE ? (unsigned long *)regs->sp + called : NULL;
 }
 
+/* ORC knows nothing of these either. They have a frame pointer. */
+static bool is_trampoline(unsigned long ip)
+{
+	return !core_kernel_text(ip) && is_bpf_text_address(ip);
+}
+
 int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 {
 	struct fastterm_slot slot = { &regs->ip, regs->ip, regs->sp, regs };
@@ -308,6 +315,9 @@ int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 			unwinding = false;
 		} else if (slot.regs && thunk) {
 			slot.at = thunk;
+		} else if (!slot.regs && is_trampoline(slot.ip)) {
+			slot.at = (unsigned long *)frame.bp + 1;
+			unwinding = false;
 		} else {
 			/* A tracer is just taking a return over: ORC would complain. */
 			if (IS_ENABLED(CONFIG_FUNCTION_GRAPH_TRACER) &&

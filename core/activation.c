@@ -8,7 +8,6 @@
 #include <linux/kprobes.h>
 #include <linux/panic.h>
 #include <linux/percpu.h>
-#include <linux/preempt.h>
 #include <linux/sched.h>
 
 #include "internal.h"
@@ -17,13 +16,16 @@
 DEFINE_PER_CPU(struct fastterm_activation, fastterm_activation);
 
 /*
- * Whether the CPU's activation is FASTTERM_LEAVING, or a program in an NMI shall stop:
+ * Whether the CPU's activation is FASTTERM_LEAVING, or no interrupt gets through to it:
  * all that others have to ask.
  */
 DEFINE_PER_CPU(bool, fastterm_leaving);
 
-/* No interrupt gets through to this CPU: if that is a program's fault, it runs in an NMI. */
-static DEFINE_PER_CPU(bool, stop_in_nmi);
+/*
+ * No interrupt gets through to this CPU. If that is a program's fault, it runs in an NMI,
+ * or in an exception that masks what there is.
+ */
+static DEFINE_PER_CPU(bool, is_deaf);
 
 /**
  * fastterm_is_leaving() - is the caller part of the activation that is leaving?
@@ -40,7 +42,7 @@ bool fastterm_is_leaving(void)
 {
 	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 
-	if (in_nmi() && this_cpu_read(stop_in_nmi))
+	if (this_cpu_read(is_deaf))
 		return true;
 	if (atomic_read(&a->state) != FASTTERM_LEAVING)
 		return false;
@@ -49,41 +51,51 @@ bool fastterm_is_leaving(void)
 }
 
 /**
- * fastterm_stop_in_nmi() - let a CPU's programs in NMIs call callbacks no more
+ * fastterm_cut_loops() - let a CPU's programs call callbacks no more
  * @cpu: the CPU, which takes no interrupts
- *
- * To be repeated until it does: the CPU itself may be about to forget it.
+ * @cut: whether they shall not; or may they after all?
  *
  * Context: any.
  */
-void fastterm_stop_in_nmi(int cpu)
+void fastterm_cut_loops(int cpu, bool cut)
 {
-	WRITE_ONCE(per_cpu(stop_in_nmi, cpu), true);
-	WRITE_ONCE(per_cpu(fastterm_leaving, cpu), true);
+	WRITE_ONCE(per_cpu(is_deaf, cpu), cut);
+	if (cut)
+		WRITE_ONCE(per_cpu(fastterm_leaving, cpu), true);
 }
 
 /**
- * fastterm_nmi_is_over() - undo fastterm_stop_in_nmi() on this CPU
+ * fastterm_hears() - this CPU takes interrupts: undo fastterm_cut_loops()
  *
  * Context: hardirq, with interrupts off.
  */
-void fastterm_nmi_is_over(void)
+void fastterm_hears(void)
 {
 	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 
-	if (!this_cpu_read(stop_in_nmi))
-		return;
-	this_cpu_write(stop_in_nmi, false);
+	this_cpu_write(is_deaf, false);
 	this_cpu_write(fastterm_leaving, atomic_read(&a->state) == FASTTERM_LEAVING);
 }
 
-/* What is wanted may also leave before it has been found. */
-static void left(struct fastterm_activation *a, unsigned long result)
+/*
+ * What is wanted, @state says, may also leave before it has been found. An interrupt may
+ * have come in between, and have put another activation in this one's place.
+ */
+static void left(struct fastterm_activation *a, const struct fastterm_tag *tag, int state,
+		 unsigned long result)
 {
+	int claimed = state;
+
+	if (!atomic_try_cmpxchg(&a->state, &claimed, FASTTERM_CLAIMED))
+		return;
+	if (a->tag != tag) {
+		atomic_set_release(&a->state, state);
+		return;
+	}
 	/* What is attached to the tracepoint is no part of it. */
 	__this_cpu_write(fastterm_leaving, false);
 	a->outcome.exit_ns = fastterm_lap(a);
-	if (atomic_read(&a->state) == FASTTERM_LEAVING) {
+	if (state == FASTTERM_LEAVING) {
 		atomic_inc(&a->known->prog->aux->fastterm.terminations);
 		trace_bpf_fastterm_exit(&a->outcome, result);
 	}
@@ -114,7 +126,7 @@ unsigned long notrace fastterm_exit(unsigned long sp, unsigned long *result)
 	/* Acquire: whoever wants it has said so before. */
 	state = atomic_read_acquire(&a->state);
 	if (a->tag == tag && (state == FASTTERM_WANTED || state == FASTTERM_LEAVING))
-		left(a, *result);
+		left(a, tag, state, *result);
 	/* From here on the tag is free for a kick, which may interrupt this. */
 	WRITE_ONCE(tag->known, NULL);
 	return back;

@@ -151,3 +151,12 @@ int __weak fastterm_arch_move(const struct fastterm_slot *slot, unsigned long to
 {
 	return -EOPNOTSUPP;
 }
+
+/**
+ * fastterm_arch_exit() - what a tagged base frame returns to
+ *
+ * Not to be called. On an architecture without a backend nothing is tagged.
+ */
+void __weak fastterm_arch_exit(void)
+{
+}

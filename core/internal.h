@@ -266,7 +266,9 @@ struct fastterm_tag {
  *	            |          `------> LOST         |
  *	            `---------------------+----------'
  *
- * Requesters, on any CPU, compete for CLAIMED; the rest is done on the CPU itself.
+ * Requesters, on any CPU, compete for CLAIMED; the rest is done on the CPU itself. What is
+ * LEAVING and cannot go on, being interrupted, preempted or asleep, gives way to another
+ * activation on its CPU. It leaves all the same, and nobody is told.
  */
 enum fastterm_state {
 	FASTTERM_IDLE,
@@ -362,8 +364,8 @@ struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 struct fastterm_tag *fastterm_suspect(struct pt_regs *regs);
 bool fastterm_is_tag(const struct fastterm_slot *slot);
 int fastterm_terminate_tag(struct fastterm_tag *tag);
-void fastterm_stop_in_nmi(int cpu);
-void fastterm_nmi_is_over(void);
+void fastterm_cut_loops(int cpu, bool cut);
+void fastterm_hears(void);
 void fastterm_visit_by(void (*visitor)(struct pt_regs *regs));
 void fastterm_visit(int cpu, bool insist);
 u8 fastterm_interrupted_level(struct pt_regs *regs);

@@ -21,6 +21,7 @@
 #include <linux/fastterm_arch.h>
 #include <linux/kernel.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 
 #include "internal.h"
@@ -125,7 +126,10 @@ static const struct found *find_base(const struct fastterm_activation *a,
 	walk->passed = false;
 	walk->nr = 0;
 	walk->last = 0;
+	/* Interrupts are off, which is as good; but whoever looks for a program asks. */
+	rcu_read_lock();
 	err = fastterm_arch_walk(regs, collect, walk);
+	rcu_read_unlock();
 	if (err && err != -ENOENT)
 		return ERR_PTR(err);
 	if (!walk->nr)

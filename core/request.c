@@ -54,6 +54,18 @@ static int claim(struct fastterm_activation *a, const struct fastterm_prog *know
 	return 0;
 }
 
+/*
+ * Claim it for the activation that runs on this CPU, while another one is leaving and
+ * cannot: that needs no more kicks, and is not what has been interrupted now.
+ */
+static bool give_way(struct fastterm_activation *a, const struct fastterm_tag *tag)
+{
+	int leaving = FASTTERM_LEAVING;
+
+	return tag && a->complete && !a->busy && a->tag != tag &&
+	       atomic_try_cmpxchg_acquire(&a->state, &leaving, FASTTERM_CLAIMED);
+}
+
 /* A CPU that has gone offline runs no program. */
 static int cpu_dead(unsigned int cpu)
 {
@@ -71,7 +83,7 @@ static int cpu_dead(unsigned int cpu)
 static int want(const struct fastterm_prog *known, struct fastterm_tag *tag, int cpu)
 {
 	struct fastterm_activation *a = per_cpu_ptr(&fastterm_activation, cpu);
-	int err = claim(a, known);
+	int err = give_way(a, tag) ? 0 : claim(a, known);
 
 	if (!err) {
 		trace_bpf_fastterm_request(known->id, cpu);
@@ -92,7 +104,8 @@ static int want(const struct fastterm_prog *known, struct fastterm_tag *tag, int
 		}
 	}
 	if (!err || err == -EALREADY)
-		fastterm_arch_kick(cpu, !xchg(&a->taken, false));
+		/* In an NMI interrupts may be off here, and nothing else gets through. */
+		fastterm_arch_kick(cpu, !xchg(&a->taken, false) || in_nmi());
 	return err;
 }
 

@@ -18,15 +18,20 @@
 #include <linux/fastterm_arch.h>
 #include <linux/kernel.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 
 #include "internal.h"
 
-/* More programs than are interrupted, preempted and asleep on one CPU. */
-#define MAX_TAGS 8
+/*
+ * More programs than are interrupted and preempted on one CPU; and so many that may
+ * sleep, so that sleepers, however many, leave room for others.
+ */
+#define MAX_TAGS 12
+#define MAX_SLEEPERS 6
 
-/* So deep does a stack go on behind the innermost frame, at most. */
-#define MAX_DEPTH 128
+/* More frames than a stack has: a walk that goes on is none. */
+#define MAX_DEPTH (THREAD_SIZE / 32)
 
 static DEFINE_PER_CPU(struct fastterm_tag [MAX_TAGS], tags);
 
@@ -60,15 +65,23 @@ struct fastterm_tag notrace *fastterm_tag_at(unsigned long sp)
 	return NULL;
 }
 
-static struct fastterm_tag *free_tag(void)
+/*
+ * A tag that is free; or one with the same stack pointer, of somebody who was to return
+ * to there and has never come back: nobody else can.
+ */
+static struct fastterm_tag *tag_for(unsigned long sp, bool sleepable)
 {
-	struct fastterm_tag *tag = *this_cpu_ptr(&tags);
-	u32 i;
+	struct fastterm_tag *tag = *this_cpu_ptr(&tags), *free = NULL;
+	u32 i, nr = sleepable ? MAX_SLEEPERS : MAX_TAGS;
 
-	for (i = 0; i < MAX_TAGS; i++, tag++)
-		if (!READ_ONCE(tag->known))
+	/* Those that may sleep have the first ones, and leave the rest alone. */
+	for (i = 0; i < MAX_TAGS; i++, tag++) {
+		if (!READ_ONCE(tag->known) && i < nr)
+			free = tag;
+		else if (tag->known && tag->sp == sp)
 			return tag;
-	return NULL;
+	}
+	return free;
 }
 
 /**
@@ -88,8 +101,7 @@ struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 
 	if (fastterm_is_tag(slot) || !slot->sp || !__kernel_text_address(slot->ip))
 		return ERR_PTR(-EFAULT);
-	/* Nothing else can return to there: whoever was to, has never come back. */
-	tag = fastterm_tag_at(slot->sp) ?: free_tag();
+	tag = tag_for(slot->sp, known->prog->sleepable);
 	if (!tag)
 		return ERR_PTR(-ENOSPC);
 	err = fastterm_arch_move(slot, (unsigned long)fastterm_arch_exit);
@@ -151,8 +163,12 @@ struct fastterm_tag *fastterm_suspect(struct pt_regs *regs)
 {
 	struct outermost o = {};
 	struct fastterm_tag *tag;
-	int err = fastterm_arch_walk(regs, look, &o);
+	int err;
 
+	/* Interrupts are off, which is as good; but whoever looks for a program asks. */
+	rcu_read_lock();
+	err = fastterm_arch_walk(regs, look, &o);
+	rcu_read_unlock();
 	if (err && err != -ENOENT)
 		return ERR_PTR(err);
 	if (!o.base.at)

@@ -42,6 +42,26 @@ bool fastterm_text_at(unsigned long ip, struct fastterm_text *text)
 /* No function that programs call is longer, up to the last instruction that counts here. */
 #define MAX_FUNC_SIZE 4096
 
+/* So much of a function is searched for where it goes on in another one. */
+#define MAX_SEARCH 512
+
+/* Does a function end in a jump to the one that @ip is in? */
+static bool jumps_to(unsigned long func, unsigned long ip)
+{
+	struct fastterm_insn insn;
+	u32 off;
+	int len;
+
+	for (off = 0; off < MAX_SEARCH; off += len) {
+		len = fastterm_arch_decode((u8 *)func, off, MAX_FUNC_SIZE, func, &insn);
+		if (len < 0)
+			return false;
+		if (insn.kind == FASTTERM_INSN_JUMP && ip - insn.target < MAX_FUNC_SIZE)
+			return true;
+	}
+	return false;
+}
+
 /**
  * fastterm_called_from() - has a program called what has been interrupted?
  * @text: where the call would return to
@@ -50,8 +70,8 @@ bool fastterm_text_at(unsigned long ip, struct fastterm_text *text)
  *
  * A register may hold an address in a program for other reasons: the kernel's own
  * unwinder looks at many. It is a return address only if the call in front of it
- * leads to the interrupted function. One that has been reached by way of another is
- * not known to be, which costs no more than another kick.
+ * leads to the interrupted function, or to one that ends in a jump to it. What has
+ * been reached in yet another way costs no more than another kick.
  *
  * Context: any.
  * Return: true if it has.
@@ -64,7 +84,9 @@ bool fastterm_called_from(const struct fastterm_text *text, u32 len, unsigned lo
 	if (text->off < len ||
 	    fastterm_arch_decode(code, text->off - len, text->size, (long)code, &insn) != len)
 		return false;
-	return insn.kind == FASTTERM_INSN_CALL && ip - insn.target < MAX_FUNC_SIZE;
+	if (insn.kind != FASTTERM_INSN_CALL || !core_kernel_text(insn.target))
+		return false;
+	return ip - insn.target < MAX_FUNC_SIZE || jumps_to(insn.target, ip);
 }
 
 /**

@@ -12,8 +12,8 @@
  *
  * If a CPU does not sample itself, interrupts are off there, and its neighbour lets
  * it be sampled by an NMI, where the machine has any. If it does not take that
- * either, it is in an NMI, and a program there that has the kernel call a callback
- * again and again is told to stop.
+ * either, and if that is a program's fault, the program can only be told to stop
+ * where it has the kernel call a callback again and again.
  */
 #define pr_fmt(fmt) "fastterm: " fmt
 
@@ -66,12 +66,16 @@ struct overrun {
 /**
  * struct watch - the watchdog on a CPU
  * @timer: samples it
+ * @up: the CPU is online, and is to be watched
+ * @running: the timer is
  * @last: when it was last sampled, in ns of the monotonic clock
  * @overrun: the last one that was blamed
  * @report: prints that
  */
 struct watch {
 	struct hrtimer timer;
+	bool up;
+	bool running;
 	u64 last;
 	struct overrun overrun;
 	struct irq_work report;
@@ -135,8 +139,12 @@ static void blame(struct watch *w, struct fastterm_tag *tag)
 	const struct bpf_prog *prog = tag->known->prog;
 	struct overrun *o = &w->overrun;
 
-	/* Somebody else is being terminated, or this one already. */
-	if (irq_work_is_busy(&w->report) || fastterm_terminate_tag(tag))
+	/* Not if it is being terminated already. */
+	if (fastterm_terminate_tag(tag))
+		return;
+	trace_bpf_fastterm_overrun(prog, smp_processor_id(), tag->ran_ns);
+	/* With interrupts off the last one has not been printed yet. */
+	if (irq_work_is_busy(&w->report))
 		return;
 	strscpy(o->name, prog->aux->name);
 	o->hook = prog->type < ARRAY_SIZE(hooks) ? hooks[prog->type] : NULL;
@@ -144,7 +152,6 @@ static void blame(struct watch *w, struct fastterm_tag *tag)
 	memcpy(o->tag, prog->tag, sizeof(o->tag));
 	o->ran_ns = tag->ran_ns;
 	o->outcome.id = tag->known->id;
-	trace_bpf_fastterm_overrun(prog, smp_processor_id(), tag->ran_ns);
 }
 
 /* Returns after how long to look again, in ns. */
@@ -172,32 +179,46 @@ static u64 sample(struct watch *w, struct pt_regs *regs)
 	return next;
 }
 
-/* By a kick, since interrupts are off; or it has come through since. */
-static void visited(struct pt_regs *regs)
-{
-	struct watch *w = this_cpu_ptr(&watches);
-
-	if (ktime_get_mono_fast_ns() - w->last > period())
-		sample(w, regs);
-}
-
 /* Does the next CPU look after itself? */
 static void look_after_neighbour(void)
 {
+	const u64 limit = period() + period() / 2;
 	const int cpu = smp_processor_id();
-	u64 late, limit = period() + period() / 2;
+	struct watch *w;
+	u64 late, last;
 	int other;
 
 	other = cpumask_next_wrap(cpu, cpu_online_mask, cpu, false);
 	if (other >= nr_cpu_ids || other == cpu)
 		return;
-	late = ktime_get_mono_fast_ns() - READ_ONCE(per_cpu(watches.last, other));
-	if ((s64)late < (s64)limit)
+	w = per_cpu_ptr(&watches, other);
+	last = READ_ONCE(w->last);
+	late = ktime_get_mono_fast_ns() - last;
+	if (!READ_ONCE(w->running) || (s64)late < (s64)limit)
 		return;
-	if (late > limit + READ_ONCE(fastterm_budget_ms) * (u64)NSEC_PER_MSEC &&
-	    READ_ONCE(fastterm_budget_ms))
-		fastterm_stop_in_nmi(other);
+	if (READ_ONCE(fastterm_budget_ms) &&
+	    late > limit + READ_ONCE(fastterm_budget_ms) * (u64)NSEC_PER_MSEC) {
+		fastterm_cut_loops(other, true);
+		/* Either we see that it has just sampled itself, or it sees what we have done. */
+		smp_mb();
+		if (READ_ONCE(w->last) != last)
+			fastterm_cut_loops(other, false);
+	}
 	fastterm_visit(other, true);
+}
+
+/*
+ * By a kick, since interrupts are off; or it has come through since. Who is visited does
+ * not look after its own neighbour either.
+ */
+static void visited(struct pt_regs *regs)
+{
+	struct watch *w = this_cpu_ptr(&watches);
+
+	if (ktime_get_mono_fast_ns() - w->last <= period())
+		return;
+	sample(w, regs);
+	look_after_neighbour();
 }
 
 static enum hrtimer_restart sample_by_timer(struct hrtimer *timer)
@@ -206,11 +227,18 @@ static enum hrtimer_restart sample_by_timer(struct hrtimer *timer)
 	struct pt_regs *regs = get_irq_regs();
 	u64 next = period();
 
-	if (!is_on())
+	/* A timer that has been armed while its CPU went away has come to another one. */
+	if (w != this_cpu_ptr(&watches))
 		return HRTIMER_NORESTART;
-	fastterm_nmi_is_over();
-	if (regs)
+	if (regs && is_on())
 		next = sample(w, regs);
+	/* Pairs with that of look_after_neighbour(). */
+	smp_mb();
+	fastterm_hears();
+	if (!is_on()) {
+		WRITE_ONCE(w->running, false);
+		return HRTIMER_NORESTART;
+	}
 	look_after_neighbour();
 	hrtimer_forward_now(timer, ns_to_ktime(next));
 	return HRTIMER_RESTART;
@@ -221,9 +249,10 @@ static void start(void *unused)
 {
 	struct watch *w = this_cpu_ptr(&watches);
 
-	if (hrtimer_active(&w->timer) || !is_on())
+	if (w->running || !w->up || !is_on())
 		return;
 	WRITE_ONCE(w->last, ktime_get_mono_fast_ns());
+	WRITE_ONCE(w->running, true);
 	hrtimer_start(&w->timer,
 		      ns_to_ktime(div_u64(period() * (smp_processor_id() + 1), nr_cpu_ids)),
 		      HRTIMER_MODE_REL_PINNED_HARD);
@@ -253,6 +282,7 @@ void fastterm_watchdog_update(void)
 static int cpu_up(unsigned int cpu)
 {
 	local_irq_disable();
+	__this_cpu_write(watches.up, true);
 	start(NULL);
 	local_irq_enable();
 	return 0;
@@ -260,7 +290,13 @@ static int cpu_up(unsigned int cpu)
 
 static int cpu_down_begins(unsigned int cpu)
 {
-	hrtimer_cancel(&per_cpu(watches.timer, cpu));
+	struct watch *w = per_cpu_ptr(&watches, cpu);
+
+	local_irq_disable();
+	w->up = false;
+	WRITE_ONCE(w->running, false);
+	local_irq_enable();
+	hrtimer_cancel(&w->timer);
 	return 0;
 }
 

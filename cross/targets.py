@@ -42,7 +42,7 @@ TESTED = (('x86_64', 'default'), ('arm64', 'default'), ('riscv64', 'default'),
 # A kernel is booted on the machine `qemu/<arch>-<variant>.py`, or `qemu/<arch>.py` where that does not exist,
 # and on these machines too: `qemu/<arch>-<machine>.py`.
 MACHINES = {('x86_64', 'default'): ('icount',), ('arm64', 'default'): ('nopac', 'icount'),
-            ('riscv64', 'default'): ('icount',)}
+            ('riscv64', 'default'): ('icount',), ('x86_64', 'hardened'): ('srso', 'stuff')}
 
 # What is run on a machine that is made for it, and too slow for the rest.
 ONLY = {'icount': 'fastterm_icount_*'}

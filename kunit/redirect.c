@@ -99,6 +99,56 @@ static void redirect_points(struct kunit *test)
 	ftk_kick(test, r, NR_KICKS, PHASE_NS, 99);
 }
 
+/* Maps by how the kernel goes over their elements. */
+static const struct element_class {
+	const char *name;
+	enum bpf_map_type type;
+	u32 nr;
+} elements[] = {
+	{ "of an array", BPF_MAP_TYPE_ARRAY, 100000 },
+	{ "of a per-CPU array", BPF_MAP_TYPE_PERCPU_ARRAY, 100000 },
+	{ "of a hash", BPF_MAP_TYPE_HASH, 100000 },
+	{ "of an LRU hash", BPF_MAP_TYPE_LRU_HASH, 2000 },
+	{ "of a per-CPU hash", BPF_MAP_TYPE_PERCPU_HASH, 2000 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(elements, elements, name);
+
+/* For each element, for each element: it is the kernel that goes on and on. */
+static void redirect_elements(struct kunit *test)
+{
+	const struct element_class *class = test->param_value;
+	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	struct ftk_map m = ftk_map(test, class->type, 4, 8, class->nr, 0);
+	const struct bpf_insn body[] = {
+		BPF_LD_MAP_FD(BPF_REG_1, m.fd),
+		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		BPF_MOV64_IMM(BPF_REG_4, 0),
+		FTK_CALL(BPF_FUNC_for_each_map_elem),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		BPF_LD_MAP_FD(BPF_REG_1, m.fd),
+		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		BPF_MOV64_IMM(BPF_REG_4, 0),
+		FTK_CALL(BPF_FUNC_for_each_map_elem),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		FTK_CALL(BPF_FUNC_get_current_uid_gid),
+	};
+	const struct ftk_shape shape = { .entered = &entered, .body = FTK_SNIPPET(body) };
+	bool hash = class->type != BPF_MAP_TYPE_ARRAY && class->type != BPF_MAP_TYPE_PERCPU_ARRAY;
+	void *value = kunit_kzalloc(test, 8 * num_possible_cpus(), GFP_KERNEL);
+	u32 key;
+
+	KUNIT_ASSERT_NOT_NULL(test, value);
+	ftk_need_callbacks(test);
+	for (key = 0; hash && key < class->nr; key++)
+		ftk_map_update(test, &m, &key, value);
+	ftk_kick(test, ftk_runner(test, &shape, NULL), 200, PHASE_NS, 99);
+}
+
 /* What a requester is told when there is nothing to terminate. */
 static void redirect_errors(struct kunit *test)
 {
@@ -241,6 +291,8 @@ static void redirect_race(struct kunit *test)
 static struct kunit_case redirect_cases[] = {
 	KUNIT_CASE(redirect_errors),
 	KUNIT_CASE_PARAM_ATTR(redirect_points, points_gen_params, { .speed = KUNIT_SPEED_SLOW }),
+	KUNIT_CASE_PARAM_ATTR(redirect_elements, elements_gen_params,
+			      { .speed = KUNIT_SPEED_SLOW }),
 	KUNIT_CASE(redirect_only_one),
 	KUNIT_CASE(redirect_race),
 	{}
