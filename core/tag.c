@@ -54,7 +54,7 @@ bool fastterm_is_tag(const struct fastterm_slot *slot)
  * Context: any that does not change the CPU.
  * Return: the tag, NULL if there is none.
  */
-struct fastterm_tag notrace *fastterm_tag_at(unsigned long sp)
+notrace struct fastterm_tag *fastterm_tag_at(unsigned long sp)
 {
 	struct fastterm_tag *tag = *this_cpu_ptr(&tags);
 	u32 i;

@@ -84,7 +84,8 @@ struct watch {
 static DEFINE_PER_CPU(struct watch, watches);
 
 static const char *const hooks[] = {
-#define BPF_PROG_TYPE(_id, _name, ...) [_id] = #_name,
+#define BPF_PROG_TYPE(_id, _name, ...) \
+	[_id] = #_name,
 #define BPF_MAP_TYPE(...)
 #define BPF_LINK_TYPE(...)
 #include <linux/bpf_types.h>
