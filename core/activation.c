@@ -95,10 +95,8 @@ static void left(struct fastterm_activation *a, const struct fastterm_tag *tag, 
 	/* What is attached to the tracepoint is no part of it. */
 	__this_cpu_write(fastterm_leaving, false);
 	a->outcome.exit_ns = fastterm_lap(a);
-	if (state == FASTTERM_LEAVING) {
-		atomic_inc(&a->known->prog->aux->fastterm.terminations);
+	if (state == FASTTERM_LEAVING)
 		trace_bpf_fastterm_exit(&a->outcome, result);
-	}
 	/* From here on it may be claimed anew. */
 	atomic_set_release(&a->state, FASTTERM_GONE);
 }
@@ -123,6 +121,8 @@ unsigned long notrace fastterm_exit(unsigned long sp, unsigned long *result)
 	if (!tag)
 		panic("fastterm: a program returns from nowhere\n");
 	back = tag->back;
+	if (tag->leaving)
+		atomic_inc(&tag->known->prog->aux->fastterm.terminations);
 	/* Acquire: whoever wants it has said so before. */
 	state = atomic_read_acquire(&a->state);
 	if (a->tag == tag && (state == FASTTERM_WANTED || state == FASTTERM_LEAVING))

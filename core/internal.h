@@ -239,6 +239,7 @@ struct fastterm_image {
  * @sp: stack pointer behind the return of its base frame
  * @back: where that return would have gone
  * @ran_ns: for how long it has been seen running, for whoever watches it
+ * @leaving: it has been redirected
  *
  * Of the CPU on which it runs, and changed there alone.
  */
@@ -249,6 +250,7 @@ struct fastterm_tag {
 	unsigned long sp;
 	unsigned long back;
 	u64 ran_ns;
+	bool leaving;
 };
 
 /**
@@ -268,7 +270,7 @@ struct fastterm_tag {
  *
  * Requesters, on any CPU, compete for CLAIMED; the rest is done on the CPU itself. What is
  * LEAVING and cannot go on, being interrupted, preempted or asleep, gives way to another
- * activation on its CPU. It leaves all the same, and nobody is told.
+ * activation on its CPU. It leaves all the same, and is counted, but nobody is told.
  */
 enum fastterm_state {
 	FASTTERM_IDLE,

@@ -193,6 +193,7 @@ int fastterm_redirect(struct fastterm_activation *a, struct pt_regs *regs)
 					     fastterm_tag_slot(&base->slot, a->known);
 	if (IS_ERR_OR_NULL(tag))
 		return tag ? PTR_ERR(tag) : -EFAULT;
+	tag->leaving = true;
 	a->tag = tag;
 	atomic_set(&a->state, FASTTERM_LEAVING);
 	for (found = walk->found; found < base; found++) {

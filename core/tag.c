@@ -112,6 +112,7 @@ struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 	tag->sp = slot->sp;
 	tag->back = slot->ip;
 	tag->ran_ns = 0;
+	tag->leaving = false;
 	WRITE_ONCE(tag->known, known);
 	return tag;
 }

@@ -297,6 +297,46 @@ static void watchdog_softirq(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->broken, 0);
 }
 
+/**
+ * struct masked - a program that runs where its caller takes no interrupts
+ * @prog: the program
+ * @ctx: its context, as struct ftk_shape wants it
+ * @broken: what ftk_run_guarded() says
+ */
+struct masked {
+	struct bpf_prog *prog;
+	u64 ctx[MAX_BPF_FUNC_ARGS];
+	u64 broken;
+};
+
+static void run_masked(void *data)
+{
+	struct masked *m = data;
+
+	rcu_read_lock();
+	ftk_run_guarded(m->prog, m->ctx, &m->broken);
+	rcu_read_unlock();
+}
+
+/*
+ * In an interrupt: an NMI ends it, or where there is none, the kernel calls its callbacks
+ * no more. If neither happens, this does not come back.
+ */
+static void watchdog_masked(struct kunit *test)
+{
+	const struct ftk_shape shape = { 4, true, .body = FTK_SNIPPET(body_helper) };
+	struct masked *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	m->prog = ftk_runner(test, &shape, NULL)->prog;
+	watch(BUDGET_MS, PERIOD_MS);
+	KUNIT_ASSERT_EQ(test, 0, smp_call_function_single(1, run_masked, m, true));
+	KUNIT_EXPECT_EQ(test, m->broken, 0);
+	KUNIT_EXPECT_LE(test, terminations(m->prog), 1);
+	kunit_info(test, "%s\n", terminations(m->prog) ? "terminated by an NMI" :
+			 "its loops were cut: no NMI has come through");
+}
+
 /* Sleepable programs have a budget of their own. */
 static void watchdog_sleepable(struct kunit *test)
 {
@@ -555,6 +595,7 @@ static struct kunit_case watchdog_cases[] = {
 	KUNIT_CASE_PARAM(watchdog_runaway, runaways_gen_params),
 	KUNIT_CASE(watchdog_all_stuck),
 	KUNIT_CASE(watchdog_softirq),
+	KUNIT_CASE(watchdog_masked),
 	KUNIT_CASE(watchdog_sleepable),
 	KUNIT_CASE_SLOW(watchdog_loop),
 	KUNIT_CASE_SLOW(watchdog_packets),
