@@ -177,7 +177,7 @@ struct fastterm_site {
 struct fastterm_prog {
 	enum fastterm_long why_long;
 	enum fastterm_absence absence;
-	const struct bpf_prog *prog;
+	struct bpf_prog *prog;
 	u32 id;
 	u32 nr_funcs;
 	struct fastterm_image **images;

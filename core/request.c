@@ -104,8 +104,8 @@ static int want(const struct fastterm_prog *known, struct fastterm_tag *tag, int
 		}
 	}
 	if (!err || err == -EALREADY)
-		/* In an NMI interrupts may be off here, and nothing else gets through. */
-		fastterm_arch_kick(cpu, !xchg(&a->taken, false) || in_nmi());
+		/* A tag is of this CPU; in an NMI nothing else may get through to it. */
+		fastterm_arch_kick(cpu, !xchg(&a->taken, false) || (tag && in_nmi()));
 	return err;
 }
 

@@ -62,6 +62,19 @@ static bool jumps_to(unsigned long func, unsigned long ip)
 	return false;
 }
 
+/* Does the call that ends at @off of a function lead to where @ip is? */
+static bool calls(const struct bpf_prog *func, u32 off, u32 len, unsigned long ip)
+{
+	const u8 *code = (u8 *)func->bpf_func;
+	struct fastterm_insn insn;
+
+	if (off < len ||
+	    fastterm_arch_decode(code, off - len, func->jited_len, (long)code, &insn) != len ||
+	    insn.kind != FASTTERM_INSN_CALL || !core_kernel_text(insn.target))
+		return false;
+	return ip - insn.target < MAX_FUNC_SIZE || jumps_to(insn.target, ip);
+}
+
 /**
  * fastterm_called_from() - has a program called what has been interrupted?
  * @text: where the call would return to
@@ -71,22 +84,25 @@ static bool jumps_to(unsigned long func, unsigned long ip)
  * A register may hold an address in a program for other reasons: the kernel's own
  * unwinder looks at many. It is a return address only if the call in front of it
  * leads to the interrupted function, or to one that ends in a jump to it. What has
- * been reached in yet another way costs no more than another kick.
+ * been reached in yet another way costs no more than another kick. A return that has
+ * been moved to the stub image is behind the original's call.
  *
  * Context: any.
  * Return: true if it has.
  */
 bool fastterm_called_from(const struct fastterm_text *text, u32 len, unsigned long ip)
 {
-	const u8 *code = (u8 *)text->prog->bpf_func;
-	struct fastterm_insn insn;
+	const struct fastterm_prog *known;
+	u32 i;
 
-	if (text->off < len ||
-	    fastterm_arch_decode(code, text->off - len, text->size, (long)code, &insn) != len)
+	if (calls(text->prog, text->off, len, ip))
+		return true;
+	if (!text->copy)
 		return false;
-	if (insn.kind != FASTTERM_INSN_CALL || !core_kernel_text(insn.target))
-		return false;
-	return ip - insn.target < MAX_FUNC_SIZE || jumps_to(insn.target, ip);
+	known = text->image->known;
+	for (i = 0; known->images[i] != text->image; i++)
+		;
+	return calls(fastterm_func(known->prog, i), text->off, len, ip);
 }
 
 /**

@@ -67,7 +67,7 @@ struct overrun {
  * struct watch - the watchdog on a CPU
  * @timer: samples it
  * @up: the CPU is online, and is to be watched
- * @running: the timer is
+ * @running: the timer is; not on a CPU that has taken no interrupt since it should be
  * @last: when it was last sampled, in ns of the monotonic clock
  * @overrun: the last one that was blamed
  * @report: prints that
@@ -195,7 +195,7 @@ static void look_after_neighbour(void)
 	w = per_cpu_ptr(&watches, other);
 	last = READ_ONCE(w->last);
 	late = ktime_get_mono_fast_ns() - last;
-	if (!READ_ONCE(w->running) || (s64)late < (s64)limit)
+	if (!READ_ONCE(w->up) || (s64)late < (s64)limit)
 		return;
 	if (READ_ONCE(fastterm_budget_ms) &&
 	    late > limit + READ_ONCE(fastterm_budget_ms) * (u64)NSEC_PER_MSEC) {
@@ -237,7 +237,7 @@ static enum hrtimer_restart sample_by_timer(struct hrtimer *timer)
 	smp_mb();
 	fastterm_hears();
 	if (!is_on()) {
-		WRITE_ONCE(w->running, false);
+		w->running = false;
 		return HRTIMER_NORESTART;
 	}
 	look_after_neighbour();
@@ -253,7 +253,7 @@ static void start(void *unused)
 	if (w->running || !w->up || !is_on())
 		return;
 	WRITE_ONCE(w->last, ktime_get_mono_fast_ns());
-	WRITE_ONCE(w->running, true);
+	w->running = true;
 	hrtimer_start(&w->timer,
 		      ns_to_ktime(div_u64(period() * (smp_processor_id() + 1), nr_cpu_ids)),
 		      HRTIMER_MODE_REL_PINNED_HARD);
@@ -294,8 +294,8 @@ static int cpu_down_begins(unsigned int cpu)
 	struct watch *w = per_cpu_ptr(&watches, cpu);
 
 	local_irq_disable();
-	w->up = false;
-	WRITE_ONCE(w->running, false);
+	WRITE_ONCE(w->up, false);
+	w->running = false;
 	local_irq_enable();
 	hrtimer_cancel(&w->timer);
 	return 0;

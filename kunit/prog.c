@@ -365,6 +365,9 @@ static int ftk_load_fd(struct kunit *test, const struct bpf_insn *insns,
 		attr.attach_prog_fd = ftk_prog_fd(test, opts->target) ?:
 				      ftk_prog_fd(test, opts->target);
 		attr.attach_btf_id = FTK_TYPE_FUNC;
+	} else if (opts->func) {
+		attr.attach_btf_id = btf_find_by_name_kind(bpf_get_btf_vmlinux(), opts->func,
+							   BTF_KIND_FUNC);
 	}
 	attr.func_info = (unsigned long)func_info;
 	attr.func_info_cnt = nr_funcs;
@@ -516,7 +519,7 @@ int ftk_prog_fd(struct kunit *test, struct bpf_prog *prog)
 /**
  * ftk_attach() - attach a program to what it was loaded for
  * @test: the test case, at whose end it is detached
- * @prog: a program with ftk_opts.target
+ * @prog: a program with ftk_opts.target or ftk_opts.func
  *
  * Context: the thread of the test case.
  */

@@ -97,6 +97,7 @@ enum ftk_type {
  * @name: name of the program; that of the test case if NULL
  * @target: a program of ftk_load() whose main function it is attached to by
  *	    ftk_attach(), or NULL
+ * @func: a function of the kernel that it is attached to instead, or NULL
  * @types: a map of ftk_map_typed() whose BTF the program uses in place of one of
  *	   its own; then it has at most four functions, all but the entry static
  */
@@ -107,6 +108,7 @@ struct ftk_opts {
 	u32 globals;
 	const char *name;
 	struct bpf_prog *target;
+	const char *func;
 	const struct ftk_map *types;
 };
 

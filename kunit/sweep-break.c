@@ -62,11 +62,12 @@ static void strike(struct perf_event *event, struct perf_sample_data *data,
 static void see(void *data, const struct fastterm_outcome *outcome, u8 level, int err)
 {
 	struct stop *stop = data;
+	struct pt_regs *regs = get_irq_regs();
 
-	if (!stop->hit || stop->kicked || smp_processor_id() != stop->s->cpu)
+	if (!stop->hit || stop->kicked || smp_processor_id() != stop->s->cpu || !regs)
 		return;
 	stop->kicked = true;
-	stop->met = instruction_pointer(get_irq_regs());
+	stop->met = instruction_pointer(regs);
 }
 
 /* Was the kick taken where the breakpoint was? Then the program went on in its stub image. */

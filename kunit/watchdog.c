@@ -8,6 +8,7 @@
  */
 
 #include <linux/atomic.h>
+#include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/etherdevice.h>
@@ -215,6 +216,45 @@ static void watchdog_runaway(struct kunit *test)
 	/* What a sample adds is bounded, so that this holds on any machine. */
 	KUNIT_EXPECT_LE(test, atomic64_read(&seen.most_ns),
 			(BUDGET_MS + 2 * PERIOD_MS) * NSEC_PER_MSEC);
+}
+
+/* What a program is attached to, to be entered through a trampoline. */
+static noinline __noclone int ftk_traced(int value)
+{
+	barrier_data(&value);
+	return value;
+}
+
+static int call_traced(void *done)
+{
+	int value = ftk_traced(1);
+
+	complete(done);
+	return value - 1;
+}
+
+/* In a thread of the kernel's, whose stack has the trampoline on it and no way out. */
+static void watchdog_trampoline(struct kunit *test)
+{
+	const struct ftk_shape shape = { 4, .body = FTK_SNIPPET(body_helper) };
+	const struct ftk_opts opts = {
+		.type = BPF_PROG_TYPE_TRACING,
+		.expected_attach_type = BPF_TRACE_FENTRY,
+		.func = "ftk_traced",
+	};
+	DECLARE_COMPLETION_ONSTACK(done);
+	struct task_struct *other;
+	struct bpf_prog *prog;
+
+	if (!IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS))
+		kunit_skip(test, "no ftrace direct calls: no trampolines for functions");
+	prog = ftk_runner(test, &shape, &opts)->prog;
+	ftk_attach(test, prog);
+	watch(BUDGET_MS, PERIOD_MS);
+	other = kthread_run_on_cpu(call_traced, &done, 1, "ftk_traced/%u");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	KUNIT_ASSERT_GT(test, wait_for_completion_timeout(&done, FTK_PATIENCE), 0);
+	KUNIT_EXPECT_EQ(test, terminations(prog), 1);
 }
 
 /* Every CPU at once, that of the test's included: nobody is left to help. */
@@ -593,6 +633,7 @@ static void watchdog_others(struct kunit *test)
 static struct kunit_case watchdog_cases[] = {
 	KUNIT_CASE(watchdog_sysctls),
 	KUNIT_CASE_PARAM(watchdog_runaway, runaways_gen_params),
+	KUNIT_CASE(watchdog_trampoline),
 	KUNIT_CASE(watchdog_all_stuck),
 	KUNIT_CASE(watchdog_softirq),
 	KUNIT_CASE(watchdog_masked),
