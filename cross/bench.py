@@ -13,11 +13,7 @@ from dataclasses import dataclass
 import corpus
 import guest
 import host
-import initramfs
-import kernel
-import machine
 import same
-import splat
 from host import Error
 from targets import Target, Without
 
@@ -32,14 +28,8 @@ def measure(kdir, arch):
     kernels = [Target(arch, 'default'), Without(arch, 'default')]
     outs = [host.OUT / f'bench-{target.name}' for target in kernels]
     for target, out in zip(kernels, outs):
-        lock, grafted = kernel.prepared(kdir)
-        with lock:
-            tree = grafted()
-            folder = kernel.build(tree, target)
-            out.mkdir(parents=True, exist_ok=True)
-            kernel.fetch(folder, target, out)
-            # Of the kernel without us: they, and so the objects, stay as they are when our own types change.
-            types = corpus.vmlinux_h(tree, folder / 'vmlinux')
+        # The types of the kernel without us: they, and so the objects, stay as they are when our own types change.
+        tree, types = corpus.kernel_and_types(kdir, target, out)
     files = {f'objects/{name}': path for name, path in corpus.objects(corpus.build(tree, arch, types)).items()}
     files['init'] = guest.build(tree, arch, 'bench', '-Wl,--wrap=syscall')
     records = [_load(tree, target, out, files) for target, out in zip(kernels, outs)]
@@ -49,9 +39,6 @@ def measure(kdir, arch):
 def _load(tree, target, out, files):
     """The records of a guest that loads all programs of all objects."""
     host.say(f'  loading {len(files) - 1} objects on {target.name}')
-    archive = out / 'initramfs.cpio'
-    initramfs.write(archive, files | {'config': out / 'config'})
-    _, qemu = next(iter(target.machines))
     due, number = time.monotonic() + 30, 0
 
     def progress(record):
@@ -61,15 +48,10 @@ def _load(tree, target, out, files):
             due = time.monotonic() + 30
             host.say(f'  {target.name}: {number} programs, now {record.get("object", "")}')
 
-    console = machine.run(tree, qemu, out / kernel.image(target), archive, out, extra=machine.COUNTED,
-                          append='log_buf_len=4M', timeout=TIMEOUT, on_record=progress)
-    archive.unlink()
-    said = splat.find(console.rest)
-    if said:
-        raise Error(f'{target.name}: the kernel said: {said[0][1]} (line {said[0][0]} of {out / "console.log"})')
-    if not console.records or console.records[-1] != {'record': 'end', 'objects': len(files) - 1}:
-        raise Error(f'{target.name}: the guest ended before it had loaded all objects: see {out / "console.log"}')
-    return console.records
+    records = guest.boot(tree, target, out, files, append='log_buf_len=4M', timeout=TIMEOUT, on_record=progress)
+    if records[-1]['objects'] != len(files) - 1:
+        raise Error(f'{target.name}: the guest has loaded {records[-1]["objects"]} of {len(files) - 1} objects')
+    return records
 
 
 @dataclass

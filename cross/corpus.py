@@ -39,6 +39,17 @@ def vmlinux_h(tree, vmlinux):
     return text
 
 
+def kernel_and_types(kdir, target, out):
+    """Build a kernel and fetch it into @out. (its tree, the text of its vmlinux.h)"""
+    lock, grafted = kernel.prepared(kdir)
+    with lock:
+        tree = grafted()
+        folder = kernel.build(tree, target)
+        out.mkdir(parents=True, exist_ok=True)
+        kernel.fetch(folder, target, out)
+        return tree, vmlinux_h(tree, folder / 'vmlinux')
+
+
 def build(tree, arch, types):
     """Folder with the objects for an architecture. @types: the text of vmlinux.h."""
     bpf = guest.libbpf(tree, arch)
@@ -47,20 +58,33 @@ def build(tree, arch, types):
                *sorted((tree.path / 'tools' / 'testing' / 'selftests' / 'bpf').glob('*.h'))]
 
     def compile_all(folder):
-        include = folder / 'include'
-        shutil.copytree(bpf / 'include', include)
-        (include / 'vmlinux.h').write_text(types)
         for name in ('selftests', 'samples'):
             (folder / name).mkdir()
-        progress = host.Progress(f'compiling BPF programs for {arch.name}')
-        host.run(['make', '-k', kernel.jobs(), '-f', RULES, f'TREE={tree.path}', f'ARCH={arch.srcarch}',
-                  f'INCLUDE={include}', f'FLAGS={" ".join(SYSTEM[arch.name])}'],
-                 cwd=folder, log=folder / 'build.log', on_line=progress.step, check=False, what='compiling BPF programs')
-        progress.done()
-        shutil.rmtree(include)
+        _make(tree, arch, types, folder, 'all', '-k', f'FLAGS={" ".join(SYSTEM[arch.name])}', check=False)
         if not objects(folder):
             raise Error(f'not one BPF program compiled for {arch.name}: ' + (folder / 'build.log').read_text()[-2000:])
     return made.folder(f'corpus-{arch.name}', [bpf, *sources, compiler, types, RULES, Path(__file__)], compile_all)
+
+
+def ours(tree, arch, types, name, sources):
+    """{name: file} of the objects of programs of ours, which are in the files @sources. @types: the text of vmlinux.h."""
+    bpf = guest.libbpf(tree, arch)
+    _, compiler = host.run(['clang-19', '--version'])
+    headers = sorted(header for folder in {source.parent for source in sources} for header in folder.glob('*.h'))
+    folder = made.folder(f'{name}-{arch.name}', [bpf, *sources, *headers, compiler, types, RULES, Path(__file__)],
+                         lambda folder: _make(tree, arch, types, folder, 'ours', f'OURS={" ".join(map(str, sources))}'))
+    return {path.name: path for path in sorted(folder.glob('*.bpf.o'))}
+
+
+def _make(tree, arch, types, folder, *args, check=True):
+    include = folder / 'include'
+    shutil.copytree(guest.libbpf(tree, arch) / 'include', include)
+    (include / 'vmlinux.h').write_text(types)
+    progress = host.Progress(f'compiling BPF programs for {arch.name}')
+    host.run(['make', kernel.jobs(), '-f', RULES, f'TREE={tree.path}', f'ARCH={arch.srcarch}', f'INCLUDE={include}', *args],
+             cwd=folder, log=folder / 'build.log', on_line=progress.step, check=check, what='compiling BPF programs')
+    progress.done()
+    shutil.rmtree(include)
 
 
 def objects(folder):

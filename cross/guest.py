@@ -5,12 +5,20 @@ import shutil
 from pathlib import Path
 
 import host
+import initramfs
 import kernel
+import machine
 import made
+import splat
 import sysroot
+from host import Error
 from targets import HERE
 
 SOURCES = HERE / 'guest'
+# What each program is made of, beside its own file and guest.c.
+PARTS = {'bench': ('complaint',),
+         'demo': ('attach', 'complaint', 'events', 'watchdog', 'world'),
+         'run': ('attach', 'complaint', 'events', 'watchdog', 'world')}
 WARNINGS = ('-Wall', '-Wextra', '-Wno-unused-parameter', '-Wno-missing-field-initializers', '-Werror')
 
 
@@ -37,7 +45,8 @@ def _libbpf(tools, arch, libraries, folder):
 def build(tree, arch, name, *flags):
     """The file that is the guest program cross/guest/@name.c, for an architecture."""
     libraries, bpf = sysroot.build(arch), libbpf(tree, arch)
-    sources = [SOURCES / f'{name}.c', SOURCES / 'guest.c']
+    sources = [SOURCES / f'{part}.c' for part in (name, 'guest', *PARTS[name])]
+    headers = [*sorted(SOURCES.glob('*.h')), *sorted((HERE / 'demo').glob('*.h'))]
     uapi = tree.path / 'tools' / 'include' / 'uapi'
 
     def link(folder):
@@ -45,5 +54,24 @@ def build(tree, arch, name, *flags):
                   f'-I{uapi}', '-o', folder / name, *sources,
                   bpf / 'lib' / 'libbpf.a', libraries / 'lib' / 'libelf.a', libraries / 'lib' / 'libz.a'],
                  what=f'building {name} for {arch.name}')
-    inputs = [libraries, bpf, uapi, *sources, SOURCES / 'guest.h', ' '.join(flags), Path(__file__)]
+    inputs = [libraries, bpf, uapi, *sources, *headers, ' '.join(flags), Path(__file__)]
     return made.folder(f'guest-{name}-{arch.name}', inputs, link) / name
+
+
+def boot(tree, target, out, files, *, extra=machine.COUNTED, append='', timeout, on_record=None):
+    """The records of a guest that runs the kernel in @out. @files: {name in the guest: file}, its init among them.
+
+    What the kernel complains about, and a guest that does not come to its end, are errors.
+    """
+    archive = out / 'initramfs.cpio'
+    initramfs.write(archive, files | {'config': out / 'config'})
+    _, qemu = next(iter(target.machines))
+    console = machine.run(tree, qemu, out / kernel.image(target), archive, out, extra=extra, append=append,
+                          timeout=timeout, on_record=on_record)
+    archive.unlink()
+    said = splat.find(console.rest)
+    if said:
+        raise Error(f'{target.name}: the kernel said: {said[0][1]} (line {said[0][0]} of {out / "console.log"})')
+    if not console.records or console.records[-1]['record'] != 'end':
+        raise Error(f'{target.name}: the guest ended before it was done: see {out / "console.log"}')
+    return console.records

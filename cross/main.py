@@ -14,6 +14,7 @@ from unittest import mock
 
 import bench
 import boot
+import demo
 import graft
 import hooks
 import host
@@ -27,6 +28,7 @@ import unchanged
 from host import Error
 
 HELP = (
+    ('demo', 'programs that run away, and what becomes of them', 'make demo ARCH=arm64'),
     ('setup', 'install missing packages, fetch and unpack the kernel source', 'make setup'),
     ('kernel', 'build kernels', 'make kernel ARCH=arm64 VARIANT=hardened'),
     ('kunit', 'build, boot and run KUnit suites', "make kunit ARCH=riscv64 SUITE='fastterm_load'"),
@@ -186,6 +188,16 @@ def cmd_bench(args):
     setup(args)
     with own_lock(host.OUT / 'bench'):
         return bench.run(args.kdir, [target.arch for target in chosen])
+
+
+def cmd_demo(args):
+    chosen = targets.select(args.arch, args.variant, [('x86_64', 'default')])
+    if any(target.variant != 'default' for target in chosen):
+        raise Error('make demo shows VARIANT=default')
+    packages.setup(packages.GUESTS)
+    setup(args)
+    with own_lock(host.OUT / 'demo'):
+        return demo.run(args.kdir, [target.arch for target in chosen])
 
 
 def cmd_style(args):

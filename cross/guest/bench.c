@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "complaint.h"
 #include "guest.h"
 
 #define OBJECTS "/objects"
@@ -54,20 +55,9 @@ static struct bpf_object *object;
 static const char *object_name;
 static bool *done;
 static bool has_modes;
-/* What libbpf complained about first. */
-static char complaint[256];
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
-
-static int complain(enum libbpf_print_level level, const char *format, va_list args)
-{
-	if (level == LIBBPF_WARN && !*complaint) {
-		vsnprintf(complaint, sizeof(complaint), format, args);
-		complaint[strcspn(complaint, "\n")] = 0;
-	}
-	return 0;
-}
 
 static __u64 now(void)
 {
@@ -376,18 +366,20 @@ static struct bpf_program *next_program(int *index)
  */
 static void load_object(const char *path)
 {
-	char last[sizeof(complaint)] = "";
+	char last[256] = "";
+	const char *line;
 	struct bpf_program *prog;
 	bool hopeless = false;
 	int i, nr = 0;
 
 	while (!hopeless) {
-		*complaint = 0;
+		complaint_forget();
 		object = bpf_object__open_file(path, NULL);
 		if (!object) {
 			record_begin("object");
 			record_string("object", object_name);
-			record_string("error", *complaint ? complaint : strerror(errno));
+			line = complaint_line();
+			record_string("error", *line ? line : strerror(errno));
 			record_end();
 			return;
 		}
@@ -399,17 +391,18 @@ static void load_object(const char *path)
 		prepare();
 		if (!next_program(&i))
 			break;
-		*complaint = 0;
+		complaint_forget();
 		bpf_object__load(object);
 		/* The same complaint twice is not about a program. */
-		hopeless = !strcmp(last, complaint);
+		line = complaint_line();
+		hopeless = !strcmp(last, line);
 		while ((prog = next_program(&i))) {
-			record_failure(prog, *complaint ? complaint : "not loaded with its object");
+			record_failure(prog, *line ? line : "not loaded with its object");
 			done[i] = true;
 			if (!hopeless)
 				break;
 		}
-		memcpy(last, complaint, sizeof(last));
+		snprintf(last, sizeof(last), "%s", line);
 		bpf_object__close(object);
 		object = NULL;
 	}
@@ -463,7 +456,7 @@ int main(void)
 	FTS *tree;
 
 	guest_begin();
-	libbpf_set_print(complain);
+	complaint_begin();
 	load_neighbour();
 	has_modes = fastterm_choose("needed");
 	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);

@@ -51,7 +51,7 @@ void guest_begin(void)
 	link_config();
 }
 
-void guest_end(void)
+static void print_log(void)
 {
 	int size = klogctl(LOG_SIZE, NULL, 0);
 	char *log = malloc(size + 1);
@@ -61,8 +61,27 @@ void guest_end(void)
 		fwrite(log, 1, size, stdout);
 	fflush(stdout);
 	tcdrain(STDOUT_FILENO);
+	free(log);
+}
+
+void guest_end(void)
+{
+	print_log();
 	reboot(RB_AUTOBOOT);
 	/* The first process must not return. */
+	for (;;)
+		pause();
+}
+
+void guest_abandon(void)
+{
+	FILE *file = fopen("/proc/sysrq-trigger", "w");
+
+	print_log();
+	if (file) {
+		fputs("b", file);
+		fclose(file);
+	}
 	for (;;)
 		pause();
 }

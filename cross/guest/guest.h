@@ -16,6 +16,9 @@ void guest_begin(void);
 /* Print what the kernel has said, and end the machine. */
 void guest_end(void) __attribute__((noreturn));
 
+/* The same where the machine could wait for something that does not happen. */
+void guest_abandon(void) __attribute__((noreturn));
+
 /*
  * A record: one JSON object on a line of its own. A NULL @key in an array.
  * Ends only when it has left the machine, so that sending it costs nothing

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Real programs that run away, where people attach programs, and what the watchdog makes of them.
+
+Each program of cross/demo/ runs on an emulated machine whose time is the number of instructions that it has run, first
+with the watchdog off, for a moment, then with it on. The guest says what it has seen; what is right is decided here.
+"""
+
+from dataclasses import dataclass, field
+
+import corpus
+import guest
+import host
+import machine
+from host import Error
+from targets import HERE, Target
+
+SOURCES = HERE / 'demo'
+# Longest that a guest may take, in seconds.
+TIMEOUT = 900
+# At least so many programs must be shown.
+PROGRAMS = 8
+# With the watchdog off, a CPU is held if it has at most this share of the beats that it has when it is free.
+HELD = 0.1
+# What a program may take beyond its budget until it is detected: as much again, and what the samples are apart, in ms.
+LATE = 50
+# Instructions from the kick to the exit: more is no fast path.
+EXIT = 100_000
+# Where nothing reaches a CPU that has interrupts off.
+NO_NMI = ('riscv64',)
+
+# The fields of an event, in the guest's order.
+EVENT = ('kind', 'time', 'kicks', 'frames', 'redirect_ns', 'exit_ns', 'ran_ns')
+HEADS = ('program', 'hook', 'would run for', 'off: CPU', 'kill -9', 'detected after', 'kicks', 'frames', 'kick to exit',
+         'held, then given back', 'alive')
+
+
+def measure(kdir, target):
+    """(version of the kernel, the guest's records) of an architecture."""
+    out = host.OUT / f'demo-{target.name}'
+    tree, types = corpus.kernel_and_types(kdir, target, out)
+    programs = corpus.ours(tree, target.arch, types, 'demo', sorted(SOURCES.glob('*.bpf.c')))
+    files = {f'demo/{name}': path for name, path in programs.items()}
+    files |= corpus.ours(tree, target.arch, types, 'refs', [guest.SOURCES / 'refs.bpf.c'])
+    files['init'] = guest.build(tree, target.arch, 'demo')
+    host.say(f'  running {len(programs)} programs on {target.name}')
+
+    def progress(record):
+        if record['record'] == 'machine' and not (record['watchdog'] and record['events']):
+            raise Error(f'{target.name}: this kernel has no watchdog that terminates programs: it needs '
+                        'CONFIG_BPF_FASTTERM_WATCHDOG=y')
+        if record['record'] == 'stuck':
+            raise Error(f'{target.name}: {record["program"]}: {record["error"]}; what the kernel said is in '
+                        f'{out / "console.log"}')
+        if record['record'] == 'program':
+            host.say(f'  {record["program"]}: {record.get("error", "done").splitlines()[0]}')
+
+    records = guest.boot(tree, target, out, files, extra=machine.COUNTED_SMP, timeout=TIMEOUT, on_record=progress)
+    shown = [record for record in records if record['record'] == 'program']
+    if len(shown) != len(programs):
+        raise Error(f'{target.name}: {len(shown)} of {len(programs)} programs were shown: see {out / "console.log"}')
+    return tree.version, shown
+
+
+@dataclass
+class Row:
+    """A program's line of the table: its cells, and what is wrong with those that are."""
+    cells: list = field(default_factory=list)
+    wrong: list = field(default_factory=list)
+
+    def add(self, text, fault=None):
+        self.cells.append(f'{text} !' if fault else text)
+        if fault:
+            self.wrong.append(f'{self.cells[0]}: {HEADS[len(self.cells) - 1]}: {fault}')
+
+
+def judge(arch, record):
+    """The Row of a guest's record."""
+    row = Row()
+    row.add(record['program'].removesuffix('.bpf.o'))
+    row.add(record.get('hook', ''))
+    if 'error' in record:
+        row.add('-', record['error'])
+        return row
+    events = [dict(zip(EVENT, event)) for event in record['events']]
+    by_kind = {kind: [event for event in events if event['kind'] == kind] for kind in ('overrun', 'request', 'exit')}
+    wanted = record['off_ran'] * record['all_turns'] / max(record['off_turns'], 1)
+    row.add(duration(wanted), None if record['off_turns'] else 'it has not taken a turn')
+    share = record['off_beats'] / max(record['free_beats'], 1)
+    row.add(f'{share:.0%} free', None if record['free_beats'] and share <= HELD else
+            f'{record["off_beats"]} beats while it ran, {record["free_beats"]} while nothing did')
+    row.add('ignored' if record['off_survived'] else 'ends it', None if record['off_survived'] else 'the process ended')
+    if arch in NO_NMI and any(name == 'lock' for name, *_ in record['resources']):
+        _to_its_end(row, arch, events)
+    else:
+        _terminated(row, record, by_kind)
+    row.add(', '.join(_resource(*resource) for resource in record['resources']) or 'nothing', _kept(record['resources']))
+    dead = [what for what, ok in (
+        (f'the CPU has {record["beats"]} of {record["free_beats"]} beats', record['beats'] >= record['free_beats'] / 2),
+        ('the process has not returned', record['returned']), ('RCU waits', record['rcu']),
+        ('the program has not gone', record['gone'])) if not ok]
+    row.add('no' if dead else 'yes', '; '.join(dead))
+    return row
+
+
+def _terminated(row, record, by_kind):
+    """The cells of a program that the watchdog must have terminated, once."""
+    overrun, request, left = by_kind['overrun'], by_kind['request'], by_kind['exit']
+    if not left or not request:
+        row.add('-', 'the kernel told of no termination')
+        for _ in range(3):
+            row.add('-')
+        return
+    after = (request[0]['time'] - record['began']) / 1e6
+    fault = None
+    if not 0.9 * record['budget'] <= after <= 2 * record['budget'] + LATE:
+        fault = f'{after:.1f} ms, with a budget of {record["budget"]} ms'
+    elif len(overrun) != 1:
+        fault = f'the watchdog blamed it {len(overrun)} times'
+    row.add(f'{after:.1f} ms', fault)
+    told = record.get('terminations')
+    fault = f'{len(left)} terminations' if len(left) != 1 else 'it was not kicked' if not left[0]['kicks'] else None
+    if told != 1:
+        fault = 'fdinfo does not count terminations' if told is None else f'fdinfo counts {told} terminations'
+    row.add(str(left[0]['kicks']), fault)
+    row.add(str(left[0]['frames']), None if left[0]['frames'] else 'not one frame was moved')
+    instructions = left[0]['redirect_ns'] + left[0]['exit_ns']
+    row.add(f'{instructions:,} ns', None if 0 < instructions <= EXIT else f'more than {EXIT:,} instructions')
+
+
+def _to_its_end(row, arch, events):
+    """The cells of a program that nothing reaches: it has come to its end by itself."""
+    left = [event for event in events if event['kind'] == 'exit']
+    row.add(f'interrupts off, {arch} has no NMI', 'it was terminated all the same' if left else None)
+    for _ in range(3):
+        row.add('-')
+
+
+def _resource(name, held, _released, *counts):
+    text = name if held == 1 else f'{held} {name}s'
+    return f'{text} ({" -> ".join(map(str, counts))})' if counts else text
+
+
+def _kept(resources):
+    """What was not given back, as text; None if nothing. The kernel's counts are before, while it ran, and after."""
+    for name, held, released, *counts in resources:
+        if held != released:
+            return f'{name}: taken {held} times, given back {released} times'
+        if counts and not counts[0] == counts[2] < counts[1]:
+            return f'{name}: the kernel counts {counts[0]} before, {counts[1]} meanwhile, {counts[2]} after'
+    return None
+
+
+def duration(ns):
+    """A time for people, of nanoseconds."""
+    value, unit = ns / 1e9, 's'
+    for size, name in ((60, 'min'), (60, 'h'), (24, 'days'), (365, 'years')):
+        if value < size * 2:
+            break
+        value, unit = value / size, name
+    return f'{value:,.1f} {unit}' if value < 10 else f'{value:,.0f} {unit}'
+
+
+def show(arch, version, records):
+    """(lines of the table, what is wrong) of an architecture."""
+    rows = [judge(arch, record) for record in records]
+    wrong = [text for row in rows for text in row.wrong]
+    if len(rows) < PROGRAMS:
+        wrong.append(f'{len(rows)} programs, fewer than {PROGRAMS}')
+    table = [list(HEADS), *(row.cells + [''] * (len(HEADS) - len(row.cells)) for row in rows)]
+    widths = [max(len(cells[column]) for cells in table) for column in range(len(HEADS))]
+    lines = [f'{arch}, Linux {version}; one nanosecond is one instruction of the guest']
+    lines += ['  '.join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip() for cells in table]
+    lines += [f'WRONG  {text}' for text in wrong]
+    lines.append(f'{arch}: {sum(not row.wrong for row in rows)} of {len(rows)} programs as they should be')
+    return lines, wrong
+
+
+def run(kdir, arches):
+    """Show all; true if every cell is as it should be."""
+    good = True
+    for arch in arches:
+        try:
+            version, records = measure(kdir, Target(arch, 'default'))
+        except (Error, OSError) as error:
+            host.say(f'fastterm: {arch.name}: {error}')
+            good = False
+            continue
+        lines, wrong = show(arch.name, version, records)
+        print('\n'.join(lines), flush=True)
+        good = good and not wrong
+    return good

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The watchdog that terminates programs: its sysctls, and what it has done. */
+#ifndef WATCHDOG_H
+#define WATCHDOG_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+/* False where the kernel has none. Reads the budgets that it comes with. */
+bool watchdog_begin(void);
+
+/* What a program may use, in ms: one that may sleep, and all others. */
+unsigned int watchdog_budget(bool sleepable);
+
+/* Off, or on with the budgets that it came with. */
+void watchdog_switch(bool on);
+
+/* How often a program has been terminated; false if the kernel does not say. */
+bool watchdog_terminations(int prog_fd, __u64 *number);
+
+#endif
