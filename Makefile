@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What a user types; `make help` tells. The work is done by cross/main.py.
 
-COMMANDS := demo setup kernel kunit test bench graft ungraft check-hooks style clean help
+COMMANDS := demo run setup kernel kunit test bench graft ungraft check-hooks style clean help
 
 .DEFAULT_GOAL := help
 .PHONY: $(COMMANDS) python
@@ -10,7 +10,7 @@ COMMANDS := demo setup kernel kunit test bench graft ungraft check-hooks style c
 
 $(COMMANDS): python
 	@python3 -B cross/main.py $@ --arch='$(ARCH)' --variant='$(VARIANT)' --suite='$(SUITE)' \
-		--kdir='$(KDIR)' --cache='$(CACHE)'
+		--kdir='$(KDIR)' --cache='$(CACHE)' --obj='$(OBJ)' --prog='$(PROG)' --seconds='$(SECONDS)' --sites='$(SITES)'
 
 # The one tool that must be there before we can say which others are missing.
 python:

@@ -25,8 +25,10 @@ HELD = 0.1
 LATE = 50
 # Instructions from the kick to the exit: more is no fast path.
 EXIT = 100_000
-# Where nothing reaches a CPU that has interrupts off.
+# Where nothing reaches a CPU that has interrupts off, and programs that have them off: there they would not end.
 NO_NMI = ('riscv64',)
+INTERRUPTS_OFF = {'perf_event_stacks': 'perf events call their programs with interrupts off',
+                  'tc_locked': 'a lock turns interrupts off'}
 
 # The fields of an event, in the guest's order.
 EVENT = ('kind', 'time', 'kicks', 'frames', 'redirect_ns', 'exit_ns', 'ran_ns')
@@ -39,10 +41,11 @@ def measure(kdir, target):
     out = host.OUT / f'demo-{target.name}'
     tree, types = corpus.kernel_and_types(kdir, target, out)
     programs = corpus.ours(tree, target.arch, types, 'demo', sorted(SOURCES.glob('*.bpf.c')))
-    files = {f'demo/{name}': path for name, path in programs.items()}
+    shown = {name: path for name, path in programs.items() if not unreachable(target.arch.name, name)}
+    files = {f'demo/{name}': path for name, path in shown.items()}
     files |= corpus.ours(tree, target.arch, types, 'refs', [guest.SOURCES / 'refs.bpf.c'])
     files['init'] = guest.build(tree, target.arch, 'demo')
-    host.say(f'  running {len(programs)} programs on {target.name}')
+    host.say(f'  running {len(shown)} programs on {target.name}')
 
     def progress(record):
         if record['record'] == 'machine' and not (record['watchdog'] and record['events']):
@@ -55,10 +58,16 @@ def measure(kdir, target):
             host.say(f'  {record["program"]}: {record.get("error", "done").splitlines()[0]}')
 
     records = guest.boot(tree, target, out, files, extra=machine.COUNTED_SMP, timeout=TIMEOUT, on_record=progress)
-    shown = [record for record in records if record['record'] == 'program']
-    if len(shown) != len(programs):
-        raise Error(f'{target.name}: {len(shown)} of {len(programs)} programs were shown: see {out / "console.log"}')
-    return tree.version, shown
+    records = [record for record in records if record['record'] == 'program']
+    if {record['program'] for record in records} != set(shown):
+        raise Error(f'{target.name}: {len(records)} of {len(shown)} programs were run: see {out / "console.log"}')
+    return tree.version, records + [{'program': name} for name in sorted(programs.keys() - shown.keys())]
+
+
+def unreachable(arch, name):
+    """Why a program cannot be terminated on an architecture; None where it can."""
+    why = INTERRUPTS_OFF.get(name.removesuffix('.bpf.o'))
+    return f'{why}, and {arch} has no NMI' if why and arch in NO_NMI else None
 
 
 @dataclass
@@ -77,6 +86,9 @@ def judge(arch, record):
     """The Row of a guest's record."""
     row = Row()
     row.add(record['program'].removesuffix('.bpf.o'))
+    if 'record' not in record:
+        row.add(f'not run: {unreachable(arch, record["program"])}')
+        return row
     row.add(record.get('hook', ''))
     if 'error' in record:
         row.add('-', record['error'])
@@ -89,10 +101,7 @@ def judge(arch, record):
     row.add(f'{share:.0%} free', None if record['free_beats'] and share <= HELD else
             f'{record["off_beats"]} beats while it ran, {record["free_beats"]} while nothing did')
     row.add('ignored' if record['off_survived'] else 'ends it', None if record['off_survived'] else 'the process ended')
-    if arch in NO_NMI and any(name == 'lock' for name, *_ in record['resources']):
-        _to_its_end(row, arch, events)
-    else:
-        _terminated(row, record, by_kind)
+    _terminated(row, record, by_kind)
     row.add(', '.join(_resource(*resource) for resource in record['resources']) or 'nothing', _kept(record['resources']))
     dead = [what for what, ok in (
         (f'the CPU has {record["beats"]} of {record["free_beats"]} beats', record['beats'] >= record['free_beats'] / 2),
@@ -125,14 +134,6 @@ def _terminated(row, record, by_kind):
     row.add(str(left[0]['frames']), None if left[0]['frames'] else 'not one frame was moved')
     instructions = left[0]['redirect_ns'] + left[0]['exit_ns']
     row.add(f'{instructions:,} ns', None if 0 < instructions <= EXIT else f'more than {EXIT:,} instructions')
-
-
-def _to_its_end(row, arch, events):
-    """The cells of a program that nothing reaches: it has come to its end by itself."""
-    left = [event for event in events if event['kind'] == 'exit']
-    row.add(f'interrupts off, {arch} has no NMI', 'it was terminated all the same' if left else None)
-    for _ in range(3):
-        row.add('-')
 
 
 def _resource(name, held, _released, *counts):

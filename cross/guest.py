@@ -16,9 +16,9 @@ from targets import HERE
 
 SOURCES = HERE / 'guest'
 # What each program is made of, beside its own file and guest.c.
-PARTS = {'bench': ('complaint',),
-         'demo': ('attach', 'complaint', 'events', 'watchdog', 'world'),
-         'run': ('attach', 'complaint', 'events', 'watchdog', 'world')}
+PARTS = {'bench': ('loader',),
+         'demo': ('attach', 'events', 'loader', 'watchdog', 'world'),
+         'run': ('attach', 'events', 'loader', 'watchdog', 'world')}
 WARNINGS = ('-Wall', '-Wextra', '-Wno-unused-parameter', '-Wno-missing-field-initializers', '-Werror')
 
 

@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 OUT = CHECKOUT / 'out'
 
 # What a user's shell or our own Makefile may carry into a kernel build that is not meant for it.
-FOREIGN = re.compile(r'^(MAKE.*|MFLAGS|ARCH|SUBARCH|VARIANT|SUITE|BOOT|KDIR|O|C|W|V|LLVM|LLVM_IAS|CC|LD|AR|NM|HOSTCC|'
+FOREIGN = re.compile(r'^(MAKE.*|MFLAGS|ARCH|SUBARCH|VARIANT|SUITE|BOOT|KDIR|OBJ|PROG|SECONDS|SITES|O|C|W|V|LLVM|LLVM_IAS|CC|LD|AR|NM|HOSTCC|'
                      r'CROSS_COMPILE|KBUILD_.*|KCFLAGS|KCPPFLAGS|KAFLAGS|INSTALL_.*|LOCALVERSION)$')
 
 

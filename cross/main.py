@@ -21,6 +21,7 @@ import host
 import kernel
 import ktap
 import packages
+import run
 import source
 import style
 import targets
@@ -29,6 +30,7 @@ from host import Error
 
 HELP = (
     ('demo', 'programs that run away, and what becomes of them', 'make demo ARCH=arm64'),
+    ('run', 'BPF objects of yours, under the watchdog', 'make run OBJ=prog.bpf.o SECONDS=2 SITES=1'),
     ('setup', 'install missing packages, fetch and unpack the kernel source', 'make setup'),
     ('kernel', 'build kernels', 'make kernel ARCH=arm64 VARIANT=hardened'),
     ('kunit', 'build, boot and run KUnit suites', "make kunit ARCH=riscv64 SUITE='fastterm_load'"),
@@ -200,6 +202,18 @@ def cmd_demo(args):
         return demo.run(args.kdir, [target.arch for target in chosen])
 
 
+def cmd_run(args):
+    chosen = targets.select(args.arch, args.variant, [('x86_64', 'default')])
+    if len(chosen) != 1 or chosen[0].variant != 'default':
+        raise Error('make run runs on one architecture, VARIANT=default')
+    run.objects(args.obj)
+    run.parameters(args.prog, args.seconds, args.sites)
+    packages.setup(packages.GUESTS)
+    setup(args)
+    with own_lock(host.OUT / 'run'):
+        return run.run(args.kdir, chosen[0].arch, args.obj, args.prog, args.seconds, args.sites)
+
+
 def cmd_style(args):
     setup(args)
     lock, grafted = kernel.prepared(args.kdir)
@@ -251,6 +265,7 @@ def cmd_help(_args):
     print(f'\n  ARCH     {", ".join(targets.ARCHES)}, all'
           f'\n  VARIANT  {", ".join(targets.VARIANTS)}, all'
           f'\n  SUITE    {", ".join(suites())}; shell patterns and <suite>.<case> too'
+          f'\n  OBJ      BPF objects for `make run`; PROG, one program of them; SECONDS, of the guest; SITES=1, what was decided'
           f'\n  KDIR     a kernel tree of yours instead of the distribution\'s source; only graft writes into it')
 
 
@@ -259,9 +274,8 @@ def main():
                 if name.startswith('cmd_')}
     options = argparse.ArgumentParser(prog='main.py', description='The commands behind the Makefile; see make help.')
     options.add_argument('command', choices=sorted(commands))
-    for name in ('arch', 'variant', 'suite', 'kdir'):
+    for name in ('arch', 'variant', 'suite', 'kdir', 'cache', 'obj', 'prog', 'seconds', 'sites'):
         options.add_argument(f'--{name}', default='')
-    options.add_argument('--cache', default='')
     args = options.parse_args()
     if args.kdir:
         args.kdir = Path(args.kdir).expanduser().resolve()

@@ -15,7 +15,7 @@
 
 #include "state.h"
 
-/* The most turns that a bpf_loop(), and the may_goto of one function, take. */
+/* The most turns that a bpf_loop(), a bpf_for(), and the may_goto of one function take. */
 #define MOST	(8ULL << 20)
 
 char LICENSE[] SEC("license") = "GPL";

@@ -6,8 +6,6 @@
  */
 #include "demo.h"
 
-#define EACH	(1 << 30)
-
 struct bpf_iter_task;
 int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task, unsigned int flags) __ksym;
 struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) __ksym;
@@ -26,11 +24,11 @@ int raw_tracepoint_tasks(void *ctx)
 	hold(DEMO_SECTION);
 	hold(DEMO_SECTION);
 	hold(DEMO_ITERATOR);
-	run((u64)EACH * EACH);
+	run(MOST * MOST);
 
-	bpf_for(i, 0, EACH)
+	bpf_for(i, 0, MOST)
 		bpf_for_each(task, task, NULL, BPF_TASK_ITER_ALL_PROCS)
-			bpf_for(j, 0, EACH)
+			bpf_for(j, 0, MOST)
 				turn();
 
 	release(DEMO_ITERATOR);

@@ -5,8 +5,6 @@
  */
 #include "demo.h"
 
-#define EACH	(1 << 30)
-
 SEC("socket")
 int socket_filter_hash(struct __sk_buff *skb)
 {
@@ -17,10 +15,10 @@ int socket_filter_hash(struct __sk_buff *skb)
 		return skb->len;
 	bpf_rcu_read_lock();
 	hold(DEMO_SECTION);
-	run((u64)EACH * EACH);
+	run(MOST * MOST);
 
-	bpf_for(i, 0, EACH) {
-		bpf_for(j, 0, EACH) {
+	bpf_for(i, 0, MOST) {
+		bpf_for(j, 0, MOST) {
 			turn();
 			if (!bpf_skb_load_bytes(skb, (i + j) % skb->len, &byte, 1))
 				hash = hash * 31 + byte;

@@ -5,8 +5,6 @@
  */
 #include "demo.h"
 
-#define EACH	(1 << 30)
-
 SEC("tcx/ingress")
 int tc_socket_iterators(struct __sk_buff *skb)
 {
@@ -32,10 +30,10 @@ int tc_socket_iterators(struct __sk_buff *skb)
 		goto out;
 	hold(DEMO_SOCKET);
 	state.port = bpf_ntohs(tcp->dest);
-	run((u64)EACH * EACH);
+	run(MOST * MOST);
 
-	bpf_for(i, 0, EACH)
-		bpf_for(j, 0, EACH)
+	bpf_for(i, 0, MOST)
+		bpf_for(j, 0, MOST)
 			turn();
 
 	release(DEMO_SOCKET);

@@ -5,7 +5,6 @@
  */
 #include "demo.h"
 
-#define EACH	(1 << 30)
 #define CLOCK_MONOTONIC	1
 
 struct value {
@@ -30,10 +29,10 @@ static int fires(void *map, u32 *key, struct value *value)
 	if (!task)
 		return 0;
 	hold(DEMO_TASK);
-	run((u64)EACH * EACH);
+	run(MOST * MOST);
 
-	bpf_for(i, 0, EACH)
-		bpf_for(j, 0, EACH)
+	bpf_for(i, 0, MOST)
+		bpf_for(j, 0, MOST)
 			turn();
 
 	bpf_task_release(task);

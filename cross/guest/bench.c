@@ -20,11 +20,10 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "complaint.h"
 #include "guest.h"
+#include "loader.h"
 
 #define OBJECTS "/objects"
 
@@ -59,18 +58,10 @@ static bool has_modes;
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 
-static __u64 now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
-}
-
 /* What is freed in the background must not be freed while we measure. */
 static void settle(void)
 {
-	nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	guest_wait(50 * NS_PER_MS);
 }
 
 static void record_program(const struct bpf_program *prog)
@@ -96,9 +87,9 @@ static int load(union bpf_attr *attr, size_t size, enum mode mode, __u64 *ns)
 
 	if (has_modes && !fastterm_choose(modes[mode]))
 		return -1;
-	begin = now();
+	begin = guest_now();
 	fd = __real_syscall(__NR_bpf, BPF_PROG_LOAD, attr, size);
-	*ns = now() - begin;
+	*ns = guest_now() - begin;
 	return fd;
 }
 
@@ -314,34 +305,13 @@ long __wrap_syscall(long number, ...)
 	return __real_syscall(number, args[0], args[1], args[2], args[3], args[4], args[5]);
 }
 
-/* Maps without a size: their elements are kept with what they belong to. */
-static bool is_storage(enum bpf_map_type type)
-{
-	switch (type) {
-	case BPF_MAP_TYPE_SK_STORAGE:
-	case BPF_MAP_TYPE_TASK_STORAGE:
-	case BPF_MAP_TYPE_INODE_STORAGE:
-	case BPF_MAP_TYPE_CGRP_STORAGE:
-	case BPF_MAP_TYPE_CGROUP_STORAGE:
-	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* Things that a program's own user space would have set. */
 static void prepare(void)
 {
 	struct bpf_program *prog;
-	struct bpf_map *map;
 	int i = 0;
 
-	bpf_object__for_each_map(map, object) {
-		bpf_map__set_pin_path(map, NULL);
-		if (!bpf_map__max_entries(map) && !is_storage(bpf_map__type(map)))
-			bpf_map__set_max_entries(map, getpagesize());
-	}
+	loader_prepare_maps(object);
 	bpf_object__for_each_program(prog, object)
 		bpf_program__set_autoload(prog, !done[i++]);
 }
@@ -373,12 +343,12 @@ static void load_object(const char *path)
 	int i, nr = 0;
 
 	while (!hopeless) {
-		complaint_forget();
+		loader_forget();
 		object = bpf_object__open_file(path, NULL);
 		if (!object) {
 			record_begin("object");
 			record_string("object", object_name);
-			line = complaint_line();
+			line = loader_complaint_line();
 			record_string("error", *line ? line : strerror(errno));
 			record_end();
 			return;
@@ -391,10 +361,10 @@ static void load_object(const char *path)
 		prepare();
 		if (!next_program(&i))
 			break;
-		complaint_forget();
+		loader_forget();
 		bpf_object__load(object);
 		/* The same complaint twice is not about a program. */
-		line = complaint_line();
+		line = loader_complaint_line();
 		hopeless = !strcmp(last, line);
 		while ((prog = next_program(&i))) {
 			record_failure(prog, *line ? line : "not loaded with its object");
@@ -456,7 +426,7 @@ int main(void)
 	FTS *tree;
 
 	guest_begin();
-	complaint_begin();
+	loader_begin();
 	load_neighbour();
 	has_modes = fastterm_choose("needed");
 	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);

@@ -27,9 +27,9 @@
 
 #include "../demo/state.h"
 #include "attach.h"
-#include "complaint.h"
 #include "events.h"
 #include "guest.h"
+#include "loader.h"
 #include "refs.h"
 #include "watchdog.h"
 #include "world.h"
@@ -40,11 +40,8 @@
 /* Where programs run away. We are elsewhere. */
 #define CPU 1
 
-#define MS 1000000ULL
 /* How long the CPU is looked at, with the watchdog off and while nothing runs. */
-#define MOMENT (200 * MS)
-/* The longest that anything may take before it counts as not happening. */
-#define PATIENCE (10000 * MS)
+#define MOMENT (200 * NS_PER_MS)
 
 /* What other processes and we write into. */
 static struct {
@@ -80,29 +77,6 @@ struct counted {
 static struct bpf_object *refs;
 static pid_t heart;
 
-static __u64 now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
-}
-
-static void wait_ns(__u64 ns)
-{
-	nanosleep(&(struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 }, NULL);
-}
-
-/* Evaluate @condition now and then, until it is true or PATIENCE is over. */
-#define wait_for(condition)						\
-({									\
-	__u64 until = now() + PATIENCE;					\
-									\
-	while (!(condition) && now() < until)				\
-		wait_ns(MS);						\
-	!!(condition);							\
-})
-
 /* What runs on a CPU that has nothing else to do. */
 static pid_t start_heart(void)
 {
@@ -114,7 +88,7 @@ static pid_t start_heart(void)
 	world_pin(CPU);
 	sched_setscheduler(0, SCHED_IDLE, &none);
 	for (;;) {
-		wait_ns(2 * MS);
+		guest_wait(2 * NS_PER_MS);
 		shared->beats++;
 	}
 }
@@ -123,7 +97,7 @@ static __u64 beats_in(__u64 ns)
 {
 	__u64 before = shared->beats;
 
-	wait_ns(ns);
+	guest_wait(ns);
 	return shared->beats - before;
 }
 
@@ -299,22 +273,22 @@ static bool without_watchdog(struct demo *demo)
 	watchdog_switch(false);
 	free_beats = beats_in(MOMENT);
 	pid = let_loose(demo);
-	if (!wait_for(state->running)) {
+	if (!guest_wait_for(state->running)) {
 		watchdog_switch(true);
 		end_victim(pid);
 		return false;
 	}
 	beats = beats_in(MOMENT);
 	kill(pid, SIGKILL);
-	wait_ns(20 * MS);
+	guest_wait(20 * NS_PER_MS);
 	survived = !waitpid(pid, NULL, WNOHANG);
 	turns = state->turns;
-	ran = now() - state->began;
+	ran = guest_now() - state->began;
 	by_itself = state->ended;
 
-	on = now();
+	on = guest_now();
 	watchdog_switch(true);
-	if (!wait_for(state->ended))
+	if (!guest_wait_for(state->ended))
 		give_up(demo, "it did not end when the watchdog was switched on");
 	record_number("free_beats", free_beats);
 	record_number("off_beats", beats);
@@ -323,8 +297,8 @@ static bool without_watchdog(struct demo *demo)
 	record_number("off_ran", ran);
 	record_number("off_turns", turns);
 	record_number("all_turns", state->all_turns);
-	record_number("off_until_end", now() - on);
-	if (survived && !wait_for(waitpid(pid, NULL, WNOHANG)))
+	record_number("off_until_end", guest_now() - on);
+	if (survived && !guest_wait_for(waitpid(pid, NULL, WNOHANG)))
 		give_up(demo, "the process that it ran in did not end");
 	return true;
 }
@@ -395,19 +369,19 @@ static bool with_watchdog(struct demo *demo)
 
 	told = terminations(demo, &before);
 	/* What the last round has left behind goes away by itself. */
-	wait_ns(MOMENT);
+	guest_wait(MOMENT);
 	demo->state->task = heart;
 	at[0] = count(demo);
 	pid = let_loose(demo);
-	if (!wait_for(state->running)) {
+	if (!guest_wait_for(state->running)) {
 		end_victim(pid);
 		return false;
 	}
 	at[1] = count(demo);
-	if (!wait_for(state->ended))
+	if (!guest_wait_for(state->ended))
 		give_up(demo, "the watchdog did not end it");
-	record_number("returned", wait_for(shared->stirred));
-	wait_for(counts_are(demo, &at[0]));
+	record_number("returned", guest_wait_for(shared->stirred));
+	guest_wait_for(counts_are(demo, &at[0]));
 	at[2] = count(demo);
 	terminations(demo, &after);
 	record_number("began", state->began);
@@ -417,15 +391,6 @@ static bool with_watchdog(struct demo *demo)
 	record_events(demo);
 	end_victim(pid);
 	return true;
-}
-
-static bool is_gone(__u32 id)
-{
-	int fd = bpf_prog_get_fd_by_id(id);
-
-	if (fd >= 0)
-		close(fd);
-	return fd < 0;
 }
 
 /* RCU, the CPU, and the programs, which go when nobody holds them any more. */
@@ -441,13 +406,13 @@ static void record_alive(struct demo *demo)
 	ring_buffer__free(demo->records);
 	bpf_object__close(demo->object);
 	for (i = 0; i < demo->nr; i++)
-		gone = wait_for(is_gone(demo->ids[i])) && gone;
+		gone = guest_wait_for(loader_is_gone(demo->ids[i])) && gone;
 	record_number("gone", gone);
 }
 
 static void record_error(const char *what)
 {
-	const char *text = complaint_text();
+	const char *text = loader_complaint();
 
 	record_string("error", *text ? text : what);
 }
@@ -461,7 +426,7 @@ static bool prepare(struct demo *demo, const char *path)
 	size_t length;
 	__u32 size;
 
-	complaint_forget();
+	loader_forget();
 	demo->object = bpf_object__open_file(path, NULL);
 	if (!demo->object || bpf_object__load(demo->object)) {
 		record_error(strerror(errno));
@@ -509,22 +474,6 @@ static void demonstrate(const char *path)
 	record_end();
 }
 
-/*
- * Boot is not over while the kernel has a clock for the time being: when it takes
- * the one that it keeps, all CPUs have to come.
- */
-static bool clock_is_kept(void)
-{
-	FILE *file = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "r");
-	char name[32] = "";
-
-	if (file && !fgets(name, sizeof(name), file))
-		*name = 0;
-	if (file)
-		fclose(file);
-	return !strstr(name, "early");
-}
-
 static int by_name(const FTSENT **a, const FTSENT **b)
 {
 	return strcmp((*a)->fts_name, (*b)->fts_name);
@@ -539,7 +488,7 @@ int main(void)
 	FTS *tree;
 
 	guest_begin();
-	complaint_begin();
+	loader_begin();
 	world_pin(0);
 	world_begin();
 	watchdog = watchdog_begin();
@@ -556,7 +505,7 @@ int main(void)
 	if (shared == MAP_FAILED || !refs || bpf_object__load(refs))
 		guest_end();
 	heart = start_heart();
-	wait_for(clock_is_kept());
+	guest_wait_for(guest_has_settled());
 
 	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
 	while ((entry = fts_read(tree))) {

@@ -10,10 +10,12 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MODE "/proc/sys/kernel/bpf_fastterm"
 #define DEBUGFS "/sys/kernel/debug"
+#define CLOCK "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
 /* Of syslog(2), which has no names for them. */
 enum { LOG_READ_ALL = 3, LOG_CONSOLE_LEVEL = 8, LOG_SIZE = 10 };
@@ -84,6 +86,32 @@ void guest_abandon(void)
 	}
 	for (;;)
 		pause();
+}
+
+__u64 guest_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+void guest_wait(__u64 ns)
+{
+	nanosleep(&(struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 },
+		  NULL);
+}
+
+bool guest_has_settled(void)
+{
+	FILE *file = fopen(CLOCK, "r");
+	char name[32] = "";
+
+	if (file && !fgets(name, sizeof(name), file))
+		*name = 0;
+	if (file)
+		fclose(file);
+	return !strstr(name, "early");
 }
 
 static void begin_value(const char *key)

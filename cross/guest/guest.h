@@ -19,6 +19,31 @@ void guest_end(void) __attribute__((noreturn));
 /* The same where the machine could wait for something that does not happen. */
 void guest_abandon(void) __attribute__((noreturn));
 
+#define NS_PER_MS 1000000ULL
+/* The longest that anything may take before it counts as not happening. */
+#define GUEST_PATIENCE (10000 * NS_PER_MS)
+
+/* The monotonic clock, and to sleep by it, in ns. */
+__u64 guest_now(void);
+void guest_wait(__u64 ns);
+
+/* Look at @condition now and then, until it is true or GUEST_PATIENCE is over. */
+#define guest_wait_for(condition)					\
+({									\
+	__u64 until = guest_now() + GUEST_PATIENCE;			\
+	bool is_true;							\
+									\
+	while (!(is_true = (condition)) && guest_now() < until)		\
+		guest_wait(NS_PER_MS);					\
+	is_true;							\
+})
+
+/*
+ * Whether boot is over. It is not while the kernel has a clock for the time being:
+ * when it takes the one that it keeps, all CPUs have to come.
+ */
+bool guest_has_settled(void);
+
 /*
  * A record: one JSON object on a line of its own. A NULL @key in an array.
  * Ends only when it has left the machine, so that sending it costs nothing

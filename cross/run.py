@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A user's own BPF objects on a kernel with fastterm: loaded, attached, and run for a while under the watchdog."""
+
+import json
+from pathlib import Path
+
+import corpus
+import guest
+import host
+import machine
+from host import Error
+from targets import Target
+
+# Longest that a guest may take, in seconds: for everything, and for each second of its own and each object.
+TIMEOUT, EACH = 300, 60
+SECONDS = 1
+
+
+def objects(text):
+    """{name in the guest: file} of the files that OBJ= names."""
+    if not text:
+        raise Error('make run needs OBJ=<a BPF object>, for example: make run OBJ=prog.bpf.o SECONDS=2')
+    paths = [Path(word).expanduser() for word in text.split()]
+    for path in paths:
+        if not path.is_file():
+            raise Error(f'OBJ={path}: no such file')
+    width = len(str(len(paths)))
+    # In the order in which they were given.
+    return {f'objects/{number:0{width}}-{path.name}': path for number, path in enumerate(paths)}
+
+
+def parameters(prog, seconds, sites):
+    """What the guest is told on the kernel's command line."""
+    try:
+        length = float(seconds or SECONDS)
+    except ValueError:
+        length = 0
+    if not 0 < length <= 3600:
+        raise Error(f'SECONDS={seconds}: not a number of seconds between 0 and 3600')
+    if prog and not prog.isidentifier():
+        raise Error(f'PROG={prog}: not the name of a program')
+    return length, ' '.join([f'SECONDS={length}', *([f'PROG={prog}'] if prog else []), *(['SITES=1'] if sites else [])])
+
+
+def measure(kdir, target, files, length, append):
+    """The guest's records of what became of the objects @files."""
+    out = host.OUT / f'run-{target.name}'
+    tree, _ = corpus.kernel_and_types(kdir, target, out)
+    inside = files | {'init': guest.build(tree, target.arch, 'run')}
+    host.say(f'  running {len(files)} objects on {target.name}')
+
+    def progress(record):
+        if record['record'] == 'stuck':
+            raise Error(f'{record["object"]}: a program runs and does not end; what the kernel said is in '
+                        f'{out / "console.log"}')
+    return guest.boot(tree, target, out, inside, extra=machine.COUNTED_SMP, append=f'log_buf_len=4M {append}',
+                      timeout=TIMEOUT + EACH * len(files) * max(length, 1), on_record=progress)
+
+
+def line(record, several):
+    """What is printed of a program: a JSON object."""
+    shown = {'object': record['object'].partition('-')[2]} if several else {}
+    shown |= {'name': record['name'], 'type': record['type'], 'attach': record['error'] or record['attach'],
+              'terminable': bool(record['image']), 'reason': record['no_image'] or record['long'],
+              'activations': record['activations'], 'terminations': record['terminations'], 'kicks': record['kicks'],
+              'frames': record['frames'],
+              'instructions_kick_to_exit': record['longest'] if record['terminations'] else None,
+              'leaked': bool(record['leaked'])}
+    if 'sites' in record:
+        shown['sites'] = record['sites'].splitlines()
+    return json.dumps(shown)
+
+
+def run(kdir, arch, obj, prog, seconds, sites):
+    """Run them and print; true if all were loaded and attached and nothing was left behind."""
+    files = objects(obj)
+    length, append = parameters(prog, seconds, sites)
+    records = measure(kdir, Target(arch, 'default'), files, length, append)
+    known = records[0]
+    if not known['watchdog']:
+        host.say('fastterm: this kernel has no watchdog: a program that does not end by itself is not ended')
+    good = True
+    for record in records:
+        if record['record'] == 'failed':
+            host.say(f'fastterm: {record["object"].partition("-")[2]}: {record["error"].rstrip()}')
+            good = False
+        elif record['record'] == 'program':
+            print(line(record, len(files) > 1), flush=True)
+            good = good and not record['error'] and not record['leaked']
+    return good

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`make run`: what a user types, and what is printed of a program."""
+
+import contextlib
+import io
+import json
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import host
+import run
+import targets
+
+PROGRAM = {'record': 'program', 'object': '0-a.bpf.o', 'name': 'p', 'type': 'xdp', 'section': 'xdp', 'attach': 'lo',
+           'error': '', 'image': 96, 'long': 'jumps back', 'no_image': '', 'activations': 3, 'terminations': 2, 'kicks': 2,
+           'frames': 4, 'longest': 2000, 'leaked': 0}
+MACHINE = {'record': 'machine', 'watchdog': 1, 'events': 1}
+
+
+class Typed(unittest.TestCase):
+    def test_objects_keep_their_order(self):
+        with tempfile.TemporaryDirectory() as folder:
+            files = [Path(folder) / name for name in ('b.o', 'a.o')]
+            for file in files:
+                file.write_text('')
+            self.assertEqual(run.objects(f'{files[0]} {files[1]}'), {'objects/0-b.o': files[0], 'objects/1-a.o': files[1]})
+
+    def test_no_object(self):
+        with self.assertRaisesRegex(host.Error, 'make run needs OBJ='):
+            run.objects('')
+        with self.assertRaisesRegex(host.Error, 'OBJ=/nowhere/a.o: no such file'):
+            run.objects('/nowhere/a.o')
+
+    def test_parameters(self):
+        self.assertEqual(run.parameters('', '', ''), (1.0, 'SECONDS=1.0'))
+        self.assertEqual(run.parameters('p', '2', '1'), (2.0, 'SECONDS=2.0 PROG=p SITES=1'))
+        for seconds in ('0', '-1', 'long', 'nan', '1e9'):
+            with self.assertRaisesRegex(host.Error, 'SECONDS='):
+                run.parameters('', seconds, '')
+        with self.assertRaisesRegex(host.Error, 'PROG=a b: not the name of a program'):
+            run.parameters('a b', '', '')
+
+
+class Printed(unittest.TestCase):
+    def printed(self, records):
+        out = io.StringIO()
+        said = []
+        with mock.patch.object(run, 'measure', lambda *args: [MACHINE, *records, {'record': 'end'}]), \
+                mock.patch.object(run, 'objects', lambda obj: {'objects/0-a.bpf.o': Path('a.bpf.o')}), \
+                mock.patch.object(host, 'say', said.append), contextlib.redirect_stdout(out):
+            good = run.run(None, targets.ARCHES['x86_64'], 'a.bpf.o', '', '', '')
+        return good, [json.loads(text) for text in out.getvalue().splitlines()], said
+
+    def test_one_line_a_program(self):
+        good, lines, said = self.printed([PROGRAM, PROGRAM | {'terminations': 0, 'image': 0, 'no_image': 'it is short'}])
+        self.assertTrue(good)
+        self.assertEqual(said, [])
+        self.assertEqual(lines[0], {'name': 'p', 'type': 'xdp', 'attach': 'lo', 'terminable': True, 'reason': 'jumps back',
+                                    'activations': 3, 'terminations': 2, 'kicks': 2, 'frames': 4,
+                                    'instructions_kick_to_exit': 2000, 'leaked': False})
+        self.assertEqual((lines[1]['terminable'], lines[1]['reason'], lines[1]['instructions_kick_to_exit']),
+                         (False, 'it is short', None))
+
+    def test_sites(self):
+        _, lines, _ = self.printed([PROGRAM | {'sites': 'long: no\ninsn 1: kept\n'}])
+        self.assertEqual(lines[0]['sites'], ['long: no', 'insn 1: kept'])
+
+    def test_what_is_not_attached_or_stays_behind_is_a_failure(self):
+        self.assertFalse(self.printed([PROGRAM | {'leaked': 1}])[0])
+        good, lines, _ = self.printed([PROGRAM | {'error': 'lo: Device busy'}])
+        self.assertFalse(good)
+        self.assertEqual(lines[0]['attach'], 'lo: Device busy')
+
+    def test_the_loaders_message(self):
+        good, lines, said = self.printed([{'record': 'failed', 'object': '0-a.bpf.o', 'error': 'libbpf: bad\nR1 !read_ok\n'}])
+        self.assertFalse(good)
+        self.assertEqual((lines, said), ([], ['fastterm: a.bpf.o: libbpf: bad\nR1 !read_ok']))
