@@ -38,7 +38,7 @@ int cgroup_connect_updates(struct bpf_sock_addr *ctx)
 	if (!task)
 		return 1;
 	hold(DEMO_TASK);
-	run(MOST * MOST);
+	run((u64)MOST * MOST);
 
 	bpf_loop(MOST, outer, NULL, 0);
 

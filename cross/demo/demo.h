@@ -16,7 +16,7 @@
 #include "state.h"
 
 /* The most turns that a bpf_loop(), a bpf_for(), and the may_goto of one function take. */
-#define MOST	(8ULL << 20)
+#define MOST	(8 << 20)
 
 char LICENSE[] SEC("license") = "GPL";
 

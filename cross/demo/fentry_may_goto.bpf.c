@@ -23,7 +23,7 @@ int BPF_PROG(fentry_may_goto)
 	if (!task)
 		return 0;
 	hold(DEMO_TASK);
-	run(MOST * MOST);
+	run((u64)MOST * MOST);
 
 	while (can_loop)
 		inner();

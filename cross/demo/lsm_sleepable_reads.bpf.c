@@ -33,7 +33,7 @@ int BPF_PROG(lsm_sleepable_reads, struct file *file)
 		return 0;
 	hold(DEMO_TASK);
 	from = bpf_get_current_task_btf()->mm->start_stack & ~15ULL;
-	run(MOST * MOST);
+	run((u64)MOST * MOST);
 
 	bpf_loop(MOST, outer, &from, 0);
 

@@ -43,7 +43,7 @@ int perf_event_stacks(struct bpf_perf_event_data *ctx)
 	if (!taken.record)
 		return 0;
 	hold(DEMO_RECORD);
-	run(MOST * MOST);
+	run((u64)MOST * MOST);
 
 	bpf_loop(MOST, outer, &taken, 0);
 

@@ -24,7 +24,7 @@ int raw_tracepoint_tasks(void *ctx)
 	hold(DEMO_SECTION);
 	hold(DEMO_SECTION);
 	hold(DEMO_ITERATOR);
-	run(MOST * MOST);
+	run((u64)MOST * MOST);
 
 	bpf_for(i, 0, MOST)
 		bpf_for_each(task, task, NULL, BPF_TASK_ITER_ALL_PROCS)

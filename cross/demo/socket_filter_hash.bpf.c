@@ -15,7 +15,7 @@ int socket_filter_hash(struct __sk_buff *skb)
 		return skb->len;
 	bpf_rcu_read_lock();
 	hold(DEMO_SECTION);
-	run(MOST * MOST);
+	run((u64)MOST * MOST);
 
 	bpf_for(i, 0, MOST) {
 		bpf_for(j, 0, MOST) {

@@ -30,7 +30,7 @@ int tc_socket_iterators(struct __sk_buff *skb)
 		goto out;
 	hold(DEMO_SOCKET);
 	state.port = bpf_ntohs(tcp->dest);
-	run(MOST * MOST);
+	run((u64)MOST * MOST);
 
 	bpf_for(i, 0, MOST)
 		bpf_for(j, 0, MOST)

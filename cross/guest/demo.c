@@ -417,6 +417,15 @@ static void record_error(const char *what)
 	record_string("error", *text ? text : what);
 }
 
+/* The kernel does not say; libbpf goes by the section, and so do we. */
+static bool may_sleep(const struct bpf_program *prog)
+{
+	const char *section = bpf_program__section_name(prog);
+
+	return bpf_program__type(prog) == BPF_PROG_TYPE_SYSCALL ||
+	       !strncmp(section + strcspn(section, "./"), ".s/", 3);
+}
+
 /* Load it and attach it. False: an error has been recorded. */
 static bool prepare(struct demo *demo, const char *path)
 {
@@ -451,8 +460,7 @@ static bool prepare(struct demo *demo, const char *path)
 		size = sizeof(info);
 		bpf_prog_get_info_by_fd(bpf_program__fd(prog), &info, &size);
 		demo->ids[demo->nr++] = info.id;
-		demo->sleepable |= bpf_program__flags(prog) & BPF_F_SLEEPABLE &&
-				   bpf_program__type(prog) != BPF_PROG_TYPE_SYSCALL;
+		demo->sleepable |= may_sleep(prog);
 		record_string("hook", bpf_program__section_name(prog));
 		record_string("where", demo->attached[demo->nr - 1].where);
 	}
