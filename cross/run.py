@@ -49,12 +49,16 @@ def measure(kdir, target, files, length, append):
     inside = files | {'init': guest.build(tree, target.arch, 'run')}
     host.say(f'  running {len(files)} objects on {target.name}')
 
+    stuck = []
+
     def progress(record):
-        if record['record'] == 'stuck':
-            raise Error(f'{record["object"]}: a program runs and does not end; what the kernel said is in '
-                        f'{out / "console.log"}')
-    return guest.boot(tree, target, out, inside, extra=machine.COUNTED_SMP, append=f'log_buf_len=4M {append}',
-                      timeout=TIMEOUT + EACH * len(files) * max(length, 1), on_record=progress)
+        stuck.extend([record['object'].partition('-')[2]] if record['record'] == 'stuck' else [])
+    try:
+        return guest.boot(tree, target, out, inside, extra=machine.COUNTED_SMP, append=f'log_buf_len=4M {append}',
+                          timeout=TIMEOUT + EACH * len(files) * max(length, 1), on_record=progress)
+    except Error as error:
+        raise Error(f'{stuck[0]}: a program of it does not end; what the kernel said is in {out / "console.log"}'
+                    if stuck else str(error)) from error
 
 
 def line(record, several):

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Attaches programs by their type and section: to what they name, or else to what there is in a guest. */
+/*
+ * Attaches programs by their type and section: to what they name, or else to what
+ * there is in a guest.
+ */
 #ifndef ATTACH_H
 #define ATTACH_H
 

@@ -112,7 +112,10 @@ static __u64 task_refs(pid_t pid)
 	return asked.users;
 }
 
-/* Of the end of a TCP connection that has this port; see Documentation/networking/proc_net_tcp.rst. */
+/*
+ * Of the end of a TCP connection that has this port; see
+ * Documentation/networking/proc_net_tcp.rst.
+ */
 static __u64 socket_refs(unsigned short wanted)
 {
 	unsigned int port, state;
@@ -250,11 +253,9 @@ static void end_victim(pid_t pid)
 }
 
 /* The machine has a CPU that does not come back: nothing more can be shown. */
-static void give_up(const struct demo *demo, const char *what)
+static void give_up(const char *what)
 {
-	record_begin("stuck");
-	record_string("program", demo->name);
-	record_string("error", what);
+	record_string("stuck", what);
 	record_end();
 	guest_abandon();
 }
@@ -289,7 +290,7 @@ static bool without_watchdog(struct demo *demo)
 	on = guest_now();
 	watchdog_switch(true);
 	if (!guest_wait_for(state->ended))
-		give_up(demo, "it did not end when the watchdog was switched on");
+		give_up("it did not end when the watchdog was switched on");
 	record_number("free_beats", free_beats);
 	record_number("off_beats", beats);
 	record_number("off_survived", survived);
@@ -299,7 +300,7 @@ static bool without_watchdog(struct demo *demo)
 	record_number("all_turns", state->all_turns);
 	record_number("off_until_end", guest_now() - on);
 	if (survived && !guest_wait_for(waitpid(pid, NULL, WNOHANG)))
-		give_up(demo, "the process that it ran in did not end");
+		give_up("the process that it ran in did not end");
 	return true;
 }
 
@@ -379,7 +380,7 @@ static bool with_watchdog(struct demo *demo)
 	}
 	at[1] = count(demo);
 	if (!guest_wait_for(state->ended))
-		give_up(demo, "the watchdog did not end it");
+		give_up("the watchdog did not end it");
 	record_number("returned", guest_wait_for(shared->stirred));
 	guest_wait_for(counts_are(demo, &at[0]));
 	at[2] = count(demo);
@@ -508,7 +509,8 @@ int main(void)
 	if (!watchdog || !events)
 		guest_end();
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
 	refs = bpf_object__open_file("/refs.bpf.o", NULL);
 	if (shared == MAP_FAILED || !refs || bpf_object__load(refs))
 		guest_end();

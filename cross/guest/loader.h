@@ -6,7 +6,10 @@
 #include <bpf/libbpf.h>
 #include <stdbool.h>
 
-/* Keep from now on what libbpf complains about, the verifier's log included, and do not print it. */
+/*
+ * Keep from now on what libbpf complains about, the verifier's log included, and
+ * do not print it.
+ */
 void loader_begin(void);
 
 /* Forget what there was. */
