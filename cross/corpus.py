@@ -67,7 +67,7 @@ def build(tree, arch, types):
 
 
 def ours(tree, arch, types, name, sources):
-    """{name: file} of the objects of programs of ours, which are in the files @sources. @types: the text of vmlinux.h."""
+    """{name: file} of the objects of programs of ours, in the files @sources. @types: the text of vmlinux.h."""
     bpf = guest.libbpf(tree, arch)
     _, compiler = host.run(['clang-19', '--version'])
     headers = sorted(header for folder in {source.parent for source in sources} for header in folder.glob('*.h'))
@@ -81,8 +81,9 @@ def _make(tree, arch, types, folder, *args, check=True):
     shutil.copytree(guest.libbpf(tree, arch) / 'include', include)
     (include / 'vmlinux.h').write_text(types)
     progress = host.Progress(f'compiling BPF programs for {arch.name}')
-    host.run(['make', kernel.jobs(), '-f', RULES, f'TREE={tree.path}', f'ARCH={arch.srcarch}', f'INCLUDE={include}', *args],
-             cwd=folder, log=folder / 'build.log', on_line=progress.step, check=check, what='compiling BPF programs')
+    host.run(['make', kernel.jobs(), '-f', RULES, f'TREE={tree.path}', f'ARCH={arch.srcarch}',
+              f'INCLUDE={include}', *args], cwd=folder, log=folder / 'build.log',
+             on_line=progress.step, check=check, what='compiling BPF programs')
     progress.done()
     shutil.rmtree(include)
 

@@ -33,6 +33,9 @@ MASKED = {
                 'tc_locked': 'a lock turns interrupts off, and there is no NMI'},
 }
 
+# The guest's clock, by which instructions are counted, has steps of so many.
+STEP = {'x86_64': 1, 'arm64': 16, 'riscv64': 100}
+
 # The fields of an event, in the guest's order.
 EVENT = ('kind', 'time', 'kicks', 'frames', 'redirect_ns', 'exit_ns', 'ran_ns')
 HEADS = ('program', 'hook', 'would run for', 'off: CPU', 'kill -9', 'detected after', 'kicks', 'frames', 'kick to exit',
@@ -108,7 +111,8 @@ def judge(arch, record):
             f'{record["off_beats"]} beats while it ran, {record["free_beats"]} while nothing did')
     row.add('ignored' if record['off_survived'] else 'ends it', None if record['off_survived'] else 'the process ended')
     _terminated(row, record, by_kind)
-    row.add(', '.join(_resource(*resource) for resource in record['resources']) or 'nothing', _kept(record['resources']))
+    resources = record['resources']
+    row.add(', '.join(_resource(*resource) for resource in resources) or 'nothing', _kept(resources))
     dead = [what for what, ok in (
         (f'the CPU has {record["beats"]} of {record["free_beats"]} beats', record['beats'] >= record['free_beats'] / 2),
         ('the process has not returned', record['returned']), ('RCU waits', record['rcu']),
@@ -176,10 +180,11 @@ def show(arch, version, records):
         wrong.append(f'{number} programs were run, fewer than {PROGRAMS}')
     table = [list(HEADS), *(row.cells for row in rows)]
     widths = [max(len(cells[column]) for cells in table if len(cells) == len(HEADS)) for column in range(len(HEADS))]
-    lines = [f'{arch}, Linux {version}; one nanosecond is one instruction of the guest']
+    lines = [f'{arch}, Linux {version}; a nanosecond is an instruction of the guest, counted in steps of {STEP[arch]}']
     lines += ['  '.join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip() for cells in table]
     lines += [f'WRONG  {text}' for text in wrong]
-    lines.append(f'{arch}: {sum(not row.wrong for row in rows)} of {len(rows)} programs as they should be, {number} of them run')
+    good = sum(not row.wrong for row in rows)
+    lines.append(f'{arch}: {good} of {len(rows)} programs as they should be, {number} of them run')
     return lines, wrong
 
 

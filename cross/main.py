@@ -265,7 +265,7 @@ def cmd_help(_args):
     print(f'\n  ARCH     {", ".join(targets.ARCHES)}, all'
           f'\n  VARIANT  {", ".join(targets.VARIANTS)}, all'
           f'\n  SUITE    {", ".join(suites())}; shell patterns and <suite>.<case> too'
-          f'\n  OBJ      BPF objects for `make run`; PROG, one program of them; SECONDS, of the guest; SITES=1, what was decided'
+          f'\n  OBJ      BPF objects to run; PROG, one program of them; SECONDS, of the guest; SITES=1, all decisions'
           f'\n  KDIR     a kernel tree of yours instead of the distribution\'s source; only graft writes into it')
 
 

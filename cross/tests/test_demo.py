@@ -26,8 +26,8 @@ class Judge(unittest.TestCase):
     def test_all_as_it_should_be(self):
         row = demo.judge('x86_64', record())
         self.assertEqual(row.wrong, [])
-        self.assertEqual(row.cells, ['fentry_may_goto', 'fentry/vfs_open', '6.3 years', '0% free', 'ignored', '108.0 ms',
-                                     '1', '3', '2,200 ns', 'task (2 -> 3 -> 2), 2 sections', 'yes'])
+        self.assertEqual(row.cells, ['fentry_may_goto', 'fentry/vfs_open', '6.3 years', '0% free', 'ignored',
+                                     '108.0 ms', '1', '3', '2,200 ns', 'task (2 -> 3 -> 2), 2 sections', 'yes'])
 
     def wrong(self, text, **fields):
         row = demo.judge('x86_64', record(**fields))
@@ -92,7 +92,8 @@ class Programs(unittest.TestCase):
         for path in demo.SOURCES.glob('*.bpf.c'):
             text = path.read_text()
             self.assertRegex(text, r'^// SPDX-License-Identifier: GPL-2.0-only\n/\*\n \* \w', path.name)
-            self.assertRegex(text, rf'\b{path.name.partition(".")[0]}\(|BPF_PROG\({path.name.partition(".")[0]}\b', path.name)
+            name = path.name.partition('.')[0]
+            self.assertRegex(text, rf'\b{name}\(|BPF_PROG\({name}\b', path.name)
 
     def test_what_is_said_to_be_masked_is_there(self):
         names = {path.name.partition('.')[0] for path in demo.SOURCES.glob('*.bpf.c')}
@@ -116,8 +117,8 @@ class Events(unittest.TestCase):
             return 0;
         }'''
     PIPE = '''#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION
-          init-63      [001] d.h2.    12.300087: bpf_fastterm_exit: prog=7 kicks=2 frames=3 request_ns=1 redirect_ns=2716 \
-exit_ns=1403 result=0xffffffffffffff83
+          init-63      [001] d.h2.    12.300087: bpf_fastterm_exit: prog=7 kicks=2 frames=3 request_ns=1 \
+redirect_ns=2716 exit_ns=1403 result=0xffffffffffffff83
  ksoftirqd/1: x-63      [001] d..1.     2.000001: bpf_fastterm_request: prog=7 target_cpu=1
         idle-0       [000] d.h1.     3.100000: bpf_fastterm_overrun: prog=7 name=a_b cpu=1 ran_ns=108000000
         init-1       [000] .....     3.200000: sys_enter: prog=9
@@ -129,6 +130,8 @@ exit_ns=1403 result=0xffffffffffffff83
             (path / 'main.c').write_text(self.MAIN)
             subprocess.run(['gcc', *guest.WARNINGS, f'-I{guest.SOURCES}', '-o', path / 'main', path / 'main.c',
                             guest.SOURCES / 'events.c'], check=True)
-            text = subprocess.run([path / 'main'], input=self.PIPE, stdout=subprocess.PIPE, text=True, check=True).stdout
-        self.assertEqual(re.findall('.+', text), ['exit 7 12300087000 2 3 2716 1403 0', 'request 7 2000001000 0 0 0 0 0',
+            text = subprocess.run([path / 'main'], input=self.PIPE, stdout=subprocess.PIPE, text=True,
+                                  check=True).stdout
+        self.assertEqual(re.findall('.+', text), ['exit 7 12300087000 2 3 2716 1403 0',
+                                                  'request 7 2000001000 0 0 0 0 0',
                                                   'overrun 7 3100000000 0 0 0 0 108000000'])

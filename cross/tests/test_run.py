@@ -14,8 +14,8 @@ import run
 import targets
 
 PROGRAM = {'record': 'program', 'object': '0-a.bpf.o', 'name': 'p', 'type': 'xdp', 'section': 'xdp', 'attach': 'lo',
-           'error': '', 'image': 96, 'long': 'jumps back', 'no_image': '', 'activations': 3, 'terminations': 2, 'kicks': 2,
-           'frames': 4, 'longest': 2000, 'leaked': 0}
+           'error': '', 'image': 96, 'long': 'jumps back', 'no_image': '', 'activations': 3, 'terminations': 2,
+           'kicks': 2, 'frames': 4, 'longest': 2000, 'leaked': 0}
 MACHINE = {'record': 'machine', 'watchdog': 1, 'events': 1}
 
 
@@ -25,7 +25,8 @@ class Typed(unittest.TestCase):
             files = [Path(folder) / name for name in ('b.o', 'a.o')]
             for file in files:
                 file.write_text('')
-            self.assertEqual(run.objects(f'{files[0]} {files[1]}'), {'objects/0-b.o': files[0], 'objects/1-a.o': files[1]})
+            self.assertEqual(run.objects(f'{files[0]} {files[1]}'),
+                             {'objects/0-b.o': files[0], 'objects/1-a.o': files[1]})
 
     def test_no_object(self):
         with self.assertRaisesRegex(host.Error, 'make run needs OBJ='):
@@ -54,12 +55,13 @@ class Printed(unittest.TestCase):
         return good, [json.loads(text) for text in out.getvalue().splitlines()], said
 
     def test_one_line_a_program(self):
-        good, lines, said = self.printed([PROGRAM, PROGRAM | {'terminations': 0, 'image': 0, 'no_image': 'it is short'}])
+        short = PROGRAM | {'terminations': 0, 'image': 0, 'no_image': 'it is short'}
+        good, lines, said = self.printed([PROGRAM, short])
         self.assertTrue(good)
         self.assertEqual(said, [])
-        self.assertEqual(lines[0], {'name': 'p', 'type': 'xdp', 'attach': 'lo', 'terminable': True, 'reason': 'jumps back',
-                                    'activations': 3, 'terminations': 2, 'kicks': 2, 'frames': 4,
-                                    'instructions_kick_to_exit': 2000, 'leaked': False})
+        self.assertEqual(lines[0], {'name': 'p', 'type': 'xdp', 'attach': 'lo', 'terminable': True,
+                                    'reason': 'jumps back', 'activations': 3, 'terminations': 2, 'kicks': 2,
+                                    'frames': 4, 'instructions_kick_to_exit': 2000, 'leaked': False})
         self.assertEqual((lines[1]['terminable'], lines[1]['reason'], lines[1]['instructions_kick_to_exit']),
                          (False, 'it is short', None))
 
@@ -74,6 +76,7 @@ class Printed(unittest.TestCase):
         self.assertEqual(lines[0]['attach'], 'lo: Device busy')
 
     def test_the_loaders_message(self):
-        good, lines, said = self.printed([{'record': 'failed', 'object': '0-a.bpf.o', 'error': 'libbpf: bad\nR1 !read_ok\n'}])
+        good, lines, said = self.printed([{'record': 'failed', 'object': '0-a.bpf.o',
+                                           'error': 'libbpf: bad\nR1 !read_ok\n'}])
         self.assertFalse(good)
         self.assertEqual((lines, said), ([], ['fastterm: a.bpf.o: libbpf: bad\nR1 !read_ok']))
