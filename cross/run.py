@@ -54,21 +54,22 @@ def measure(kdir, target, files, length, append):
     def progress(record):
         stuck.extend([record['object'].partition('-')[2]] if record['record'] == 'stuck' else [])
     try:
-        return guest.boot(tree, target, out, inside, extra=machine.COUNTED_SMP, append=f'log_buf_len=4M {append}',
-                          timeout=TIMEOUT + EACH * len(files) * max(length, 1), on_record=progress)
+        return guest.boot(tree, target, out, inside, extra=machine.COUNTED_SMP.get(target.arch.name, ()),
+                          append=f'log_buf_len=4M {append}', timeout=TIMEOUT + EACH * len(files) * max(length, 1),
+                          on_record=progress)
     except Error as error:
         raise Error(f'{stuck[0]}: a program of it does not end; what the kernel said is in {out / "console.log"}'
                     if stuck else str(error)) from error
 
 
-def line(record, several):
-    """What is printed of a program: a JSON object."""
+def line(record, several, counted=True):
+    """What is printed of a program: a JSON object. @counted: the machine's time is instructions."""
     shown = {'object': record['object'].partition('-')[2]} if several else {}
     shown |= {'name': record['name'], 'type': record['type'], 'attach': record['error'] or record['attach'],
               'terminable': bool(record['image']), 'reason': record['no_image'] or record['long'],
               'activations': record['activations'], 'terminations': record['terminations'], 'kicks': record['kicks'],
               'frames': record['frames'],
-              'instructions_kick_to_exit': record['longest'] if record['terminations'] else None,
+              'instructions_kick_to_exit': record['longest'] if record['terminations'] and counted else None,
               'leaked': bool(record['leaked'])}
     if 'sites' in record:
         shown['sites'] = record['sites'].splitlines()
@@ -89,6 +90,6 @@ def run(kdir, arch, obj, prog, seconds, sites):
             host.say(f'fastterm: {record["object"].partition("-")[2]}: {record["error"].rstrip()}')
             good = False
         elif record['record'] == 'program':
-            print(line(record, len(files) > 1), flush=True)
+            print(line(record, len(files) > 1, arch.name in machine.COUNTED_SMP), flush=True)
             good = good and not record['error'] and not record['leaked']
     return good

@@ -74,6 +74,12 @@ class Judge(unittest.TestCase):
         self.assertIsNone(demo.unreachable('arm64', 'perf_event_stacks.bpf.o'))
         self.assertIsNone(demo.unreachable('riscv64', 'xdp_nested_loops.bpf.o'))
 
+    def test_time_that_is_not_counted_is_not_shown(self):
+        row = demo.judge('riscv64', record())
+        self.assertEqual(row.wrong, [])
+        self.assertEqual((row.cells[5], row.cells[8]), ('in time', 'not counted'))
+        self.assertIn('not in time', demo.judge('riscv64', record(began=10 ** 9)).cells[5])
+
     def test_too_few_programs(self):
         lines, wrong = demo.show('x86_64', '6.12', [record()] * (demo.PROGRAMS - 1))
         self.assertEqual(len(wrong), 1)

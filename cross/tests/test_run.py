@@ -65,6 +65,9 @@ class Printed(unittest.TestCase):
         self.assertEqual((lines[1]['terminable'], lines[1]['reason'], lines[1]['instructions_kick_to_exit']),
                          (False, 'it is short', None))
 
+    def test_instructions_that_are_not_counted(self):
+        self.assertIsNone(json.loads(run.line(PROGRAM, False, counted=False))['instructions_kick_to_exit'])
+
     def test_sites(self):
         _, lines, _ = self.printed([PROGRAM | {'sites': 'long: no\ninsn 1: kept\n'}])
         self.assertEqual(lines[0]['sites'], ['long: no', 'insn 1: kept'])
