@@ -9,7 +9,8 @@
 
 /*
  * Mount what a BPF loader needs, show it the kernel's configuration, which is
- * /config, and keep the kernel's messages off the console.
+ * /config, and keep the kernel's messages off the console. Run by anybody but the
+ * kernel, the program ends here.
  */
 void guest_begin(void);
 

@@ -15,7 +15,8 @@ unsigned short world_port(void);
 
 /*
  * Let everything happen once, on behalf of the calling process: system calls,
- * files, sleep, page faults, packets, connections. A probe of user space goes here.
+ * files, sleep, page faults, packets, connections, processes. A probe of user
+ * space goes here.
  */
 void world_stir(void);
 
