@@ -108,7 +108,8 @@ def judge(arch, record):
     events = [dict(zip(EVENT, event)) for event in record['events']]
     by_kind = {kind: [event for event in events if event['kind'] == kind] for kind in ('overrun', 'request', 'exit')}
     wanted = record['off_ran'] * record['all_turns'] / max(record['off_turns'], 1)
-    row.add(duration(wanted), None if record['off_turns'] else 'it has not taken a turn')
+    row.add(duration(wanted), 'it has not taken a turn' if not record['off_turns'] else
+            'it has ended by itself' if record['off_ended'] else None)
     share = record['off_beats'] / max(record['free_beats'], 1)
     row.add(f'{share:.0%} free', None if record['free_beats'] and share <= HELD else
             f'{record["off_beats"]} beats while it ran, {record["free_beats"]} while nothing did')

@@ -187,6 +187,8 @@ bool attach(struct attachment *a, struct bpf_program *prog)
 	a->prog = prog;
 	a->fd = -1;
 	a->iterates = !strncmp(section, "iter", 4);
+	/* Functions that only test runs of what is attached to them call. */
+	a->runs = strstr(section, "/bpf_fentry_test") || strstr(section, "/bpf_modify_return_test");
 	link = bpf_program__attach(prog);
 	if (!link && errno == EOPNOTSUPP)
 		return attach_by_type(a, prog);

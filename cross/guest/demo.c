@@ -118,8 +118,8 @@ static __u64 task_refs(pid_t pid)
  */
 static __u64 socket_refs(unsigned short wanted)
 {
+	unsigned long long count, users = 0;
 	unsigned int port, state;
-	__u64 users = 0, found;
 	char line[256];
 	FILE *file;
 
@@ -127,14 +127,11 @@ static __u64 socket_refs(unsigned short wanted)
 	if (!file)
 		return 0;
 	while (fgets(line, sizeof(line), file)) {
-		unsigned long long count;
-
 		if (sscanf(line, "%*d: %*x:%x %*x:%*x %x %*x:%*x %*x:%*x %*x %*u %*u %*u %llu",
 			   &port, &state, &count) != 3)
 			continue;
-		found = count;
-		if (port == wanted && state == 1)
-			users = found;
+		if (port == wanted && state == BPF_TCP_ESTABLISHED)
+			users = count;
 	}
 	fclose(file);
 	return users;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fts.h>
 #include <linux/bpf.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,13 +69,11 @@ static struct bpf_link *registered[MAX_MAPS];
 static int nr_registered;
 static volatile bool *stop;
 
-static void record_failure(void)
+static void record_failure(const char *error)
 {
-	const char *text = loader_complaint();
-
 	record_begin("failed");
 	record_string("object", object_name);
-	record_string("error", *text ? text : strerror(errno));
+	record_string("error", error);
 	record_end();
 }
 
@@ -95,7 +94,7 @@ static struct bpf_object *load(const char *path)
 		found |= bpf_program__autoload(prog);
 	}
 	if (wanted && !found) {
-		errno = ENOENT;
+		errno = ESRCH;
 		return NULL;
 	}
 	loader_prepare_maps(object);
@@ -178,11 +177,14 @@ static void take_events(void)
 	}
 }
 
-static bool all_have_ended(pid_t *workers, int nr)
+/* With @signal, help it along. */
+static bool all_have_ended(pid_t *workers, int nr, int signal)
 {
 	int i, left = 0;
 
 	for (i = 0; i < nr; i++) {
+		if (workers[i] > 0 && signal)
+			kill(workers[i], signal);
 		if (workers[i] > 0 && waitpid(workers[i], NULL, WNOHANG))
 			workers[i] = 0;
 		left += workers[i] > 0;
@@ -207,7 +209,9 @@ static bool let_run(__u64 ns)
 		take_events();
 	}
 	*stop = true;
-	if (!guest_wait_for(all_have_ended(workers, cpus)))
+	/* A program may have taken from one what it waits for. */
+	if (!guest_wait_for(all_have_ended(workers, cpus, 0)) &&
+	    !guest_wait_for(all_have_ended(workers, cpus, SIGKILL)))
 		return false;
 	take_events();
 	return true;
@@ -280,10 +284,15 @@ static void run(const char *path)
 	loader_forget();
 	object = load(path);
 	if (!object) {
-		record_failure();
+		record_failure(*loader_complaint() ? loader_complaint() :
+			       errno == ESRCH ? "it has no program of that name" : strerror(errno));
 		return;
 	}
 	attach_all(object);
+	if (!nr_progs) {
+		record_failure("it has no program that is loaded by itself");
+		return;
+	}
 	if (!let_run(NS_PER_MS * 1000 * (seconds ? strtod(seconds, NULL) : 1))) {
 		record_begin("stuck");
 		record_string("object", object_name);
@@ -312,12 +321,8 @@ static void in_child(const char *path)
 		exit(0);
 	}
 	waitpid(pid, &status, 0);
-	if (status) {
-		record_begin("failed");
-		record_string("object", object_name);
-		record_string("error", "the loader died");
-		record_end();
-	}
+	if (status)
+		record_failure("the loader died");
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)

@@ -90,7 +90,7 @@ void world_begin(void)
 		perror("listen");
 	client = open_socket(SOCK_STREAM);
 	connect_to(client, listener);
-	server = accept(listener, NULL, NULL);
+	server = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
 	if (server < 0)
 		perror("accept");
 }

@@ -38,6 +38,7 @@ class Judge(unittest.TestCase):
     def test_each_cell_can_be_wrong(self):
         events = record()['events']
         self.wrong('would run for: it has not taken a turn', off_turns=0)
+        self.wrong('would run for: it has ended by itself', off_ended=1)
         self.wrong('off: CPU: 20 beats while it ran', off_beats=20)
         self.wrong('off: CPU: 0 beats while it ran, 0 while nothing did', free_beats=0)
         self.wrong('kill -9: the process ended', off_survived=0)
