@@ -129,6 +129,13 @@ static bool attach_probe(struct attachment *a, const struct bpf_program *prog)
 	const char *section = bpf_program__section_name(prog);
 	LIBBPF_OPTS(bpf_uprobe_opts, user, .func_name = "world_stir");
 
+	if (bpf_program__expected_attach_type(prog) == BPF_TRACE_UPROBE_MULTI)
+		return linked(a, bpf_program__attach_uprobe_multi(prog, -1, "/init", "world_stir",
+								  NULL),
+			      "world_stir() of the guest");
+	if (bpf_program__expected_attach_type(prog) == BPF_TRACE_KPROBE_MULTI)
+		return linked(a, bpf_program__attach_kprobe_multi_opts(prog, FUNCTION, NULL),
+			      FUNCTION);
 	if (!strncmp(section, "kprobe", 6) || !strncmp(section, "kretprobe", 9))
 		return linked(a, bpf_program__attach_kprobe(prog, section[1] == 'r', FUNCTION),
 			      FUNCTION);
