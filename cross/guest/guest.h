@@ -22,7 +22,7 @@ void guest_abandon(void) __attribute__((noreturn));
 
 #define NS_PER_MS 1000000ULL
 /* The longest that anything may take before it counts as not happening. */
-#define GUEST_PATIENCE (10000 * NS_PER_MS)
+#define GUEST_PATIENCE (5000 * NS_PER_MS)
 
 /* The monotonic clock, and to sleep by it, in ns. */
 __u64 guest_now(void);
