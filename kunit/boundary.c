@@ -72,10 +72,12 @@ u64 ftk_sweep_run(struct kunit *test, struct ftk_sweep *s)
  * @s: the program
  * @func: the function
  * @off: the offset from its entry
+ * @moved: the first kick is known to have moved all of it, so that others were none that
+ *	   it needed
  *
  * Context: the thread of the test case.
  */
-void ftk_sweep_judge(struct kunit *test, struct ftk_sweep *s, u32 func, u32 off)
+void ftk_sweep_judge(struct kunit *test, struct ftk_sweep *s, u32 func, u32 off, bool moved)
 {
 	const void *ip = (u8 *)fastterm_func(s->prog, func)->bpf_func + off;
 	struct fastterm_outcome outcome;
@@ -86,8 +88,8 @@ void ftk_sweep_judge(struct kunit *test, struct ftk_sweep *s, u32 func, u32 off)
 	/* Not all are safepoints; from those the program goes on until the next kick. */
 	if (fastterm_is_safepoint(s->known->images[func], off + cfi_get_offset())) {
 		s->struck++;
-		s->first += outcome.kicks == 1;
-		if (outcome.kicks != 1)
+		s->first += moved || outcome.kicks == 1;
+		if (!moved && outcome.kicks != 1)
 			kunit_info(test, "%u kicks at %pS\n", outcome.kicks, ip);
 	}
 	KUNIT_ASSERT_EQ_MSG(test, s->ordinary, ftk_sweep_run(test, s), "at %pS", ip);

@@ -36,6 +36,7 @@
  * @masked: interrupts were off there
  * @kicked: a kick has come since
  * @met: and where it met the program: by then, in its stub image
+ * @err: what fastterm_redirect() said then
  */
 struct stop {
 	struct ftk_sweep *s;
@@ -44,6 +45,7 @@ struct stop {
 	bool masked;
 	bool kicked;
 	unsigned long met;
+	int err;
 };
 
 static void strike(struct perf_event *event, struct perf_sample_data *data,
@@ -68,6 +70,7 @@ static void see(void *data, const struct fastterm_outcome *outcome, u8 level, in
 		return;
 	stop->kicked = true;
 	stop->met = instruction_pointer(regs);
+	stop->err = err;
 }
 
 /* Was the kick taken where the breakpoint was? Then the program went on in its stub image. */
@@ -102,6 +105,7 @@ static void sweep_at(struct kunit *test, struct stop *stop, u32 func, u32 off)
 	stop->ip = (unsigned long)fastterm_func(stop->s->prog, func)->bpf_func + off;
 	stop->hit = false;
 	stop->kicked = false;
+	stop->err = -ENOENT;
 	event = set_breakpoint(stop);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
 	ftk_sweep_run(test, stop->s);
@@ -111,7 +115,7 @@ static void sweep_at(struct kunit *test, struct stop *stop, u32 func, u32 off)
 	if (!taken_there(stop, func, off))
 		KUNIT_EXPECT_TRUE_MSG(test, stop->masked, "at %pS, met at %pS",
 				      (void *)stop->ip, (void *)stop->met);
-	ftk_sweep_judge(test, stop->s, func, off);
+	ftk_sweep_judge(test, stop->s, func, off, !stop->err);
 }
 
 /* From a boundary that is no safepoint nobody is moved, nor gets past the breakpoint. */

@@ -103,7 +103,7 @@ void ftk_sweep_all(struct kunit *test, struct ftk_sweep *s)
 		    prandom_u32_state(&rnd) % MAX_LEAD);
 		if (!stop->struck)
 			continue;
-		ftk_sweep_judge(test, s, stop->func, stop->off);
+		ftk_sweep_judge(test, s, stop->func, stop->off, false);
 		if (ftk_sweep_hits(s) > hits) {
 			hits = ftk_sweep_hits(s);
 			last = i;

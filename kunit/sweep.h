@@ -44,7 +44,7 @@ extern struct kunit_case ftk_boundary_cases[];
 
 bool ftk_sweep_at(const struct ftk_sweep *s, unsigned long ip, u32 *func, u32 *off);
 u64 ftk_sweep_run(struct kunit *test, struct ftk_sweep *s);
-void ftk_sweep_judge(struct kunit *test, struct ftk_sweep *s, u32 func, u32 off);
+void ftk_sweep_judge(struct kunit *test, struct ftk_sweep *s, u32 func, u32 off, bool moved);
 u32 ftk_sweep_hits(const struct ftk_sweep *s);
 u32 ftk_sweep_len(struct kunit *test, const struct ftk_sweep *s, u32 func, u32 off);
 
