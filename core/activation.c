@@ -127,8 +127,7 @@ unsigned long notrace fastterm_exit(unsigned long sp, unsigned long *result)
 	state = atomic_read_acquire(&a->state);
 	if (a->tag == tag && (state == FASTTERM_WANTED || state == FASTTERM_LEAVING))
 		left(a, tag, state, *result);
-	/* From here on the tag is free for a kick, which may interrupt this. */
-	WRITE_ONCE(tag->known, NULL);
+	fastterm_tag_free(tag);
 	return back;
 }
 

@@ -233,7 +233,7 @@ struct fastterm_image {
 
 /**
  * struct fastterm_tag - an activation whose base frame returns to the tag
- * @known: what is known of its program; NULL if this is free
+ * @known: what is known of its program
  * @id: the program's
  * @task: in which it runs
  * @sp: stack pointer behind the return of its base frame
@@ -361,6 +361,7 @@ struct seq_file;
 
 bool fastterm_is_safepoint(const struct fastterm_image *image, u32 off);
 struct fastterm_tag *fastterm_tag_at(unsigned long sp);
+void fastterm_tag_free(const struct fastterm_tag *tag);
 struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 				       const struct fastterm_prog *known);
 struct fastterm_tag *fastterm_suspect(struct pt_regs *regs);

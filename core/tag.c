@@ -12,7 +12,7 @@
  * is terminated. One that is preempted or asleep keeps its tag meanwhile, so there
  * may be several; if there are too many, no other is suspected until one has left.
  */
-#include <linux/array_size.h>
+#include <linux/bits.h>
 #include <linux/bpf.h>
 #include <linux/err.h>
 #include <linux/fastterm_arch.h>
@@ -33,7 +33,17 @@
 /* More frames than a stack has: a walk that goes on is none. */
 #define MAX_DEPTH (THREAD_SIZE / 32)
 
-static DEFINE_PER_CPU(struct fastterm_tag [MAX_TAGS], tags);
+/**
+ * struct tags - the tags of a CPU
+ * @used: which of them are, by bits
+ * @tag: the tags
+ */
+struct tags {
+	unsigned long used;
+	struct fastterm_tag tag[MAX_TAGS];
+};
+
+static DEFINE_PER_CPU(struct tags, tags);
 
 /**
  * fastterm_is_tag() - is this a return to a tag?
@@ -56,13 +66,29 @@ bool fastterm_is_tag(const struct fastterm_slot *slot)
  */
 notrace struct fastterm_tag *fastterm_tag_at(unsigned long sp)
 {
-	struct fastterm_tag *tag = *this_cpu_ptr(&tags);
+	struct tags *t = this_cpu_ptr(&tags);
+	unsigned long used = READ_ONCE(t->used);
 	u32 i;
 
-	for (i = 0; i < MAX_TAGS; i++, tag++)
-		if (READ_ONCE(tag->known) && tag->sp == sp)
-			return tag;
+	for (; used; used &= used - 1) {
+		i = __ffs(used);
+		if (t->tag[i].sp == sp)
+			return &t->tag[i];
+	}
 	return NULL;
+}
+
+/**
+ * fastterm_tag_free() - nobody will return to a tag any more
+ * @tag: the tag
+ *
+ * From here on it is free for a kick, which may interrupt this.
+ *
+ * Context: any that does not change the CPU.
+ */
+notrace void fastterm_tag_free(const struct fastterm_tag *tag)
+{
+	this_cpu_and(tags.used, ~BIT(tag - this_cpu_ptr(&tags)->tag));
 }
 
 /*
@@ -71,17 +97,17 @@ notrace struct fastterm_tag *fastterm_tag_at(unsigned long sp)
  */
 static struct fastterm_tag *tag_for(unsigned long sp, bool sleepable)
 {
-	struct fastterm_tag *tag = *this_cpu_ptr(&tags), *free = NULL;
-	u32 i, nr = sleepable ? MAX_SLEEPERS : MAX_TAGS;
+	struct fastterm_tag *tag = fastterm_tag_at(sp);
+	struct tags *t = this_cpu_ptr(&tags);
+	unsigned long free;
 
+	if (tag)
+		return tag;
 	/* Those that may sleep have the first ones, and leave the rest alone. */
-	for (i = 0; i < MAX_TAGS; i++, tag++) {
-		if (!READ_ONCE(tag->known) && i < nr)
-			free = tag;
-		else if (tag->known && tag->sp == sp)
-			return tag;
-	}
-	return free;
+	free = ~READ_ONCE(t->used) & GENMASK((sleepable ? MAX_SLEEPERS : MAX_TAGS) - 1, 0);
+	if (!free)
+		return NULL;
+	return &t->tag[sleepable ? __ffs(free) : __fls(free)];
 }
 
 /**
@@ -107,13 +133,14 @@ struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 	err = fastterm_arch_move(slot, (unsigned long)fastterm_arch_exit);
 	if (err)
 		return ERR_PTR(err);
+	tag->known = known;
 	tag->id = known->id;
 	tag->task = current;
 	tag->sp = slot->sp;
 	tag->back = slot->ip;
 	tag->ran_ns = 0;
 	tag->leaving = false;
-	WRITE_ONCE(tag->known, known);
+	this_cpu_or(tags.used, BIT(tag - this_cpu_ptr(&tags)->tag));
 	return tag;
 }
 
