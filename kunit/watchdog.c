@@ -591,11 +591,23 @@ static void write_value(struct kunit *test, const char *fs, const char *name,
 			    strlen(text), "%s", name);
 }
 
-static int stall(void *ms)
+/**
+ * struct stalling - somebody who keeps a CPU, and is no program
+ * @ms: for how long
+ * @begun: it has begun
+ */
+struct stalling {
+	unsigned int ms;
+	struct completion begun;
+};
+
+static int stall(void *data)
 {
-	unsigned long end = jiffies + msecs_to_jiffies((unsigned long)ms);
+	struct stalling *s = data;
+	unsigned long end = jiffies + msecs_to_jiffies(s->ms);
 
 	preempt_disable();
+	complete(&s->begun);
 	while (time_before(jiffies, end))
 		cpu_relax();
 	preempt_enable();
@@ -604,12 +616,18 @@ static int stall(void *ms)
 	return 0;
 }
 
-/* Somebody keeps a CPU for so long, and RCU waits for it. */
-static void stall_for(struct kunit *test, unsigned long ms)
+/* RCU waits for it, and so do we. */
+static void stall_for(struct kunit *test, unsigned int ms)
 {
-	struct task_struct *other = kthread_run_on_cpu(stall, (void *)ms, 1, "ftk_stall/%u");
+	struct stalling s = {
+		.ms = ms,
+		.begun = COMPLETION_INITIALIZER_ONSTACK(s.begun),
+	};
+	struct task_struct *other;
 
+	other = kthread_run_on_cpu(stall, &s, 1, "ftk_stall/%u");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	wait_for_completion(&s.begun);
 	synchronize_rcu();
 	KUNIT_EXPECT_EQ(test, kthread_stop(other), 0);
 }
