@@ -22,11 +22,12 @@
 #define NR_KICKS	500
 
 /*
- * So many percent are gone after the first kick. A tracer that is interrupted while it
- * takes a return address over, or gives it back, is left alone until the next one.
+ * So many percent are gone after the first kick. The function graph tracer, where it is
+ * interrupted while it takes a return address over, or gives it back, is left alone until
+ * the next one, and is there often.
  */
 #define PERCENT		99
-#define PERCENT_TRACER	50
+#define PERCENT_GRAPH	50
 
 /* The kicks come after up to so many ns in the program. */
 #define PHASE_NS	50000
@@ -86,7 +87,7 @@ static void traced_by_graph(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, register_ftrace_graph(&graph_ops), 0);
 	atomic_set(&graph_entries, 0);
 	atomic_set(&graph_returns, 0);
-	ftk_kick(test, r, NR_KICKS, PHASE_NS, PERCENT_TRACER);
+	ftk_kick(test, r, NR_KICKS, PHASE_NS, PERCENT_GRAPH);
 	unregister_ftrace_graph(&graph_ops);
 	KUNIT_EXPECT_GT(test, atomic_read(&graph_entries), 3 * NR_KICKS);
 	KUNIT_EXPECT_EQ(test, atomic_read(&graph_entries), atomic_read(&graph_returns));
@@ -129,7 +130,7 @@ static void traced_by_kretprobe(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, register_probe("bpf_probe_read_kernel"), 0);
 	atomic_set(&probe_entries, 0);
 	atomic_set(&probe_returns, 0);
-	ftk_kick(test, r, NR_KICKS, PHASE_NS, PERCENT_TRACER);
+	ftk_kick(test, r, NR_KICKS, PHASE_NS, PERCENT);
 	unregister_kretprobe(&probe);
 	KUNIT_EXPECT_GT(test, atomic_read(&probe_entries), NR_KICKS);
 	KUNIT_EXPECT_EQ(test, atomic_read(&probe_entries), atomic_read(&probe_returns));
@@ -157,7 +158,7 @@ static void traced_by_programs(struct kunit *test)
 	u64 exits;
 
 	ftk_attach(test, ftk_load(test, count, ARRAY_SIZE(count), &fexit));
-	ftk_kick(test, r, NR_KICKS, PHASE_NS, PERCENT_TRACER);
+	ftk_kick(test, r, NR_KICKS, PHASE_NS, PERCENT);
 	KUNIT_EXPECT_TRUE(test, ftk_map_lookup(&counts, &key, &exits));
 	KUNIT_EXPECT_EQ(test, exits, r->runs);
 }
