@@ -29,6 +29,9 @@
 #define PERCENT		99
 #define PERCENT_GRAPH	50
 
+/* perf's own default, 4 kHz; much more, and an emulated processor does nothing else. */
+#define SAMPLE_NS	(250 * NSEC_PER_USEC)
+
 /* The kicks come after up to so many ns in the program. */
 #define PHASE_NS	50000
 
@@ -181,7 +184,7 @@ static void traced_by_perf(struct kunit *test)
 		.type = PERF_TYPE_SOFTWARE,
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.size = sizeof(attr),
-		.sample_period = 50 * NSEC_PER_USEC,
+		.sample_period = SAMPLE_NS,
 	};
 	struct ftk_runner *r = start(test);
 	struct perf_event *event;
