@@ -369,7 +369,10 @@ bool fastterm_is_tag(const struct fastterm_slot *slot);
 int fastterm_terminate_tag(struct fastterm_tag *tag);
 void fastterm_cut_loops(int cpu, bool cut);
 void fastterm_hears(void);
-void fastterm_visit_by(void (*visitor)(struct pt_regs *regs));
+
+/* Is told of the registers that a visit has interrupted. */
+typedef void (*fastterm_visitor_fn)(struct pt_regs *regs);
+fastterm_visitor_fn fastterm_visit_by(fastterm_visitor_fn visitor);
 void fastterm_visit(int cpu, bool insist);
 u8 fastterm_interrupted_level(struct pt_regs *regs);
 int fastterm_redirect(struct fastterm_activation *activation, struct pt_regs *regs);

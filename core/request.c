@@ -277,18 +277,19 @@ static void enter(struct fastterm_activation *a, struct pt_regs *regs)
 }
 
 /* Who is to be told of the interrupted registers, and on which CPUs. */
-static void (*visit_by)(struct pt_regs *regs) __read_mostly;
+static fastterm_visitor_fn visit_by __read_mostly;
 static DEFINE_PER_CPU(bool, visit);
 
 /**
  * fastterm_visit_by() - say who visits other CPUs
  * @visitor: is called there, by fastterm_visit(), with the interrupted registers
  *
- * Context: any; once, before the first visit.
+ * Context: any; before the first visit, or in the place of who did so before.
+ * Return: who did so before, or NULL.
  */
-void fastterm_visit_by(void (*visitor)(struct pt_regs *regs))
+fastterm_visitor_fn fastterm_visit_by(fastterm_visitor_fn visitor)
 {
-	WRITE_ONCE(visit_by, visitor);
+	return xchg(&visit_by, visitor);
 }
 
 /**
@@ -317,7 +318,7 @@ void fastterm_kicked(struct pt_regs *regs)
 	struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 
 	if (regs && this_cpu_xchg(visit, false))
-		visit_by(regs);
+		READ_ONCE(visit_by)(regs);
 	if (!a->complete)
 		enter(a, regs);
 }

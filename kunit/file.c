@@ -35,7 +35,7 @@ static void ftk_close(void *file)
  * @path: its path there
  *
  * Context: the thread of the test case.
- * Return: the file, open for reading and writing.
+ * Return: the file, open for reading, and for writing if it may be written.
  */
 struct file *ftk_open(struct kunit *test, const char *fs, const char *path)
 {
@@ -50,6 +50,8 @@ struct file *ftk_open(struct kunit *test, const char *fs, const char *path)
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, ftk_unmount, mnt), 0);
 
 	file = file_open_root_mnt(mnt, path, O_RDWR, 0);
+	if (PTR_ERR_OR_ZERO(file) == -EACCES)
+		file = file_open_root_mnt(mnt, path, O_RDONLY, 0);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, ftk_close, file), 0);
 	return file;

@@ -8,6 +8,7 @@
 
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/kprobes.h>
 #include <linux/pid.h>
 #include <linux/random.h>
 #include <linux/sched/task.h>
@@ -85,6 +86,78 @@ static void hold_task(struct held *held)
 	held->count = count_task;
 }
 
+static atomic_t released;
+
+static int see_release(struct kprobe *probe, struct pt_regs *regs)
+{
+	atomic_inc(&released);
+	return 0;
+}
+
+static void unregister_probe(void *probe)
+{
+	unregister_kprobe(probe);
+}
+
+/* The program counts what it acquires, and a probe how often @symbol is called. */
+static s64 count_balance(struct held *held)
+{
+	return *(u64 *)container_of(held->map.map, struct bpf_array, map)->value -
+	       atomic_read(&released);
+}
+
+static void hold_counted(struct held *held, const struct ftk_snippet *get,
+			 const struct ftk_snippet *put, const char *symbol)
+{
+	struct kunit *test = held->test;
+	struct kprobe *probe = kunit_kzalloc(test, sizeof(*probe), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, probe);
+	held->map = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	ftk_hold_fifty(test, &held->shape, get, put, &held->map);
+	held->count = count_balance;
+	probe->symbol_name = symbol;
+	probe->pre_handler = see_release;
+	KUNIT_ASSERT_EQ(test, register_kprobe(probe), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, unregister_probe, probe), 0);
+	atomic_set(&released, 0);
+}
+
+static void hold_objects(struct held *held)
+{
+	const struct bpf_insn get[] = {
+		BPF_MOV64_IMM(BPF_REG_1, FTK_TYPE_NODE),
+		BPF_MOV64_IMM(BPF_REG_2, 0),
+		ftk_kfunc(held->test, "bpf_obj_new_impl"),
+	};
+	const struct bpf_insn put[] = {
+		BPF_MOV64_IMM(BPF_REG_2, 0),
+		ftk_kfunc(held->test, "bpf_obj_drop_impl"),
+	};
+	const struct ftk_snippet getter = FTK_SNIPPET(get), putter = FTK_SNIPPET(put);
+
+	hold_counted(held, &getter, &putter, "bpf_obj_drop_impl");
+}
+
+/* Records are not consumed here: there is room for all that are reserved. */
+static void hold_records(struct held *held)
+{
+	struct ftk_map m = ftk_map(held->test, BPF_MAP_TYPE_RINGBUF, 0, 0, 1024 * 1024, 0);
+	const struct bpf_insn get[] = {
+		BPF_LD_MAP_FD(BPF_REG_1, m.fd),
+		BPF_MOV64_IMM(BPF_REG_2, 8),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		FTK_CALL(BPF_FUNC_ringbuf_reserve),
+	};
+	const struct bpf_insn put[] = {
+		BPF_MOV64_IMM(BPF_REG_2, 0),
+		FTK_CALL(BPF_FUNC_ringbuf_discard),
+	};
+	const struct ftk_snippet getter = FTK_SNIPPET(get), putter = FTK_SNIPPET(put);
+
+	hold_counted(held, &getter, &putter, "bpf_ringbuf_discard");
+}
+
 /* That they are left is what the thread itself looks at. */
 static void hold_sections(struct held *held)
 {
@@ -156,6 +229,8 @@ static const struct held_case {
 	void (*prepare)(struct held *held);
 } helds[] = {
 	{ "fifty references", BPF_PROG_TYPE_TRACEPOINT, 2, NR_TIMES, hold_things },
+	{ "fifty objects", BPF_PROG_TYPE_SCHED_CLS, 2, NR_TIMES, hold_objects },
+	{ "fifty records of a ring buffer", BPF_PROG_TYPE_TRACEPOINT, 2, NR_TIMES, hold_records },
 	{ "a task", BPF_PROG_TYPE_TRACEPOINT, 2, NR_TIMES, hold_task },
 	{ "RCU and preemption", BPF_PROG_TYPE_TRACEPOINT, 2, NR_TIMES, hold_sections },
 	/* Those that trace may not hold one. */

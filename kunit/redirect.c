@@ -9,9 +9,12 @@
 
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/kthread.h>
+#include <linux/mman.h>
 #include <linux/random.h>
 #include <linux/sched.h>
+#include <linux/uaccess.h>
 
 #include <kunit/test.h>
 
@@ -146,6 +149,73 @@ static void redirect_elements(struct kunit *test)
 	ftk_need_callbacks(test);
 	for (key = 0; hash && key < class->nr; key++)
 		ftk_map_update(test, &m, &key, value);
+	ftk_kick(test, ftk_runner(test, &shape, NULL), 200, PHASE_NS, 99);
+}
+
+/* Of the ring buffer from user space: its data, and what there is in them. */
+#define RING_SIZE	SZ_64K
+#define NR_SAMPLES	4000
+
+struct ring_sample {
+	u32 len;
+	u32 offset;
+	u64 value;
+};
+
+/* Fill it, as a process does, that has mapped the producer's page and the data behind it. */
+static void fill_ring(struct kunit *test, const struct ftk_map *m)
+{
+	struct file *file = fget(m->fd);
+	struct ring_sample __user *samples;
+	unsigned long pages;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, file);
+	pages = kunit_vm_mmap(test, file, 0, PAGE_SIZE + 2 * RING_SIZE, PROT_READ | PROT_WRITE,
+			      MAP_SHARED, PAGE_SIZE);
+	fput(file);
+	KUNIT_ASSERT_NE(test, pages, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(pages));
+	samples = (struct ring_sample __user *)(pages + PAGE_SIZE);
+	for (i = 0; i < NR_SAMPLES; i++)
+		KUNIT_ASSERT_EQ(test, 0, put_user(sizeof(u64), &samples[i].len));
+	KUNIT_ASSERT_EQ(test, 0, put_user((unsigned long)NR_SAMPLES * sizeof(*samples),
+					  (unsigned long __user *)pages));
+}
+
+/* For each sample, loops that do not end. */
+static void redirect_samples(struct kunit *test)
+{
+	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_USER_RINGBUF, 0, 0, RING_SIZE, 0);
+	const struct bpf_insn body[] = {
+		BPF_LD_MAP_FD(BPF_REG_1, m.fd),
+		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		BPF_MOV64_IMM(BPF_REG_4, 0),
+		FTK_CALL(BPF_FUNC_user_ringbuf_drain),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		BPF_MOV64_IMM(BPF_REG_1, FTK_FOREVER),
+		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		BPF_MOV64_IMM(BPF_REG_4, 0),
+		FTK_CALL(BPF_FUNC_loop),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		BPF_MOV64_IMM(BPF_REG_1, FTK_FOREVER),
+		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		BPF_MOV64_IMM(BPF_REG_4, 0),
+		FTK_CALL(BPF_FUNC_loop),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		FTK_CALL(BPF_FUNC_get_current_uid_gid),
+	};
+	const struct ftk_shape shape = { .entered = &entered, .body = FTK_SNIPPET(body) };
+
+	ftk_need_callbacks(test);
+	fill_ring(test, &m);
 	ftk_kick(test, ftk_runner(test, &shape, NULL), 200, PHASE_NS, 99);
 }
 
@@ -293,6 +363,7 @@ static struct kunit_case redirect_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(redirect_points, points_gen_params, { .speed = KUNIT_SPEED_SLOW }),
 	KUNIT_CASE_PARAM_ATTR(redirect_elements, elements_gen_params,
 			      { .speed = KUNIT_SPEED_SLOW }),
+	KUNIT_CASE(redirect_samples),
 	KUNIT_CASE(redirect_only_one),
 	KUNIT_CASE(redirect_race),
 	{}

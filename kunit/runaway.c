@@ -169,40 +169,70 @@ struct bpf_insn *ftk_snippet(struct kunit *test, struct ftk_snippet *s, u32 cnt)
 }
 
 /* As many references as the stack has room for, and where the one is kept. */
-#define NR_THINGS	50
+#define NR_HELD		50
 #define STACK_OF(i)	(-16 - 8 * (i))
 
 /* How long the outermost loop is, if it is to be inlined. */
 #define LOOP_LEN	6
 
 /**
- * ftk_hold_things() - let a program hold fifty references, which are counted
+ * ftk_hold_fifty() - let a program hold fifty references
  * @test: the test case
  * @shape: the program, whose loops are to be inlined; what it does before and after
  *	   them is set
+ * @get: acquires one, or NULL, in R0
+ * @put: releases that in R1
+ * @count: an array of one u64, in which the program counts what it has acquired, or
+ *	   NULL
  *
  * Where one cannot be had, those before it are given back by the rest of the chain
  * that gives them all back.
  */
-void ftk_hold_things(struct kunit *test, struct ftk_shape *shape)
+void ftk_hold_fifty(struct kunit *test, struct ftk_shape *shape, const struct ftk_snippet *get,
+		    const struct ftk_snippet *put, const struct ftk_map *count)
 {
-	const u32 get = 3, put = 2;
+	const struct bpf_insn counted[] = {
+		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, count ? count->fd : 0),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
+		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
+	};
+	const u32 rest = 1 + (count ? ARRAY_SIZE(counted) : 0);
+	const u32 get_len = get->cnt + 1 + rest, put_len = 1 + put->cnt;
 	struct bpf_insn *insn;
 	u32 i, left;
 
-	insn = ftk_snippet(test, &shape->before, get * NR_THINGS);
-	for (i = 0; i < NR_THINGS; i++) {
+	insn = ftk_snippet(test, &shape->before, NR_HELD * get_len);
+	for (i = 0; i < NR_HELD; i++) {
 		/* Over the other acquisitions, the loop, and the releases of what is not there. */
-		left = get * (NR_THINGS - 1 - i) + LOOP_LEN + put * (NR_THINGS - i);
-		*insn++ = ftk_kfunc(test, "ftk_thing_get");
-		*insn++ = BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, left + 1);
+		left = get_len * (NR_HELD - 1 - i) + LOOP_LEN + put_len * (NR_HELD - i);
+		memcpy(insn, get->insns, get->cnt * sizeof(*insn));
+		insn += get->cnt;
+		*insn++ = BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, rest + left);
 		*insn++ = BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_0, STACK_OF(i));
+		memcpy(insn, counted, (rest - 1) * sizeof(*insn));
+		insn += rest - 1;
 	}
-	insn = ftk_snippet(test, &shape->after, put * NR_THINGS);
-	for (i = NR_THINGS; i--; ) {
+	insn = ftk_snippet(test, &shape->after, NR_HELD * put_len);
+	for (i = NR_HELD; i--; ) {
 		*insn++ = BPF_LDX_MEM(BPF_DW, BPF_REG_1, BPF_REG_10, STACK_OF(i));
-		*insn++ = ftk_kfunc(test, "ftk_thing_put");
+		memcpy(insn, put->insns, put->cnt * sizeof(*insn));
+		insn += put->cnt;
 	}
+}
+
+/**
+ * ftk_hold_things() - let a program hold fifty references, which are counted
+ * @test: the test case
+ * @shape: as in ftk_hold_fifty()
+ */
+void ftk_hold_things(struct kunit *test, struct ftk_shape *shape)
+{
+	const struct bpf_insn get[] = { ftk_kfunc(test, "ftk_thing_get") };
+	const struct bpf_insn put[] = { ftk_kfunc(test, "ftk_thing_put") };
+	const struct ftk_snippet getter = FTK_SNIPPET(get), putter = FTK_SNIPPET(put);
+
+	ftk_hold_fifty(test, shape, &getter, &putter, NULL);
 }
 
 /**

@@ -110,6 +110,8 @@ struct ftk_runner {
 };
 
 struct ftk_insns *ftk_runaway(struct kunit *test, const struct ftk_shape *shape);
+void ftk_hold_fifty(struct kunit *test, struct ftk_shape *shape, const struct ftk_snippet *get,
+		    const struct ftk_snippet *put, const struct ftk_map *count);
 void ftk_hold_things(struct kunit *test, struct ftk_shape *shape);
 void ftk_loop_locked(struct kunit *test, struct ftk_shape *shape, const struct ftk_map *m);
 struct bpf_insn *ftk_snippet(struct kunit *test, struct ftk_snippet *s, u32 cnt);

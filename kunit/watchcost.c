@@ -8,6 +8,7 @@
 
 #include <linux/irqflags.h>
 #include <linux/math64.h>
+#include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/timekeeping.h>
 
@@ -53,7 +54,7 @@ static void watchcost_exit(struct kunit *test)
 	ftk_icount_exit(test);
 }
 
-/* Nobody else is there, and this thread does not come back by itself. */
+/* Nobody else is there, and this thread neither comes back by itself nor is preempted. */
 static void watchdog_alone(struct kunit *test)
 {
 	static const struct bpf_insn body[] = { FTK_CALL(BPF_FUNC_get_current_uid_gid) };
@@ -61,6 +62,7 @@ static void watchdog_alone(struct kunit *test)
 	const struct bpf_prog *prog = ftk_runner(test, &shape, NULL)->prog;
 	u64 broken = 0, begin = ktime_get_mono_fast_ns();
 
+	KUNIT_EXPECT_TRUE(test, preempt_model_none());
 	watch(10);
 	migrate_disable();
 	rcu_read_lock();

@@ -12,13 +12,18 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/etherdevice.h>
+#include <linux/file.h>
 #include <linux/hrtimer.h>
+#include <linux/kmsg_dump.h>
 #include <linux/kthread.h>
+#include <linux/perf_event.h>
 #include <linux/preempt.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/rcupdate.h>
+#include <linux/seq_file.h>
 #include <linux/smp.h>
+#include <linux/trace_events.h>
 
 #include <net/xdp.h>
 
@@ -218,6 +223,71 @@ static void watchdog_runaway(struct kunit *test)
 			(BUDGET_MS + 2 * PERIOD_MS) * NSEC_PER_MSEC);
 }
 
+/* The next line of the kernel's log that tells of a program. */
+static bool find_line(struct kmsg_dump_iter *iter, const char *begin, char *line, size_t size)
+{
+	unsigned long end = jiffies + FTK_PATIENCE;
+	size_t len;
+
+	while (time_before(jiffies, end)) {
+		while (kmsg_dump_get_line(iter, false, line, size - 1, &len)) {
+			line[len] = 0;
+			if (strstr(line, begin))
+				return true;
+		}
+		schedule_timeout_uninterruptible(1);
+	}
+	return false;
+}
+
+static void expect_fdinfo(struct kunit *test, struct bpf_prog *prog, const char *line)
+{
+	struct seq_file m = { .buf = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL), .size = PAGE_SIZE };
+	struct file *file = fget(ftk_prog_fd(test, prog));
+
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	KUNIT_ASSERT_NOT_NULL(test, file);
+	file->f_op->show_fdinfo(&m, file);
+	fput(file);
+	m.buf[min(m.count, m.size - 1)] = 0;
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(m.buf, line), "%s", m.buf);
+}
+
+/* Who looks into the log, or at the program, is told what has happened. */
+static void watchdog_log(struct kunit *test)
+{
+	const struct ftk_shape shape = { 4, .body = FTK_SNIPPET(body_helper) };
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
+	struct ftk_runner *r = ftk_runner(test, &shape, &opts);
+	const size_t size = 512;
+	char *line = kunit_kzalloc(test, size, GFP_KERNEL), *rest;
+	char begin[128];
+	u32 ms = 0, cpu = 0, frames = 0, kicks = 0;
+	struct kmsg_dump_iter iter;
+
+	KUNIT_ASSERT_NOT_NULL(test, line);
+	scnprintf(begin, sizeof(begin),
+		  "fastterm: program %s (id %u, tag %*phN, tracepoint) ran for ",
+		  r->prog->aux->name, r->prog->aux->id, BPF_TAG_SIZE, r->prog->tag);
+	expect_fdinfo(test, r->prog, "fastterm_terminations:\t0\n");
+	kmsg_dump_rewind(&iter);
+	r->once = true;
+	watch(BUDGET_MS, PERIOD_MS);
+	ftk_runner_start(test, r, 1);
+	KUNIT_EXPECT_TRUE(test, wait_for(r));
+	ftk_runner_end(test, r);
+	expect_fdinfo(test, r->prog, "fastterm_terminations:\t1\n");
+	KUNIT_ASSERT_TRUE_MSG(test, find_line(&iter, begin, line, size), "%s", begin);
+	rest = strstr(line, begin) + strlen(begin);
+	KUNIT_EXPECT_EQ_MSG(test, 4, sscanf(rest, "%u ms on CPU %u: terminated, %u frames, %u kicks",
+					    &ms, &cpu, &frames, &kicks), "%s", line);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(rest, "raise kernel.bpf_fastterm_budget_ms"));
+	KUNIT_EXPECT_GE(test, ms, BUDGET_MS);
+	KUNIT_EXPECT_EQ(test, cpu, 1);
+	KUNIT_EXPECT_GE(test, frames, 1);
+	KUNIT_EXPECT_GE(test, kicks, 1);
+}
+
 /* What a program is attached to, to be entered through a trampoline. */
 static noinline __noclone int ftk_traced(int value)
 {
@@ -233,10 +303,13 @@ static int call_traced(void *done)
 	return value - 1;
 }
 
-/* In a thread of the kernel's, whose stack has the trampoline on it and no way out. */
+/*
+ * In a thread of the kernel's, whose stack has the trampoline on it and no way out. If
+ * it were not terminated it would come back after 2^23 turns.
+ */
 static void watchdog_trampoline(struct kunit *test)
 {
-	const struct ftk_shape shape = { 4, .body = FTK_SNIPPET(body_helper) };
+	const struct ftk_shape shape = { 1, .body = FTK_SNIPPET(body_helper) };
 	const struct ftk_opts opts = {
 		.type = BPF_PROG_TYPE_TRACING,
 		.expected_attach_type = BPF_TRACE_FENTRY,
@@ -253,7 +326,7 @@ static void watchdog_trampoline(struct kunit *test)
 	watch(BUDGET_MS, PERIOD_MS);
 	other = kthread_run_on_cpu(call_traced, &done, 1, "ftk_traced/%u");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
-	KUNIT_ASSERT_GT(test, wait_for_completion_timeout(&done, FTK_PATIENCE), 0);
+	wait_for_completion(&done);
 	KUNIT_EXPECT_EQ(test, terminations(prog), 1);
 }
 
@@ -342,11 +415,15 @@ static void watchdog_softirq(struct kunit *test)
  * @prog: the program
  * @ctx: its context, as struct ftk_shape wants it
  * @broken: what ftk_run_guarded() says
+ * @cpu: where it is to run, in an NMI
+ * @ran: it has begun to
  */
 struct masked {
 	struct bpf_prog *prog;
 	u64 ctx[MAX_BPF_FUNC_ARGS];
 	u64 broken;
+	int cpu;
+	bool ran;
 };
 
 static void run_masked(void *data)
@@ -375,6 +452,55 @@ static void watchdog_masked(struct kunit *test)
 	KUNIT_EXPECT_LE(test, terminations(m->prog), 1);
 	kunit_info(test, "%s\n", terminations(m->prog) ? "terminated by an NMI" :
 			 "its loops were cut: no NMI has come through");
+}
+
+static struct masked *masked_in_nmi;
+
+static void run_in_nmi(struct pt_regs *regs)
+{
+	struct masked *m = masked_in_nmi;
+
+	if (!in_nmi() || m->ran || smp_processor_id() != m->cpu)
+		return;
+	WRITE_ONCE(m->ran, true);
+	run_masked(m);
+}
+
+/* Visits itself: by an NMI, where there are any. */
+static void send_nmi(void *data)
+{
+	const struct masked *m = data;
+	unsigned long i;
+
+	fastterm_visit(m->cpu, true);
+	for (i = 0; i < 1000000 && !READ_ONCE(m->ran); i++)
+		cpu_relax();
+}
+
+static void put_visitor(void *visitor)
+{
+	fastterm_visit_by(visitor);
+}
+
+/* Nothing interrupts an NMI: its neighbour has the kernel call its callbacks no more. */
+static void watchdog_in_nmi(struct kunit *test)
+{
+	const struct ftk_shape shape = { 4, true, .body = FTK_SNIPPET(body_helper) };
+	struct masked *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	m->prog = ftk_runner(test, &shape, NULL)->prog;
+	m->cpu = 1;
+	masked_in_nmi = m;
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_visitor,
+							   fastterm_visit_by(run_in_nmi)));
+	watch(BUDGET_MS, PERIOD_MS);
+	KUNIT_ASSERT_EQ(test, 0, smp_call_function_single(1, send_nmi, m, true));
+	if (!m->ran)
+		kunit_skip(test, "no NMI on this machine");
+	KUNIT_EXPECT_EQ(test, m->broken, 0);
+	/* It has not been redirected. */
+	KUNIT_EXPECT_EQ(test, terminations(m->prog), 0);
 }
 
 /* Sleepable programs have a budget of their own. */
@@ -527,6 +653,62 @@ static void watchdog_traces(struct kunit *test)
 	expect_innocent(test, prog);
 }
 
+static void free_event(void *event)
+{
+	perf_event_release_kernel(event);
+}
+
+/* Attach a program to the beginning of a function, as libbpf does it. */
+static void attach_kprobe(struct kunit *test, struct bpf_prog *prog, const void *func)
+{
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.kprobe_addr = (uintptr_t)func,
+	};
+	struct perf_event *event;
+	char type[16];
+
+	ftk_read(test, ftk_open(test, "sysfs", "bus/event_source/devices/kprobe/type"), type,
+		 sizeof(type));
+	KUNIT_ASSERT_EQ(test, 1, sscanf(type, "%u", &attr.type));
+	event = perf_event_create_kernel_counter(&attr, -1, current, NULL, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_event, event));
+	bpf_prog_inc(prog);
+	KUNIT_ASSERT_EQ(test, 0, perf_event_set_bpf_prog(event, prog, 0));
+}
+
+/* On a function that is hot, by a kprobe. */
+static void watchdog_probes(struct kunit *test)
+{
+	struct ftk_map counts = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	struct bpf_insn insns[ARRAY_SIZE(short_program) + 5] = {
+		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, counts.fd),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
+		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
+	};
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_KPROBE };
+	struct bpf_prog *prog;
+	const u32 key = 0;
+	u64 runs = 0;
+	u32 i;
+
+	memcpy(&insns[5], short_program, sizeof(short_program));
+	insns[5 + 6].imm = 0;
+	prog = ftk_load(test, insns, ARRAY_SIZE(insns), &opts);
+	attach_kprobe(test, prog, ftk_traced);
+	watch(BUDGET_MS, 1);
+	for (i = 0; i < NR_ACTIVATIONS; i++) {
+		ftk_traced(i);
+		if (!(i % 1024))
+			cond_resched();
+	}
+	KUNIT_EXPECT_TRUE(test, ftk_map_lookup(&counts, &key, &runs));
+	KUNIT_EXPECT_EQ(test, runs, NR_ACTIVATIONS);
+	expect_innocent(test, prog);
+}
+
 /* Healthy programs and runaways, everywhere, all at the same time. */
 static void watchdog_mixed(struct kunit *test)
 {
@@ -651,16 +833,19 @@ static void watchdog_others(struct kunit *test)
 
 static struct kunit_case watchdog_cases[] = {
 	KUNIT_CASE(watchdog_sysctls),
+	KUNIT_CASE(watchdog_log),
 	KUNIT_CASE_PARAM(watchdog_runaway, runaways_gen_params),
 	KUNIT_CASE(watchdog_trampoline),
 	KUNIT_CASE(watchdog_all_stuck),
 	KUNIT_CASE(watchdog_softirq),
 	KUNIT_CASE(watchdog_masked),
+	KUNIT_CASE(watchdog_in_nmi),
 	KUNIT_CASE(watchdog_sleepable),
 	KUNIT_CASE_SLOW(watchdog_loop),
 	KUNIT_CASE_SLOW(watchdog_packets),
 	KUNIT_CASE_SLOW(watchdog_tail_called),
 	KUNIT_CASE_SLOW(watchdog_traces),
+	KUNIT_CASE_SLOW(watchdog_probes),
 	KUNIT_CASE_SLOW(watchdog_mixed),
 	KUNIT_CASE_SLOW(watchdog_others),
 	{}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a program that is terminated still does on its way out
+ *
+ * Its stub image is code like its own: loads may fault in it, and it may throw.
+ */
+
+#include <linux/btf.h>
+#include <linux/filter.h>
+#include <linux/vmalloc.h>
+
+#include <kunit/test.h>
+
+#include "prog.h"
+#include "runaway.h"
+
+#define NR_KICKS	200
+
+/* The kicks come after up to so many ns in the program. */
+#define PHASE_NS	20000
+
+/* What is thrown, or was in memory before. */
+#define COOKIE		7
+
+static const struct bpf_insn body_helper[] = {
+	FTK_CALL(BPF_FUNC_ktime_get_ns),
+};
+
+static void give_back(void *pages)
+{
+	vfree(pages);
+}
+
+/* An address of the kernel's at which there is nothing: behind what has been allocated. */
+static u64 unmapped(struct kunit *test)
+{
+	void *pages = vmalloc(PAGE_SIZE);
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, give_back, pages), 0);
+	return (u64)(uintptr_t)pages + PAGE_SIZE;
+}
+
+/* A load that faults reads 0: in the stub image by the table of that. */
+static void suffix_faults(struct kunit *test)
+{
+	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	struct ftk_map loaded = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const s32 type = btf_find_by_name_kind(bpf_get_btf_vmlinux(), "task_struct",
+					       BTF_KIND_STRUCT);
+	const struct bpf_insn before[] = {
+		BPF_LDX_MEM(BPF_DW, BPF_REG_1, BPF_REG_6, 24),
+		BPF_MOV64_IMM(BPF_REG_2, type),
+		ftk_kfunc(test, "bpf_rdonly_cast"),
+		BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),
+	};
+	const struct bpf_insn after[] = {
+		BPF_LDX_MEM(BPF_DW, BPF_REG_2, BPF_REG_7, 0),
+		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, loaded.fd),
+		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_2, 0),
+	};
+	const struct ftk_shape shape = {
+		2, .entered = &entered, .before = FTK_SNIPPET(before),
+		.body = FTK_SNIPPET(body_helper), .after = FTK_SNIPPET(after),
+	};
+	struct ftk_runner *r = ftk_runner(test, &shape, NULL);
+	const u64 cookie = COOKIE;
+	const u32 key = 0;
+	u64 value;
+
+	r->ctx[3] = unmapped(test);
+	ftk_map_update(test, &loaded, &key, &cookie);
+	ftk_kick(test, r, NR_KICKS, PHASE_NS, 99);
+	KUNIT_ASSERT_TRUE(test, ftk_map_lookup(&loaded, &key, &value));
+	KUNIT_EXPECT_EQ(test, value, 0);
+}
+
+/* The kernel unwinds the stub image's frame as it would the program's. */
+static void suffix_throws(struct kunit *test)
+{
+	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct bpf_insn after[] = {
+		BPF_MOV64_IMM(BPF_REG_1, COOKIE),
+		ftk_kfunc(test, "bpf_throw"),
+	};
+	const struct ftk_shape shape = {
+		2, .entered = &entered, .body = FTK_SNIPPET(body_helper),
+		.after = FTK_SNIPPET(after),
+	};
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_SCHED_CLS };
+	struct ftk_runner *r;
+
+	if (!bpf_jit_supports_exceptions())
+		kunit_skip(test, "no exceptions in this architecture's JIT");
+	r = ftk_runner(test, &shape, &opts);
+	r->expected = COOKIE;
+	ftk_kick(test, r, NR_KICKS, PHASE_NS, 99);
+	KUNIT_EXPECT_EQ(test, r->wrong, 0);
+}
+
+static struct kunit_case suffix_cases[] = {
+	KUNIT_CASE(suffix_faults),
+	KUNIT_CASE(suffix_throws),
+	{}
+};
+
+static struct kunit_suite suffix_suite = {
+	.name = "fastterm_suffix",
+	.init = ftk_requester_init,
+	.exit = ftk_requester_exit,
+	.test_cases = suffix_cases,
+};
+
+kunit_test_suite(suffix_suite);
