@@ -31,6 +31,7 @@ def measure(kdir, arch):
         # The types of the kernel without us: they, and so the objects, stay as they are when our own types change.
         tree, types = corpus.kernel_and_types(kdir, target, out)
     files = {f'objects/{name}': path for name, path in corpus.objects(corpus.build(tree, arch, types)).items()}
+    files |= corpus.ours(tree, arch, types, 'callbacks', [guest.SOURCES / 'callbacks.bpf.c'])
     files['init'] = guest.build(tree, arch, 'bench', '-Wl,--wrap=syscall')
     records = [_load(tree, target, out, files) for target, out in zip(kernels, outs)]
     return tree.version, figures(arch.name, *records)
@@ -38,7 +39,8 @@ def measure(kdir, arch):
 
 def _load(tree, target, out, files):
     """The records of a guest that loads all programs of all objects."""
-    host.say(f'  loading {len(files) - 1} objects on {target.name}')
+    number_of_objects = sum(name.startswith('objects/') for name in files)
+    host.say(f'  loading {number_of_objects} objects on {target.name}')
     due, number = time.monotonic() + 30, 0
 
     def progress(record):
@@ -49,8 +51,8 @@ def _load(tree, target, out, files):
             host.say(f'  {target.name}: {number} programs, now {record.get("object", "")}')
 
     records = guest.boot(tree, target, out, files, append='log_buf_len=4M', timeout=TIMEOUT, on_record=progress)
-    if records[-1]['objects'] != len(files) - 1:
-        raise Error(f'{target.name}: the guest has loaded {records[-1]["objects"]} of {len(files) - 1} objects')
+    if records[-1]['objects'] != number_of_objects:
+        raise Error(f'{target.name}: the guest has loaded {records[-1]["objects"]} of {number_of_objects} objects')
     return records
 
 
@@ -67,6 +69,7 @@ class Figures:
     load_median: float  # of the programs' own ratios
     operands: int       # in the programs' own code, that name the same in other bytes
     different: list     # what else differs in the programs' own code
+    callbacks: dict     # {by whom: (instructions of one call back without fastterm, with it)}
 
     @property
     def images(self):
@@ -85,6 +88,8 @@ class Figures:
             missed.append('machine code of programs differs: ' + '; '.join(self.different[:5]))
         if self.regressed:
             missed.append('load without fastterm only: ' + ', '.join(self.regressed[:5]))
+        if not self.callbacks:
+            missed.append('callbacks were not measured')
         return missed
 
 
@@ -114,7 +119,13 @@ def figures(arch, records, without):
         load=sum(new['needed'] for new, _ in both) / time_before,
         load_off=sum(new['off'] for new, _ in both) / time_before,
         load_median=statistics.median(new['needed'] / old['without'] for new, old in both),
-        operands=operands, different=different)
+        operands=operands, different=different, callbacks=_callbacks(records, without))
+
+
+def _callbacks(records, without):
+    both = [{r['by']: r['ns'] / r['calls'] for r in some if r['record'] == 'callbacks' and r['calls']}
+            for some in (without, records)]
+    return {by: (cost, both[1][by]) for by, cost in both[0].items() if by in both[1]}
 
 
 def _same(arch, program):
@@ -150,6 +161,9 @@ def show(arch, version, result):
            f'sysctl off; the median program {result.load_median:.4f}x')
     yield (f'  code of P  {len(result.different)} bytes differ (target 0); {result.operands} operands name the same from '
            'another address')
+    yield '  callbacks  instructions of one, without fastterm and with it'
+    for by, (before, after) in result.callbacks.items():
+        yield f'{by:>17} {before:.2f}, {after:.2f}: {after - before:+.2f}'
     for text in result.missed():
         yield f'  MISSED     {text}'
 

@@ -16,7 +16,7 @@ from targets import HERE
 
 SOURCES = HERE / 'guest'
 # What each program is made of, beside its own file and guest.c.
-PARTS = {'bench': ('loader',),
+PARTS = {'bench': ('callbacks', 'loader'),
          'demo': ('attach', 'events', 'loader', 'watchdog', 'world'),
          'run': ('attach', 'events', 'loader', 'watchdog', 'world')}
 WARNINGS = ('-Wall', '-Wextra', '-Wno-unused-parameter', '-Wno-missing-field-initializers', '-Werror')

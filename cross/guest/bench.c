@@ -7,6 +7,8 @@
  * the kernel to load it (the linker's --wrap=syscall): the same request, with
  * the same maps and types, is made again and again under either mode, and only
  * the kernel's part of it is measured.
+ *
+ * And what it costs that the kernel asks after each callback whether to stop.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -22,10 +24,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "callbacks.h"
 #include "guest.h"
 #include "loader.h"
 
 #define OBJECTS "/objects"
+#define CALLBACKS "/callbacks.bpf.o"
 
 /* Loads in each mode; the fastest counts. */
 #define ROUNDS 2
@@ -428,6 +432,7 @@ int main(void)
 	guest_begin();
 	loader_begin();
 	load_neighbour();
+	callbacks_measure(CALLBACKS);
 	has_modes = fastterm_choose("needed");
 	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
 	while ((entry = fts_read(tree))) {

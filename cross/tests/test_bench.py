@@ -18,6 +18,7 @@ def short(number):
 
 
 FAILED = {'record': 'program', 'object': 'b.bpf.o', 'program': 'f', 'error': 'Invalid argument'}
+CALLS = {'record': 'callbacks', 'by': 'loop', 'calls': 1000, 'ns': 9000}
 END = {'record': 'end', 'objects': 2}
 
 
@@ -25,7 +26,7 @@ def figures(records, without=None):
     if without is None:
         without = [{key: r[key] for key in ('record', 'object', 'program')} | {'without': 1000}
                    for r in records if 'needed' in r]
-    return bench.figures('x86_64', [*records, FAILED, END], without)
+    return bench.figures('x86_64', [*records, FAILED, CALLS | {'ns': 12000}, END], [*without, CALLS])
 
 
 class Figures(unittest.TestCase):
@@ -45,6 +46,7 @@ class Figures(unittest.TestCase):
         self.assertEqual(sum(line.startswith('x86_64 image a.bpf.o:p') and line.endswith('jumps back') for line in lines),
                          100)
         self.assertIn('              100 the program cannot run for long', lines)
+        self.assertIn('             loop 9.00, 12.00: +3.00', lines)
 
     def missed(self, text, records, without=None):
         result = figures(records, without)
