@@ -13,7 +13,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fts.h>
 #include <linux/bpf.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -21,14 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "callbacks.h"
 #include "guest.h"
 #include "loader.h"
 
-#define OBJECTS "/objects"
 #define CALLBACKS "/callbacks.bpf.o"
 
 /* Loads in each mode; the fastest counts. */
@@ -346,6 +343,8 @@ static void load_object(const char *path)
 	bool hopeless = false;
 	int i, nr = 0;
 
+	object_name = loader_name(path);
+	settle();
 	while (!hopeless) {
 		loader_forget();
 		object = bpf_object__open_file(path, NULL);
@@ -382,29 +381,12 @@ static void load_object(const char *path)
 	}
 }
 
-/* In a process of its own: what an object leaves behind goes with it. */
-static void in_child(const char *path)
+static void record_death(const char *path)
 {
-	int status;
-	pid_t pid = fork();
-
-	if (!pid) {
-		load_object(path);
-		exit(0);
-	}
-	waitpid(pid, &status, 0);
-	if (status) {
-		record_begin("object");
-		record_string("object", object_name);
-		record_string("error", "the loader died");
-		record_end();
-	}
-	settle();
-}
-
-static int by_name(const FTSENT **a, const FTSENT **b)
-{
-	return strcmp((*a)->fts_name, (*b)->fts_name);
+	record_begin("object");
+	record_string("object", loader_name(path));
+	record_string("error", "the loader died");
+	record_end();
 }
 
 /*
@@ -424,24 +406,14 @@ static void load_neighbour(void)
 
 int main(void)
 {
-	char *roots[] = { OBJECTS, NULL };
-	int objects = 0;
-	FTSENT *entry;
-	FTS *tree;
+	int objects;
 
 	guest_begin();
 	loader_begin();
 	load_neighbour();
 	callbacks_measure(CALLBACKS);
 	has_modes = fastterm_choose("needed");
-	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
-	while ((entry = fts_read(tree))) {
-		if (entry->fts_info != FTS_F)
-			continue;
-		object_name = entry->fts_path + strlen(OBJECTS "/");
-		in_child(entry->fts_path);
-		objects++;
-	}
+	objects = loader_each_object(load_object, record_death);
 	record_begin("end");
 	record_number("objects", objects);
 	record_end();

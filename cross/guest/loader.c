@@ -2,10 +2,15 @@
 #include "loader.h"
 
 #include <bpf/bpf.h>
+#include <fts.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#define OBJECTS "/objects"
 
 static char text[1 << 16], line[256];
 static size_t used;
@@ -74,6 +79,47 @@ void loader_prepare_maps(struct bpf_object *object)
 		if (!bpf_map__max_entries(map) && !is_storage(bpf_map__type(map)))
 			bpf_map__set_max_entries(map, getpagesize());
 	}
+}
+
+static bool in_child(void (*one)(const char *path), const char *path)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		one(path);
+		exit(0);
+	}
+	waitpid(pid, &status, 0);
+	return !status;
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+int loader_each_object(void (*one)(const char *path), void (*died)(const char *path))
+{
+	char *roots[] = { OBJECTS, NULL };
+	FTSENT *entry;
+	int nr = 0;
+	FTS *tree;
+
+	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+	while (tree && (entry = fts_read(tree))) {
+		if (entry->fts_info != FTS_F)
+			continue;
+		nr++;
+		if (!in_child(one, entry->fts_path))
+			died(entry->fts_path);
+	}
+	return nr;
+}
+
+const char *loader_name(const char *path)
+{
+	return path + strlen(OBJECTS "/");
 }
 
 bool loader_is_gone(__u32 id)

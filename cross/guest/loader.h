@@ -22,6 +22,16 @@ const char *loader_complaint_line(void);
 /* Before an object is loaded: give its maps what its own user space would have given them. */
 void loader_prepare_maps(struct bpf_object *object);
 
+/*
+ * Hand over every object below /objects, by path, one after another, each to a process
+ * of its own: what it leaves behind goes with that. @died is told of those that do not
+ * return. Returns their number.
+ */
+int loader_each_object(void (*one)(const char *path), void (*died)(const char *path));
+
+/* An object's name: its path below /objects. */
+const char *loader_name(const char *path);
+
 /* Whether no program has this id any more. */
 bool loader_is_gone(__u32 id);
 

@@ -9,7 +9,6 @@
  */
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fts.h>
 #include <linux/bpf.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,7 +25,6 @@
 #include "watchdog.h"
 #include "world.h"
 
-#define OBJECTS "/objects"
 #define STATS "/proc/sys/kernel/bpf_stats_enabled"
 #define SITES "/sys/kernel/debug/bpf_fastterm/%u"
 #define MAX_CPUS 64
@@ -281,6 +279,7 @@ static void run(const char *path)
 	struct bpf_object *object;
 	struct ran *ran;
 
+	object_name = loader_name(path);
 	loader_forget();
 	object = load(path);
 	if (!object) {
@@ -310,24 +309,10 @@ static void run(const char *path)
 		record_ran(ran, !guest_wait_for(loader_is_gone(ran->info.id)));
 }
 
-/* In a process of its own: what an object leaves behind goes with it. */
-static void in_child(const char *path)
+static void record_death(const char *path)
 {
-	int status;
-	pid_t pid = fork();
-
-	if (!pid) {
-		run(path);
-		exit(0);
-	}
-	waitpid(pid, &status, 0);
-	if (status)
-		record_failure("the loader died");
-}
-
-static int by_name(const FTSENT **a, const FTSENT **b)
-{
-	return strcmp((*a)->fts_name, (*b)->fts_name);
+	object_name = loader_name(path);
+	record_failure("the loader died");
 }
 
 static void count_runs(void)
@@ -340,10 +325,7 @@ static void count_runs(void)
 
 int main(void)
 {
-	char *roots[] = { OBJECTS, NULL };
-	int objects = 0;
-	FTSENT *entry;
-	FTS *tree;
+	int objects;
 
 	guest_begin();
 	loader_begin();
@@ -356,14 +338,7 @@ int main(void)
 	record_end();
 	guest_wait_for(guest_has_settled());
 
-	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
-	while ((entry = fts_read(tree))) {
-		if (entry->fts_info != FTS_F)
-			continue;
-		object_name = entry->fts_path + strlen(OBJECTS "/");
-		in_child(entry->fts_path);
-		objects++;
-	}
+	objects = loader_each_object(run, record_death);
 	record_begin("end");
 	record_number("objects", objects);
 	record_end();
