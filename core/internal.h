@@ -165,6 +165,7 @@ struct fastterm_site {
 /**
  * struct fastterm_prog - what we know of a program
  * @why_long: why it can run for long
+ * @loops: it may go round in its own code, where nobody asks whether to stop
  * @absence: why it has no images
  * @prog: the program, which is freed with this
  * @id: the program's, once it is published
@@ -176,6 +177,7 @@ struct fastterm_site {
  */
 struct fastterm_prog {
 	enum fastterm_long why_long;
+	bool loops;
 	enum fastterm_absence absence;
 	struct bpf_prog *prog;
 	u32 id;

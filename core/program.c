@@ -217,7 +217,7 @@ static bool is_walked(const struct bpf_verifier_env *env)
 	return env->insn_processed <= MAX_SHORT_RUN;
 }
 
-static enum fastterm_long why_long(const struct bpf_verifier_env *env)
+static void find_loops(const struct bpf_verifier_env *env, struct fastterm_prog *known)
 {
 	const bool walked = is_walked(env);
 	const struct bpf_prog *prog = env->prog;
@@ -234,6 +234,7 @@ static enum fastterm_long why_long(const struct bpf_verifier_env *env)
 			i++;
 			continue;
 		}
+		known->loops |= aux->fastterm.kind == FASTTERM_LOOP;
 		if (aux->fastterm.kind == FASTTERM_LOOP &&
 		    insn->dst_reg == BPF_REG_AX)
 			__set_bit(FASTTERM_MAY_GOTO, &seen);
@@ -246,7 +247,8 @@ static enum fastterm_long why_long(const struct bpf_verifier_env *env)
 		if (aux->is_iter_next)
 			__set_bit(FASTTERM_ITERATOR, &seen);
 	}
-	return seen ? __ffs(seen) : FASTTERM_SHORT;
+	known->why_long = seen ? __ffs(seen) : FASTTERM_SHORT;
+	known->loops |= seen & (BIT(FASTTERM_ITERATOR) | BIT(FASTTERM_TAIL) | BIT(FASTTERM_BACK_EDGE));
 }
 
 /* The function that instruction @insn is in, if that is not before @func. */
@@ -316,7 +318,7 @@ void fastterm_verified(struct bpf_verifier_env *env, int err)
 		return;
 	known->nr_sites = nr;
 	find_sites(env, known->sites);
-	known->why_long = why_long(env);
+	find_loops(env, known);
 	known->nr_funcs = fastterm_nr_funcs(env->prog);
 	ours->prog = known;
 	atomic_inc(&fastterm_nr_progs);

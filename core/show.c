@@ -94,6 +94,22 @@ static void show_site(struct seq_file *m, const struct fastterm_site *site)
 	seq_putc(m, '\n');
 }
 
+/* Whether it may be run where not even an NMI comes through: in one, or in an exception. */
+static bool is_for_any_context(const struct bpf_prog *prog)
+{
+	switch (prog->type) {
+	case BPF_PROG_TYPE_KPROBE:
+	case BPF_PROG_TYPE_PERF_EVENT:
+	case BPF_PROG_TYPE_RAW_TRACEPOINT:
+	case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
+	case BPF_PROG_TYPE_TRACEPOINT:
+	case BPF_PROG_TYPE_TRACING:
+		return !prog->sleepable;
+	default:
+		return false;
+	}
+}
+
 /**
  * fastterm_show() - print what we know of a program
  * @m: where to
@@ -108,6 +124,8 @@ void fastterm_show(struct seq_file *m, const struct fastterm_prog *known)
 	seq_printf(m, "long: %s\n", longs[known->why_long]);
 	if (known->absence)
 		seq_printf(m, "no image: %s\n", absences[known->absence]);
+	else if (known->loops && is_for_any_context(known->prog))
+		seq_puts(m, "not in an NMI: loops of its own would go on there\n");
 	for (i = 0; known->images && i < known->nr_funcs; i++)
 		seq_printf(m, "function %u: %u bytes, image %u bytes\n", i,
 			   known->images[i]->shadow->jited_len,

@@ -42,8 +42,8 @@ def parameters(prog, seconds, sites):
     return length, ' '.join([f'SECONDS={length}', *([f'PROG={prog}'] if prog else []), *(['SITES=1'] if sites else [])])
 
 
-def measure(kdir, target, files, length, append):
-    """The guest's records of what became of the objects @files."""
+def measure(kdir, target, files, length, append, tell):
+    """Hand the guest's records of what becomes of the objects @files to @tell, as they come."""
     out = host.OUT / f'run-{target.name}'
     tree, _ = corpus.kernel_and_types(kdir, target, out)
     inside = files | {'init': guest.build(tree, target.arch, 'run')}
@@ -51,12 +51,13 @@ def measure(kdir, target, files, length, append):
 
     stuck = []
 
-    def progress(record):
+    def take(record):
         stuck.extend([record['object'].partition('-')[2]] if record['record'] == 'stuck' else [])
+        tell(record)
     try:
-        return guest.boot(tree, target, out, inside, extra=machine.COUNTED_SMP.get(target.arch.name, ()),
-                          append=f'log_buf_len=4M {append}', timeout=TIMEOUT + EACH * len(files) * max(length, 1),
-                          on_record=progress)
+        guest.boot(tree, target, out, inside, extra=machine.COUNTED_SMP.get(target.arch.name, ()),
+                   append=f'log_buf_len=4M {append}', timeout=TIMEOUT + EACH * len(files) * max(length, 1),
+                   on_record=take)
     except Error as error:
         raise Error(f'{stuck[0]}: a program of it does not end; what the kernel said is in {out / "console.log"}'
                     if stuck else str(error)) from error
@@ -80,16 +81,18 @@ def run(kdir, arch, obj, prog, seconds, sites):
     """Run them and print; true if all were loaded and attached and nothing was left behind."""
     files = objects(obj)
     length, append = parameters(prog, seconds, sites)
-    records = measure(kdir, Target(arch, 'default'), files, length, append)
-    known = records[0]
-    if not known['watchdog']:
-        host.say('fastterm: this kernel has no watchdog: a program that does not end by itself is not ended')
     good = True
-    for record in records:
-        if record['record'] == 'failed':
+
+    def tell(record):
+        nonlocal good
+        if record['record'] == 'machine' and not record['watchdog']:
+            host.say('fastterm: this kernel has no watchdog: a program that does not end by itself is not ended')
+        elif record['record'] == 'failed':
             host.say(f'fastterm: {record["object"].partition("-")[2]}: {record["error"].rstrip()}')
             good = False
         elif record['record'] == 'program':
             print(line(record, len(files) > 1, arch.name in machine.COUNTED_SMP), flush=True)
             good = good and not record['error'] and not record['leaked']
+
+    measure(kdir, Target(arch, 'default'), files, length, append, tell)
     return good

@@ -469,6 +469,67 @@ static void image_show(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "kept: releases a reference (argument 1)\n"));
 }
 
+/* An iterator's loop is the program's own, what goes over a map's elements is not. */
+static void image_show_nmi(struct kunit *test)
+{
+	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct bpf_insn iterates[] = {
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		BPF_MOV64_IMM(BPF_REG_2, 0),
+		BPF_MOV64_IMM(BPF_REG_3, 4),
+		ftk_kfunc(test, "bpf_iter_num_new"),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		ftk_kfunc(test, "bpf_iter_num_next"),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, -4),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		ftk_kfunc(test, "bpf_iter_num_destroy"),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct bpf_insn calls_back[] = {
+		BPF_LD_MAP_FD(BPF_REG_1, m.fd),
+		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		BPF_MOV64_IMM(BPF_REG_4, 0),
+		FTK_CALL(BPF_FUNC_for_each_map_elem),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct {
+		const struct bpf_insn *insns;
+		u32 cnt;
+		enum bpf_prog_type type;
+		bool shown;
+	} rows[] = {
+		{ iterates, ARRAY_SIZE(iterates), BPF_PROG_TYPE_TRACEPOINT, true },
+		{ iterates, ARRAY_SIZE(iterates), BPF_PROG_TYPE_XDP, false },
+		{ calls_back, ARRAY_SIZE(calls_back), BPF_PROG_TYPE_TRACEPOINT, false },
+	};
+	struct seq_file shown = { .size = PAGE_SIZE };
+	struct bpf_prog *prog;
+	u32 i;
+
+	ftk_need_callbacks(test);
+	shown.buf = kunit_kzalloc(test, shown.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, shown.buf);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct ftk_opts opts = { .type = rows[i].type };
+
+		load(test, rows[i].insns, rows[i].cnt, &opts, &prog);
+		shown.count = 0;
+		fastterm_show(&shown, prog->aux->fastterm.prog);
+		KUNIT_ASSERT_LT(test, shown.count, shown.size);
+		shown.buf[shown.count] = 0;
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].shown, !!strstr(shown.buf, "not in an NMI"),
+				    "row %u: %s", i, shown.buf);
+	}
+}
+
 /* Every program is counted when it is loaded, by what became of its images. */
 static void image_counted(struct kunit *test)
 {
@@ -547,6 +608,7 @@ static struct kunit_case image_cases[] = {
 	KUNIT_CASE(image_needed),
 	KUNIT_CASE(image_fault),
 	KUNIT_CASE(image_show),
+	KUNIT_CASE(image_show_nmi),
 	KUNIT_CASE(image_counted),
 	KUNIT_CASE_SLOW(image_cycles),
 	{}

@@ -48,7 +48,11 @@ class Printed(unittest.TestCase):
     def printed(self, records):
         out = io.StringIO()
         said = []
-        with mock.patch.object(run, 'measure', lambda *args: [MACHINE, *records, {'record': 'end'}]), \
+
+        def measure(kdir, target, files, length, append, tell):
+            for record in [MACHINE, *records, {'record': 'end'}]:
+                tell(record)
+        with mock.patch.object(run, 'measure', measure), \
                 mock.patch.object(run, 'objects', lambda obj: {'objects/0-a.bpf.o': Path('a.bpf.o')}), \
                 mock.patch.object(host, 'say', said.append), contextlib.redirect_stdout(out):
             good = run.run(None, targets.ARCHES['x86_64'], 'a.bpf.o', '', '', '')
