@@ -577,11 +577,17 @@ void ftk_runner_end(struct kunit *test, struct ftk_runner *r)
 {
 	struct fastterm_outcome outcome;
 	unsigned long end = jiffies + FTK_PATIENCE;
+	u32 us = 0;
 
 	WRITE_ONCE(r->stop, true);
 	/* Pairs with the release at the end of its thread. */
-	while (!smp_load_acquire(&r->done) && time_before(jiffies, end))
-		ftk_terminate(r, &outcome);
+	while (!smp_load_acquire(&r->done) && time_before(jiffies, end)) {
+		/* Usually it has just left, and would long be looked for in vain. */
+		if (us++ < 1000)
+			udelay(1);
+		else
+			ftk_terminate(r, &outcome);
+	}
 	KUNIT_ASSERT_TRUE_MSG(test, r->done, "the program does not end");
 	kthread_stop(r->thread);
 }
