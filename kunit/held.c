@@ -8,6 +8,7 @@
 
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/pid.h>
 #include <linux/random.h>
@@ -111,12 +112,15 @@ static void hold_counted(struct held *held, const struct ftk_snippet *get,
 {
 	struct kunit *test = held->test;
 	struct kprobe *probe = kunit_kzalloc(test, sizeof(*probe), GFP_KERNEL);
+	unsigned long func;
 
 	KUNIT_ASSERT_NOT_NULL(test, probe);
 	held->map = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
 	ftk_hold_fifty(test, &held->shape, get, put, &held->map);
 	held->count = count_balance;
-	probe->symbol_name = symbol;
+	func = kallsyms_lookup_name(symbol);
+	KUNIT_ASSERT_NE_MSG(test, func, 0, "%s", symbol);
+	probe->addr = (kprobe_opcode_t *)ftk_probed(func);
 	probe->pre_handler = see_release;
 	KUNIT_ASSERT_EQ(test, register_kprobe(probe), 0);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, unregister_probe, probe), 0);

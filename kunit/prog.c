@@ -13,6 +13,7 @@
 #include <linux/cfi.h>
 #include <linux/err.h>
 #include <linux/fdtable.h>
+#include <linux/ftrace.h>
 #include <linux/iopoll.h>
 #include <linux/list.h>
 #include <linux/mman.h>
@@ -721,4 +722,24 @@ bool ftk_map_lookup(const struct ftk_map *m, const void *key, void *value)
 		return false;
 	memcpy(value, found, m->map->value_size);
 	return true;
+}
+
+/**
+ * ftk_probed() - where a kprobe for a function may be
+ * @func: its address
+ *
+ * That is the very beginning, unless it is ftrace's, and kprobes cannot have it too.
+ *
+ * Context: any.
+ * Return: the address.
+ */
+unsigned long ftk_probed(unsigned long func)
+{
+#ifdef CONFIG_DYNAMIC_FTRACE
+	unsigned long traced = ftrace_location(func);
+
+	if (traced && !IS_ENABLED(CONFIG_KPROBES_ON_FTRACE))
+		return traced + MCOUNT_INSN_SIZE;
+#endif
+	return func;
 }

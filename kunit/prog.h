@@ -134,6 +134,7 @@ int ftk_drain(void);
 int ftk_prog_fd(struct kunit *test, struct bpf_prog *prog);
 void ftk_attach(struct kunit *test, struct bpf_prog *prog);
 u32 ftk_run(const struct bpf_prog *prog, const void *ctx);
+unsigned long ftk_probed(unsigned long func);
 
 /*
  * The call of a helper. BPF_EMIT_CALL() is for what the verifier has left

@@ -663,7 +663,7 @@ static void attach_kprobe(struct kunit *test, struct bpf_prog *prog, const void 
 {
 	struct perf_event_attr attr = {
 		.size = sizeof(attr),
-		.kprobe_addr = (uintptr_t)func,
+		.kprobe_addr = ftk_probed((unsigned long)func),
 	};
 	struct perf_event *event;
 	char type[16];
