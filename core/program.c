@@ -248,7 +248,8 @@ static void find_loops(const struct bpf_verifier_env *env, struct fastterm_prog 
 			__set_bit(FASTTERM_ITERATOR, &seen);
 	}
 	known->why_long = seen ? __ffs(seen) : FASTTERM_SHORT;
-	known->loops |= seen & (BIT(FASTTERM_ITERATOR) | BIT(FASTTERM_TAIL) | BIT(FASTTERM_BACK_EDGE));
+	known->loops |= seen & (BIT(FASTTERM_ITERATOR) | BIT(FASTTERM_TAIL) |
+				BIT(FASTTERM_BACK_EDGE));
 }
 
 /* The function that instruction @insn is in, if that is not before @func. */

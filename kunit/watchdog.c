@@ -242,9 +242,10 @@ static bool find_line(struct kmsg_dump_iter *iter, const char *begin, char *line
 
 static void expect_fdinfo(struct kunit *test, struct bpf_prog *prog, const char *line)
 {
-	struct seq_file m = { .buf = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL), .size = PAGE_SIZE };
 	struct file *file = fget(ftk_prog_fd(test, prog));
+	struct seq_file m = { .size = PAGE_SIZE };
 
+	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, m.buf);
 	KUNIT_ASSERT_NOT_NULL(test, file);
 	file->f_op->show_fdinfo(&m, file);
@@ -264,6 +265,7 @@ static void watchdog_log(struct kunit *test)
 	char begin[128];
 	u32 ms = 0, cpu = 0, frames = 0, kicks = 0;
 	struct kmsg_dump_iter iter;
+	int found;
 
 	KUNIT_ASSERT_NOT_NULL(test, line);
 	scnprintf(begin, sizeof(begin),
@@ -279,8 +281,9 @@ static void watchdog_log(struct kunit *test)
 	expect_fdinfo(test, r->prog, "fastterm_terminations:\t1\n");
 	KUNIT_ASSERT_TRUE_MSG(test, find_line(&iter, begin, line, size), "%s", begin);
 	rest = strstr(line, begin) + strlen(begin);
-	KUNIT_EXPECT_EQ_MSG(test, 4, sscanf(rest, "%u ms on CPU %u: terminated, %u frames, %u kicks",
-					    &ms, &cpu, &frames, &kicks), "%s", line);
+	found = sscanf(rest, "%u ms on CPU %u: terminated, %u frames, %u kicks", &ms, &cpu,
+		       &frames, &kicks);
+	KUNIT_EXPECT_EQ_MSG(test, found, 4, "%s", line);
 	KUNIT_EXPECT_NOT_NULL(test, strstr(rest, "raise kernel.bpf_fastterm_budget_ms"));
 	KUNIT_EXPECT_GE(test, ms, BUDGET_MS);
 	KUNIT_EXPECT_EQ(test, cpu, 1);
@@ -667,10 +670,12 @@ static void attach_kprobe(struct kunit *test, struct bpf_prog *prog, const void 
 	};
 	struct perf_event *event;
 	char type[16];
+	int err;
 
 	ftk_read(test, ftk_open(test, "sysfs", "bus/event_source/devices/kprobe/type"), type,
 		 sizeof(type));
-	KUNIT_ASSERT_EQ(test, 1, sscanf(type, "%u", &attr.type));
+	err = kstrtou32(strim(type), 10, &attr.type);
+	KUNIT_ASSERT_EQ_MSG(test, err, 0, "%s", type);
 	event = perf_event_create_kernel_counter(&attr, -1, current, NULL, NULL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_event, event));
