@@ -156,17 +156,20 @@ static void watchdog_no_cost(struct kunit *test)
 	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
 	struct bpf_prog *prog = ftk_load(test, short_program, ARRAY_SIZE(short_program), &opts);
 	void *code = kunit_kmalloc(test, prog->jited_len, GFP_KERNEL);
+	u32 i, round;
 	u64 ns[2];
-	u32 i;
 
 	KUNIT_ASSERT_NOT_NULL(test, code);
 	memcpy(code, prog->bpf_func, prog->jited_len);
 	for (i = 0; i < ARRAY_SIZE(ns); i++) {
 		watch(i * MSEC_PER_SEC);
-		local_irq_disable();
-		measure(do_bpf, prog, 100);
-		ns[i] = measure(do_bpf, prog, 100);
-		local_irq_enable();
+		ns[i] = U64_MAX;
+		/* What is there once, as RCU may want something of the first, is no part of it. */
+		for (round = 0; round < 10; round++) {
+			local_irq_disable();
+			ns[i] = min(ns[i], measure(do_bpf, prog, 100));
+			local_irq_enable();
+		}
 	}
 	KUNIT_EXPECT_MEMEQ(test, code, prog->bpf_func, prog->jited_len);
 	kunit_info(test, "100 runs without a sample: %llu instructions with the watchdog off, %llu with it on\n",
