@@ -62,7 +62,7 @@ static void watchdog_alone(struct kunit *test)
 	const struct bpf_prog *prog = ftk_runner(test, &shape, NULL)->prog;
 	u64 broken = 0, begin = ktime_get_mono_fast_ns();
 
-	KUNIT_EXPECT_TRUE(test, preempt_model_none());
+	KUNIT_EXPECT_FALSE(test, preempt_model_preemptible());
 	watch(10);
 	migrate_disable();
 	rcu_read_lock();
