@@ -56,7 +56,7 @@ struct fastterm_snapshot {
 	u32 refs[MAX_REFS];
 	struct bpf_reg_state args[MAX_BPF_FUNC_REG_ARGS];
 	u32 nr_slots[MAX_CALL_FRAMES];
-	u8 type[MAX_CALL_FRAMES][MAX_SLOTS][BPF_REG_SIZE];
+	u8 type[MAX_CALL_FRAMES][MAX_SLOTS][BPF_REG_SIZE] __aligned(BPF_REG_SIZE);
 	u32 spilled[MAX_CALL_FRAMES][MAX_SLOTS];
 	u32 id[MAX_CALL_FRAMES][MAX_SLOTS];
 };
@@ -68,6 +68,12 @@ static const s64 values[FASTTERM_VALUES] = {
 	[FASTTERM_ZERO] = 0,
 	[FASTTERM_ONE] = 1,
 };
+
+/* Once a call is kept, no further visit changes that. */
+static bool is_kept(const struct bpf_verifier_env *env)
+{
+	return env->insn_aux_data[env->insn_idx].fastterm.why;
+}
 
 /**
  * fastterm_before_call() - remember the verifier's state before a call
@@ -83,6 +89,8 @@ void fastterm_before_call(struct bpf_verifier_env *env)
 	const struct bpf_reference_state *refs;
 	u32 i, frame;
 
+	if (is_kept(env))
+		return;
 	if (!snap) {
 		snap = kmalloc(sizeof(*snap), GFP_KERNEL_ACCOUNT);
 		if (!snap)
@@ -185,6 +193,12 @@ static void compare_locks(const struct bpf_verifier_state *state,
 static bool is_object(u8 type)
 {
 	return type == STACK_DYNPTR || type == STACK_ITER;
+}
+
+/* Most slots are as they were. An object has all bytes of its own. */
+static bool is_same_slot(const u8 *now, const u8 *was)
+{
+	return !memcmp(now, was, BPF_REG_SIZE) && !is_object(*now);
 }
 
 /**
@@ -331,6 +345,8 @@ static void compare_stack(const struct bpf_verifier_state *state,
 			const u8 *now = func->stack[i].slot_type;
 			bool new = i >= snap->nr_slots[frame];
 
+			if (!new && is_same_slot(now, snap->type[frame][i]))
+				continue;
 			for (b = 0; b < BPF_REG_SIZE; b++) {
 				u8 was = new ? STACK_INVALID :
 					       snap->type[frame][i][b];
@@ -456,7 +472,7 @@ void fastterm_after_call(struct bpf_verifier_env *env, int err)
 	const struct bpf_reg_state *r0;
 	struct memory_args args;
 
-	if (err)
+	if (err || is_kept(env))
 		return;
 	visit.kind = insn->src_reg == BPF_PSEUDO_KFUNC_CALL ? FASTTERM_KFUNC :
 							      FASTTERM_HELPER;
