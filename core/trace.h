@@ -12,20 +12,30 @@
 #include <linux/fastterm.h>
 #include <linux/tracepoint.h>
 
-/* The watchdog has seen a program run for longer than it may. */
+/*
+ * The watchdog has seen a program run for longer than it may. The type is enum
+ * bpf_prog_type, the function the one that it is attached to, if any.
+ */
 TRACE_EVENT(bpf_fastterm_overrun,
 	    TP_PROTO(const struct bpf_prog *prog, int cpu, u64 ran_ns),
 	    TP_ARGS(prog, cpu, ran_ns),
 	    TP_STRUCT__entry(__field(u32, id)
 			     __array(char, name, BPF_OBJ_NAME_LEN)
+			     __array(u8, tag, BPF_TAG_SIZE)
+			     __field(u32, type)
+			     __string(func, prog->aux->attach_func_name)
 			     __field(int, cpu)
 			     __field(u64, ran_ns)),
 	    TP_fast_assign(__entry->id = prog->aux->id;
 			   memcpy(__entry->name, prog->aux->name, BPF_OBJ_NAME_LEN);
+			   memcpy(__entry->tag, prog->tag, BPF_TAG_SIZE);
+			   __entry->type = prog->type;
+			   __assign_str(func);
 			   __entry->cpu = cpu;
 			   __entry->ran_ns = ran_ns;),
-	    TP_printk("prog=%u name=%s target_cpu=%d ran_ns=%llu", __entry->id,
-		      __entry->name, __entry->cpu, __entry->ran_ns)
+	    TP_printk("prog=%u name=%s tag=%s type=%u func=%s target_cpu=%d ran_ns=%llu",
+		      __entry->id, __entry->name, __print_hex_str(__entry->tag, BPF_TAG_SIZE),
+		      __entry->type, __get_str(func), __entry->cpu, __entry->ran_ns)
 );
 
 /* Somebody wants the program with this id to be terminated on a CPU. */
