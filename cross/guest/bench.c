@@ -177,22 +177,44 @@ static bool same_layout(const struct code *a, const struct code *b)
 	       !memcmp(a->lens, b->lens, a->nr_funcs * sizeof(*a->lens));
 }
 
+/* In how many bytes they differ; all, if functions are not of the same length. */
+static __u32 nr_differing(const struct code *a, const struct code *b)
+{
+	__u32 i, nr = 0;
+
+	if (!same_layout(a, b))
+		return UINT32_MAX;
+	for (i = 0; i < a->len; i++)
+		nr += a->bytes[i] != b->bytes[i];
+	return nr;
+}
+
 /*
  * Some JITs write a pointer in as many instructions as its value takes: two
- * loads then differ in length. Load without images at other addresses, until
- * one has the length of the load with images.
+ * loads then differ in length, or where padding makes up for that, in most of
+ * what is behind it. Load without images at other addresses, and keep the code
+ * that is most like that of the load with images.
  */
 static void match_layout(union bpf_attr *attr, size_t size, struct code code[NR_MODES])
 {
+	__u32 least = nr_differing(&code[OFF], &code[NEEDED]), now;
+	struct code other;
 	int fds[16], nr = 0;
 	__u64 ns;
 
-	while (nr < 16 && !same_layout(&code[OFF], &code[NEEDED])) {
+	while (nr < 16 && (least == UINT32_MAX || (nr < 6 && least > code[NEEDED].len / 8))) {
 		fds[nr] = load(attr, size, OFF, &ns);
 		if (fds[nr] < 0)
 			break;
-		free_code(&code[OFF]);
-		code[OFF] = code_of(fds[nr++]);
+		other = code_of(fds[nr++]);
+		now = nr_differing(&other, &code[NEEDED]);
+		if (now < least) {
+			least = now;
+			free_code(&code[OFF]);
+			code[OFF] = other;
+		} else {
+			free_code(&other);
+		}
 	}
 	while (nr)
 		close(fds[--nr]);
@@ -260,7 +282,8 @@ static int measure(const struct bpf_program *prog, union bpf_attr *attr, size_t 
 				code[mode] = code_of(fd);
 		}
 	}
-	if (has_modes && !same_layout(&code[OFF], &code[NEEDED]))
+	/* Where loads are slow, only if it must be. */
+	if (has_modes && (first == OFF || !same_layout(&code[OFF], &code[NEEDED])))
 		match_layout(attr, size, code);
 
 	record_program(prog);
