@@ -92,6 +92,8 @@ static void suffix_throws(struct kunit *test)
 
 	if (!bpf_jit_supports_exceptions())
 		kunit_skip(test, "no exceptions in this architecture's JIT");
+	/* Nor one that handles exceptions. */
+	ftk_need_callbacks(test);
 	r = ftk_runner(test, &shape, &opts);
 	r->expected = COOKIE;
 	ftk_kick(test, r, NR_KICKS, PHASE_NS, 99);
