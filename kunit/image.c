@@ -383,7 +383,7 @@ static void image_throw(struct kunit *test)
 
 	if (!bpf_jit_supports_exceptions())
 		kunit_skip(test, "the JIT does not support exceptions");
-	/* Nor one that handles exceptions. */
+	/* What handles an exception is called by the kernel, as callbacks are. */
 	ftk_need_callbacks(test);
 	stub = load(test, insns, ARRAY_SIZE(insns), &opts, &prog);
 	KUNIT_EXPECT_EQ(test, ftk_run(prog, NULL), 0);

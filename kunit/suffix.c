@@ -92,7 +92,7 @@ static void suffix_throws(struct kunit *test)
 
 	if (!bpf_jit_supports_exceptions())
 		kunit_skip(test, "no exceptions in this architecture's JIT");
-	/* Nor one that handles exceptions. */
+	/* What handles an exception is called by the kernel, as callbacks are. */
 	ftk_need_callbacks(test);
 	r = ftk_runner(test, &shape, &opts);
 	r->expected = COOKIE;
