@@ -23,7 +23,7 @@ TRACE_EVENT(bpf_fastterm_overrun,
 			     __array(char, name, BPF_OBJ_NAME_LEN)
 			     __array(u8, tag, BPF_TAG_SIZE)
 			     __field(u32, type)
-			     __string(func, prog->aux->attach_func_name)
+			     __string(func, prog->aux->attach_func_name ?: "")
 			     __field(int, cpu)
 			     __field(u64, ran_ns)),
 	    TP_fast_assign(__entry->id = prog->aux->id;

@@ -164,7 +164,7 @@ static void watchdog_no_cost(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(ns); i++) {
 		watch(i * MSEC_PER_SEC);
 		ns[i] = U64_MAX;
-		/* What is there once, as RCU may want something of the first, is no part of it. */
+		/* Not what happens once, as when RCU wants to know of a run. */
 		for (round = 0; round < 10; round++) {
 			local_irq_disable();
 			ns[i] = min(ns[i], measure(do_bpf, prog, 100));
