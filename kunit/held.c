@@ -8,11 +8,19 @@
 
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/in.h>
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
+#include <linux/net.h>
+#include <linux/netdevice.h>
 #include <linux/pid.h>
 #include <linux/random.h>
+#include <linux/rtnetlink.h>
 #include <linux/sched/task.h>
+#include <linux/skbuff.h>
+
+#include <net/inet_connection_sock.h>
+#include <net/net_namespace.h>
 
 #include <kunit/test.h>
 
@@ -31,13 +39,17 @@
  * struct held - what is held, and how it is counted
  * @test: the test case
  * @shape: the program
+ * @context: its context, or NULL for the usual one
  * @map: a map that it uses
+ * @sk: a socket that it uses
  * @count: what there is of it
  */
 struct held {
 	struct kunit *test;
 	struct ftk_shape shape;
+	const void *context;
 	struct ftk_map map;
+	struct sock *sk;
 	s64 (*count)(struct held *held);
 };
 
@@ -85,6 +97,113 @@ static void hold_task(struct held *held)
 	put(held, &held->shape.before, before, ARRAY_SIZE(before));
 	put(held, &held->shape.after, after, ARRAY_SIZE(after));
 	held->count = count_task;
+}
+
+static void close_device(void *dev)
+{
+	rtnl_lock();
+	dev_close(dev);
+	rtnl_unlock();
+}
+
+static void open_device(struct kunit *test, struct net_device *dev)
+{
+	int err;
+
+	if (dev->flags & IFF_UP)
+		return;
+	rtnl_lock();
+	err = dev_open(dev, NULL);
+	rtnl_unlock();
+	KUNIT_ASSERT_EQ(test, err, 0);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, close_device, dev));
+}
+
+static void release_socket(void *sock)
+{
+	sock_release(sock);
+}
+
+static struct socket *tcp_socket(struct kunit *test)
+{
+	struct socket *sock;
+
+	KUNIT_ASSERT_EQ(test, 0, sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
+						  &sock));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, release_socket, sock));
+	return sock;
+}
+
+/* One that is connected: those that listen are not counted. */
+static struct sock *connected_socket(struct kunit *test)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	struct sockaddr *at = (struct sockaddr *)&addr;
+	struct socket *server, *client;
+
+	open_device(test, init_net.loopback_dev);
+	server = tcp_socket(test);
+	client = tcp_socket(test);
+	KUNIT_ASSERT_EQ(test, 0, kernel_bind(server, at, sizeof(addr)));
+	KUNIT_ASSERT_EQ(test, 0, kernel_listen(server, 1));
+	KUNIT_ASSERT_EQ(test, kernel_getsockname(server, at), sizeof(addr));
+	KUNIT_ASSERT_EQ(test, 0, kernel_connect(client, at, sizeof(addr), 0));
+	/* The timer that would have sent the first packet again holds it as well. */
+	while (timer_pending(&inet_csk(client->sk)->icsk_retransmit_timer))
+		schedule_timeout_uninterruptible(1);
+	return client->sk;
+}
+
+static s64 count_socket(struct held *held)
+{
+	return refcount_read(&held->sk->sk_refcnt);
+}
+
+static void free_packet(void *skb)
+{
+	kfree_skb(skb);
+}
+
+static void hold_socket(struct held *held)
+{
+	struct kunit *test = held->test;
+	struct sock *sk = connected_socket(test);
+	const struct inet_sock *inet = inet_sk(sk);
+	struct sk_buff *skb;
+	const struct bpf_insn before[] = {
+		/* A packet that comes to it: from, to, and their ports. */
+		BPF_ST_MEM(BPF_W, BPF_REG_10, -32, (__force u32)inet->inet_daddr),
+		BPF_ST_MEM(BPF_W, BPF_REG_10, -28, (__force u32)inet->inet_saddr),
+		BPF_ST_MEM(BPF_H, BPF_REG_10, -24, (__force u16)inet->inet_dport),
+		BPF_ST_MEM(BPF_H, BPF_REG_10, -22, (__force u16)inet->inet_sport),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		BPF_MOV64_REG(BPF_REG_2, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_2, -32),
+		BPF_MOV64_IMM(BPF_REG_3, sizeof_field(struct bpf_sock_tuple, ipv4)),
+		BPF_MOV64_IMM(BPF_REG_4, BPF_F_CURRENT_NETNS),
+		BPF_MOV64_IMM(BPF_REG_5, 0),
+		FTK_CALL(BPF_FUNC_sk_lookup_tcp),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, 1),
+		BPF_EXIT_INSN(),
+		BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),
+	};
+	const struct bpf_insn after[] = {
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_7),
+		FTK_CALL(BPF_FUNC_sk_release),
+	};
+
+	skb = alloc_skb(0, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_packet, skb));
+	skb->dev = init_net.loopback_dev;
+	held->context = skb;
+	held->sk = sk;
+	put(held, &held->shape.before, before, ARRAY_SIZE(before));
+	put(held, &held->shape.after, after, ARRAY_SIZE(after));
+	held->count = count_socket;
 }
 
 static atomic_t released;
@@ -235,6 +354,7 @@ static const struct held_case {
 	{ "fifty references", BPF_PROG_TYPE_TRACEPOINT, 2, NR_TIMES, hold_things },
 	{ "fifty objects", BPF_PROG_TYPE_SCHED_CLS, 2, NR_TIMES, hold_objects },
 	{ "fifty records of a ring buffer", BPF_PROG_TYPE_TRACEPOINT, 2, NR_TIMES, hold_records },
+	{ "a socket", BPF_PROG_TYPE_SCHED_CLS, 2, NR_TIMES, hold_socket },
 	{ "a task", BPF_PROG_TYPE_TRACEPOINT, 2, NR_TIMES, hold_task },
 	{ "RCU and preemption", BPF_PROG_TYPE_TRACEPOINT, 2, NR_TIMES, hold_sections },
 	/* Those that trace may not hold one. */
@@ -261,6 +381,7 @@ static void held_given_back(struct kunit *test)
 
 	c->prepare(&held);
 	r = ftk_runner(test, &held.shape, &opts);
+	r->context = held.context;
 	r->once = true;
 	for (i = 0; i < c->times && !err; i++) {
 		before = held.count ? held.count(&held) : 0;

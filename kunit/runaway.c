@@ -319,7 +319,7 @@ static int run(void *data)
 	do {
 		migrate_disable();
 		rcu_read_lock();
-		result = ftk_run_guarded(r->prog, r->ctx, &r->broken);
+		result = ftk_run_guarded(r->prog, r->context ?: r->ctx, &r->broken);
 		rcu_read_unlock();
 		migrate_enable();
 		r->wrong += r->expected && result != r->expected;

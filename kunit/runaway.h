@@ -79,6 +79,7 @@ struct ftk_shape {
  * struct ftk_runner - a thread that runs a program again and again
  * @prog: the program
  * @ctx: its context, as a raw tracepoint has it
+ * @context: another one, of its type; NULL for @ctx
  * @cpu: where
  * @thread: the thread
  * @entered: where the program counts how often it has been entered, or NULL
@@ -95,6 +96,7 @@ struct ftk_shape {
 struct ftk_runner {
 	struct bpf_prog *prog;
 	u64 ctx[MAX_BPF_FUNC_ARGS];
+	const void *context;
 	u32 cpu;
 	struct task_struct *thread;
 	const u64 *entered;
