@@ -17,6 +17,7 @@
 #include "../internal.h"
 #include "prog.h"
 #include "runaway.h"
+#include "watch.h"
 
 /* As often as it may, so that what a sample costs stands out. */
 #define PERIOD_MS	1
@@ -26,22 +27,14 @@
 
 static const u64 ctx[MAX_BPF_FUNC_ARGS];
 
-static void watch(unsigned int budget_ms)
-{
-	WRITE_ONCE(fastterm_budget_ms, budget_ms);
-	fastterm_watchdog_update();
-}
-
 static unsigned int period_before;
 
 static int watchcost_init(struct kunit *test)
 {
 	int err = ftk_icount_init(test);
 
-	if (!err) {
+	if (!err)
 		period_before = fastterm_period_ms;
-		WRITE_ONCE(fastterm_period_ms, PERIOD_MS);
-	}
 	return err;
 }
 
@@ -49,8 +42,7 @@ static void watchcost_exit(struct kunit *test)
 {
 	if (!period_before)
 		return;
-	watch(0);
-	WRITE_ONCE(fastterm_period_ms, period_before);
+	ftk_watch(0, period_before);
 	ftk_icount_exit(test);
 }
 
@@ -63,14 +55,14 @@ static void watchdog_alone(struct kunit *test)
 	u64 broken = 0, begin = ktime_get_mono_fast_ns();
 
 	KUNIT_EXPECT_FALSE(test, preempt_model_preemptible());
-	watch(10);
+	ftk_watch(10, PERIOD_MS);
 	migrate_disable();
 	rcu_read_lock();
 	ftk_run_guarded(prog, ctx, &broken);
 	rcu_read_unlock();
 	migrate_enable();
 	begin = ktime_get_mono_fast_ns() - begin;
-	KUNIT_EXPECT_EQ(test, atomic_read(&prog->aux->fastterm.terminations), 1);
+	KUNIT_EXPECT_EQ(test, ftk_terminations(prog), 1);
 	KUNIT_EXPECT_EQ(test, broken, 0);
 	kunit_info(test, "gone after %llu instructions, with a budget of 10000000 and a sample every 1000000\n",
 		   begin);
@@ -112,12 +104,12 @@ static void compare(struct kunit *test, const char *what,
 	u32 times, per_sample;
 	u64 without, with;
 
-	watch(0);
+	ftk_watch(0, PERIOD_MS);
 	times = div64_u64(LENGTH_NS * 100ull, measure(work, prog, 100));
 	/* Whoever still had to do something for others does it now. */
 	measure(work, prog, times);
 	without = measure(work, prog, times);
-	watch(MSEC_PER_SEC);
+	ftk_watch(MSEC_PER_SEC, PERIOD_MS);
 	with = measure(work, prog, times);
 	per_sample = div64_u64(max(with, without) - without,
 			       div_u64(with, PERIOD_MS * NSEC_PER_MSEC));
@@ -128,33 +120,17 @@ static void compare(struct kunit *test, const char *what,
 	KUNIT_EXPECT_LE(test, per_sample, 10000);
 }
 
-static const struct bpf_insn short_program[] = {
-	BPF_MOV64_IMM(BPF_REG_1, 3),
-	BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
-	BPF_MOV64_IMM(BPF_REG_3, 0),
-	BPF_MOV64_IMM(BPF_REG_4, 0),
-	FTK_CALL(BPF_FUNC_loop),
-	BPF_MOV64_IMM(BPF_REG_0, 0),
-	BPF_EXIT_INSN(),
-	FTK_CALL(BPF_FUNC_ktime_get_ns),
-	BPF_MOV64_IMM(BPF_REG_0, 0),
-	BPF_EXIT_INSN(),
-};
-
 static void watchdog_samples(struct kunit *test)
 {
-	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
-
 	compare(test, "no program runs", do_nothing, NULL);
 	compare(test, "nothing but programs", do_bpf,
-		ftk_load(test, short_program, ARRAY_SIZE(short_program), &opts));
+		ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT));
 }
 
 /* Who is not sampled does not notice whether others are. */
 static void watchdog_no_cost(struct kunit *test)
 {
-	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
-	struct bpf_prog *prog = ftk_load(test, short_program, ARRAY_SIZE(short_program), &opts);
+	struct bpf_prog *prog = ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT);
 	void *code = kunit_kmalloc(test, prog->jited_len, GFP_KERNEL);
 	u32 i, round;
 	u64 ns[2];
@@ -162,7 +138,7 @@ static void watchdog_no_cost(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, code);
 	memcpy(code, prog->bpf_func, prog->jited_len);
 	for (i = 0; i < ARRAY_SIZE(ns); i++) {
-		watch(i * MSEC_PER_SEC);
+		ftk_watch(i * MSEC_PER_SEC, PERIOD_MS);
 		ns[i] = U64_MAX;
 		/* Not what happens once, as when RCU wants to know of a run. */
 		for (round = 0; round < 10; round++) {

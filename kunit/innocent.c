@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the watchdog leaves alone
+ *
+ * Programs that run again and again, each time for a moment, are many activations and
+ * not one that runs for long: they are never blamed, however often they are sampled.
+ */
+
+#include <linux/atomic.h>
+#include <linux/etherdevice.h>
+#include <linux/jiffies.h>
+#include <linux/kstrtox.h>
+#include <linux/perf_event.h>
+#include <linux/prandom.h>
+#include <linux/random.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+#include <linux/trace_events.h>
+
+#include <net/xdp.h>
+
+#include <kunit/resource.h>
+#include <kunit/test.h>
+
+#include "file.h"
+#include "kfuncs.h"
+#include "prog.h"
+#include "runaway.h"
+#include "watch.h"
+
+/* How often a program is run. */
+#define NR_ACTIVATIONS	1000000
+
+static void run_in_loop(struct kunit *test, const struct bpf_prog *prog)
+{
+	static const u64 ctx[MAX_BPF_FUNC_ARGS];
+	u32 i;
+
+	for (i = 0; i < NR_ACTIVATIONS; i++) {
+		migrate_disable();
+		rcu_read_lock();
+		bpf_prog_run(prog, ctx);
+		rcu_read_unlock();
+		migrate_enable();
+		if (!(i % 1024))
+			cond_resched();
+	}
+}
+
+/* As a driver does it when packets come in: in a softirq, one behind the other. */
+static void run_on_packets(struct kunit *test, const struct bpf_prog *prog)
+{
+	struct xdp_rxq_info rxq = {};
+	void *page = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	struct xdp_buff xdp;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	xdp_init_buff(&xdp, PAGE_SIZE, &rxq);
+	xdp_prepare_buff(&xdp, page, XDP_PACKET_HEADROOM, ETH_ZLEN, false);
+	local_bh_disable();
+	for (i = 0; i < NR_ACTIVATIONS; i++) {
+		rcu_read_lock();
+		bpf_prog_run_xdp(prog, &xdp);
+		rcu_read_unlock();
+		if (!(i % 1024)) {
+			local_bh_enable();
+			cond_resched();
+			local_bh_disable();
+		}
+	}
+	local_bh_enable();
+}
+
+/* Two activations in a row are two activations. */
+static void expect_innocent(struct kunit *test, const struct bpf_prog *prog)
+{
+	KUNIT_EXPECT_EQ(test, ftk_terminations(prog), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ftk_blamed.nr), 0);
+}
+
+static void innocent_loop(struct kunit *test)
+{
+	struct bpf_prog *prog = ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT);
+
+	ftk_watch(FTK_BUDGET_MS, 1);
+	run_in_loop(test, prog);
+	expect_innocent(test, prog);
+}
+
+static void innocent_packets(struct kunit *test)
+{
+	struct bpf_prog *prog = ftk_load_short(test, BPF_PROG_TYPE_XDP);
+
+	ftk_watch(FTK_BUDGET_MS, 1);
+	run_on_packets(test, prog);
+	expect_innocent(test, prog);
+}
+
+/* Reached by a tail call, from a program that ends with it. */
+static void innocent_tail_called(struct kunit *test)
+{
+	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1, 0);
+	const struct bpf_insn insns[] = {
+		BPF_LD_MAP_FD(BPF_REG_2, m.fd),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		FTK_CALL(BPF_FUNC_tail_call),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
+	struct bpf_prog *to = ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT);
+	struct bpf_prog *from = ftk_load(test, insns, ARRAY_SIZE(insns), &opts);
+	const u32 key = 0, fd = ftk_prog_fd(test, to);
+
+	ftk_map_update(test, &m, &key, &fd);
+	ftk_watch(FTK_BUDGET_MS, 1);
+	run_in_loop(test, from);
+	expect_innocent(test, from);
+	expect_innocent(test, to);
+}
+
+/* On a function that is hot, entered through a trampoline. */
+static void innocent_traces(struct kunit *test)
+{
+	struct bpf_prog *hot = ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT);
+	const struct ftk_opts opts = {
+		.type = BPF_PROG_TYPE_TRACING,
+		.expected_attach_type = BPF_TRACE_FENTRY,
+		.target = hot,
+	};
+	struct bpf_insn insns[FTK_SHORT_LEN];
+	struct bpf_prog *prog;
+
+	ftk_short(insns, 0);
+	prog = ftk_load(test, insns, ARRAY_SIZE(insns), &opts);
+	ftk_attach(test, prog);
+	ftk_watch(FTK_BUDGET_MS, 1);
+	run_in_loop(test, hot);
+	expect_innocent(test, hot);
+	expect_innocent(test, prog);
+}
+
+static void free_event(void *event)
+{
+	perf_event_release_kernel(event);
+}
+
+/* Attach a program to the beginning of a function, as libbpf does it. */
+static void attach_kprobe(struct kunit *test, struct bpf_prog *prog, const void *func)
+{
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.kprobe_addr = ftk_probed((unsigned long)func),
+	};
+	struct perf_event *event;
+	char type[16];
+	int err;
+
+	ftk_read(test, ftk_open(test, "sysfs", "bus/event_source/devices/kprobe/type"), type,
+		 sizeof(type));
+	err = kstrtou32(strim(type), 10, &attr.type);
+	KUNIT_ASSERT_EQ_MSG(test, err, 0, "%s", type);
+	event = perf_event_create_kernel_counter(&attr, -1, current, NULL, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_event, event));
+	bpf_prog_inc(prog);
+	KUNIT_ASSERT_EQ(test, 0, perf_event_set_bpf_prog(event, prog, 0));
+}
+
+static noinline __noclone int ftk_hot(int value)
+{
+	barrier_data(&value);
+	return value;
+}
+
+/* On a function that is hot, by a kprobe. */
+static void innocent_probes(struct kunit *test)
+{
+	struct ftk_map counts = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	struct bpf_insn insns[5 + FTK_SHORT_LEN] = {
+		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, counts.fd),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
+		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
+	};
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_KPROBE };
+	struct bpf_prog *prog;
+	const u32 key = 0;
+	u64 runs = 0;
+	u32 i;
+
+	ftk_short(&insns[5], 0);
+	prog = ftk_load(test, insns, ARRAY_SIZE(insns), &opts);
+	attach_kprobe(test, prog, ftk_hot);
+	ftk_watch(FTK_BUDGET_MS, 1);
+	for (i = 0; i < NR_ACTIVATIONS; i++) {
+		ftk_hot(i);
+		if (!(i % 1024))
+			cond_resched();
+	}
+	KUNIT_EXPECT_TRUE(test, ftk_map_lookup(&counts, &key, &runs));
+	KUNIT_EXPECT_EQ(test, runs, NR_ACTIVATIONS);
+	expect_innocent(test, prog);
+}
+
+static const struct bpf_insn body_helper[] = {
+	FTK_CALL(BPF_FUNC_get_current_uid_gid),
+};
+
+/* Healthy programs and runaways, everywhere, all at the same time. */
+static void innocent_mixed(struct kunit *test)
+{
+	const s64 things = atomic_read(&ftk_things);
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
+	const u32 seed = get_random_u32(), nr = num_online_cpus();
+	struct ftk_shape shape = { 3, .body = FTK_SNIPPET(body_helper) };
+	unsigned long end = jiffies + 12 * FTK_PATIENCE;
+	struct bpf_prog *healthy = ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT);
+	struct ftk_runner *good, *bad[4];
+	u32 i, cpu, stopped = 0;
+	struct rnd_state rnd;
+	u64 runs = 0;
+
+	prandom_seed_state(&rnd, seed);
+	ftk_hold_things(test, &shape);
+	good = kunit_kcalloc(test, nr, sizeof(*good), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, good);
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		bad[i] = ftk_runner(test, &shape, &opts);
+	ftk_watch(FTK_BUDGET_MS / 2, 2);
+	for (cpu = 0; cpu < nr; cpu++) {
+		good[cpu].prog = healthy;
+		good[cpu].expected = XDP_PASS;
+		ftk_runner_start(test, &good[cpu], cpu);
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		ftk_runner_start(test, bad[i], prandom_u32_state(&rnd) % nr);
+	while (runs < NR_ACTIVATIONS && time_before(jiffies, end)) {
+		schedule_timeout_uninterruptible(HZ / 10);
+		for (runs = 0, cpu = 0; cpu < nr; cpu++)
+			runs += READ_ONCE(good[cpu].runs);
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		WRITE_ONCE(bad[i]->stop, true);
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		KUNIT_EXPECT_TRUE(test, ftk_runner_left(bad[i]));
+		ftk_runner_end(test, bad[i]);
+		stopped += ftk_terminations(bad[i]->prog);
+		KUNIT_EXPECT_EQ(test, ftk_terminations(bad[i]->prog), bad[i]->runs);
+		KUNIT_EXPECT_EQ(test, bad[i]->broken, 0);
+	}
+	for (cpu = 0; cpu < nr; cpu++) {
+		WRITE_ONCE(good[cpu].stop, true);
+		KUNIT_EXPECT_TRUE(test, ftk_runner_left(&good[cpu]));
+		ftk_runner_end(test, &good[cpu]);
+		KUNIT_EXPECT_EQ(test, good[cpu].broken, 0);
+		KUNIT_EXPECT_EQ(test, good[cpu].wrong, 0);
+	}
+	kunit_info(test, "seed %u: %llu activations that were left alone, %u that were terminated\n",
+		   seed, runs, stopped);
+	KUNIT_EXPECT_GE(test, runs, NR_ACTIVATIONS);
+	KUNIT_EXPECT_GE(test, stopped, ARRAY_SIZE(bad));
+	KUNIT_EXPECT_EQ(test, ftk_terminations(healthy), 0);
+	KUNIT_EXPECT_EQ(test, things, atomic_read(&ftk_things));
+}
+
+static struct kunit_case innocent_cases[] = {
+	KUNIT_CASE_SLOW(innocent_loop),
+	KUNIT_CASE_SLOW(innocent_packets),
+	KUNIT_CASE_SLOW(innocent_tail_called),
+	KUNIT_CASE_SLOW(innocent_traces),
+	KUNIT_CASE_SLOW(innocent_probes),
+	KUNIT_CASE_SLOW(innocent_mixed),
+	{}
+};
+
+static struct kunit_suite innocent_suite = {
+	.name = "fastterm_innocent",
+	.init = ftk_watch_init,
+	.exit = ftk_watch_exit,
+	.test_cases = innocent_cases,
+};
+
+kunit_test_suite(innocent_suite);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the suites of the watchdog share
+ *
+ *	ftk_watch(FTK_BUDGET_MS, 2);
+ *	...
+ *	KUNIT_EXPECT_EQ(test, ftk_terminations(prog), 1);
+ */
+#ifndef _BPF_FASTTERM_KUNIT_WATCH_H
+#define _BPF_FASTTERM_KUNIT_WATCH_H
+
+#include <linux/atomic.h>
+#include <linux/bpf.h>
+#include <linux/filter.h>
+
+struct ftk_runner;
+struct kunit;
+
+/* A budget that is soon over, in ms. */
+#define FTK_BUDGET_MS	50
+
+/* Number of instructions of ftk_short(). */
+#define FTK_SHORT_LEN	11
+
+/**
+ * struct ftk_blamed - what the watchdog has blamed since a case began
+ * @nr: how often
+ * @least_ns: the shortest time that one had been seen running
+ * @most_ns: the longest
+ */
+struct ftk_blamed {
+	atomic_t nr;
+	atomic64_t least_ns;
+	atomic64_t most_ns;
+};
+
+extern struct ftk_blamed ftk_blamed;
+
+static inline int ftk_terminations(const struct bpf_prog *prog)
+{
+	return atomic_read(&prog->aux->fastterm.terminations);
+}
+
+void ftk_watch(unsigned int budget_ms, unsigned int period_ms);
+int ftk_watch_init(struct kunit *test);
+void ftk_watch_exit(struct kunit *test);
+bool ftk_runner_left(const struct ftk_runner *r);
+void ftk_short(struct bpf_insn insns[FTK_SHORT_LEN], u32 result);
+struct bpf_prog *ftk_load_short(struct kunit *test, enum bpf_prog_type type);
+
+#endif /* _BPF_FASTTERM_KUNIT_WATCH_H */
