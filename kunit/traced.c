@@ -8,12 +8,18 @@
  */
 
 #include <linux/cpu.h>
+#include <linux/errno.h>
 #include <linux/ftrace.h>
+#include <linux/jiffies.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
+#include <linux/math64.h>
 #include <linux/perf_event.h>
+#include <linux/smp.h>
 #include <linux/stacktrace.h>
+#include <linux/timekeeping.h>
 
+#include <kunit/resource.h>
 #include <kunit/test.h>
 
 #include "prog.h"
@@ -29,8 +35,11 @@
 #define PERCENT		99
 #define PERCENT_GRAPH	50
 
-/* perf's own default, 4 kHz; much more, and an emulated processor does nothing else. */
+/* perf's own default, 4 kHz; unless the processor would hardly do anything else. */
 #define SAMPLE_NS	(250 * NSEC_PER_USEC)
+
+/* So many samples tell for how long one of them takes the processor. */
+#define NR_SAMPLES	10
 
 /* The kicks come after up to so many ns in the program. */
 #define PHASE_NS	50000
@@ -178,22 +187,63 @@ static void sample(struct perf_event *event, struct perf_sample_data *data,
 	atomic_inc(&samples);
 }
 
-static void traced_by_perf(struct kunit *test)
+static void free_event(void *event)
+{
+	perf_event_release_kernel(event);
+}
+
+static struct perf_event *sample_every(struct kunit *test, u64 ns)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.size = sizeof(attr),
-		.sample_period = SAMPLE_NS,
+		.sample_period = ns,
 	};
-	struct ftk_runner *r = start(test);
-	struct perf_event *event;
+	struct perf_event *event = perf_event_create_kernel_counter(&attr, 1, NULL, sample, NULL);
 
-	event = perf_event_create_kernel_counter(&attr, 1, NULL, sample, NULL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_event, event));
 	atomic_set(&samples, 0);
+	return event;
+}
+
+/* On the CPU that is sampled: for how long it is away, at the least, in ns. */
+static int time_away(void *data)
+{
+	unsigned long end = jiffies + FTK_PATIENCE;
+	u64 *away = data, begin, ns;
+	u32 i, nr = 0;
+	int before;
+
+	while (nr < NR_SAMPLES && time_before(jiffies, end)) {
+		begin = ktime_get_mono_fast_ns();
+		before = atomic_read(&samples);
+		/* It is here that it is interrupted, and hardly ever outside. */
+		for (i = 0; i < 1000; i++)
+			cpu_relax();
+		if (before == atomic_read(&samples))
+			continue;
+		ns = ktime_get_mono_fast_ns() - begin;
+		*away = min(*away, ns);
+		nr++;
+	}
+	return nr < NR_SAMPLES ? -ETIMEDOUT : 0;
+}
+
+static void traced_by_perf(struct kunit *test)
+{
+	struct ftk_runner *r = start(test);
+	struct perf_event *event = sample_every(test, 10 * NSEC_PER_MSEC);
+	u64 away = U64_MAX, period;
+
+	KUNIT_ASSERT_EQ(test, 0, smp_call_on_cpu(1, time_away, &away, false));
+	kunit_release_action(test, free_event, event);
+	period = max_t(u64, SAMPLE_NS, 4 * away);
+	sample_every(test, period);
 	ftk_kick(test, r, NR_KICKS, PHASE_NS, PERCENT);
-	perf_event_release_kernel(event);
+	kunit_info(test, "%d samples, one every %llu us\n", atomic_read(&samples),
+		   div_u64(period, NSEC_PER_USEC));
 	KUNIT_EXPECT_GT(test, atomic_read(&samples), 0);
 }
 
