@@ -62,7 +62,7 @@ bool fastterm_is_leaving(void);
  */
 static __always_inline bool fastterm_should_stop(void)
 {
-	return unlikely(this_cpu_read(fastterm_leaving)) && fastterm_is_leaving();
+	return unlikely(__this_cpu_read(fastterm_leaving)) && fastterm_is_leaving();
 }
 
 /* After a callback has returned @ret: make it say "stop" if the caller should. */
