@@ -255,11 +255,12 @@ int fastterm_arch_kick(int cpu, bool insist)
  * Where a program's function keeps its return address: on top of the stack as long
  * as it has no frame, and in thunks; behind the caller's frame pointer otherwise.
  */
-static unsigned long *return_slot(const struct fastterm_text *text, const struct pt_regs *frame)
+static unsigned long *return_slot(const struct fastterm_text *text, unsigned long *sp,
+				  unsigned long *bp)
 {
 	static const u8 enter[] = { 0x55, 0x48, 0x89, 0xe5 };	/* push rbp; mov rbp, rsp */
 	const u8 *at = text->code + text->off, *end = text->code + PROLOGUE_SIZE, *p;
-	unsigned long *sp = (unsigned long *)frame->sp, next;
+	unsigned long next;
 
 	if (text->off >= text->size)
 		return sp;
@@ -273,7 +274,7 @@ static unsigned long *return_slot(const struct fastterm_text *text, const struct
 	     (at[0] == JMP32_INSN_OPCODE &&
 	      core_kernel_text(next + (s32)get_unaligned_le32(at + 1)))))
 		return sp;
-	return (unsigned long *)frame->bp + 1;
+	return bp + 1;
 }
 
 /* ORC knows nothing of the thunks of indirect calls: jumps, or a call and a return. */
@@ -293,30 +294,42 @@ static bool is_trampoline(unsigned long ip)
 	return !core_kernel_text(ip) && is_bpf_text_address(ip);
 }
 
+/* What ORC begins with in a function that has not been interrupted, but called another. */
+static struct pt_regs *caller(struct pt_regs *regs, unsigned long ip, unsigned long *sp,
+			      unsigned long *bp)
+{
+	*regs = (struct pt_regs){
+		.ip = ip, .cs = __KERNEL_CS, .sp = (unsigned long)sp, .bp = (unsigned long)bp,
+	};
+	return regs;
+}
+
 int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 {
 	struct fastterm_slot slot = { &regs->ip, regs->ip, regs->sp, regs };
+	unsigned long *sp = (unsigned long *)regs->sp, *bp = (unsigned long *)regs->bp;
 	unsigned long *traced, *thunk = thunk_slot(regs), visited = 0;
 	struct fastterm_tracers tracers = {};
-	struct pt_regs frame = *regs;
 	struct unwind_state state;
 	struct fastterm_text text;
 	struct stack_info stack;
+	struct pt_regs frame;
 	bool unwinding = false;
 
-	if (get_stack_info((unsigned long *)regs->sp, current, &stack, &visited))
+	/* Nearly always the task's, which is known at once. */
+	if (!in_task_stack(sp, current, &stack) && get_stack_info(sp, current, &stack, &visited))
 		return -EFAULT;
 	for (;;) {
 		slot.text = fastterm_text_at(slot.ip, &text) ? &text : NULL;
 		if (!fn(&slot, data))
 			return 0;
 		if (slot.text) {
-			slot.at = return_slot(&text, &frame);
+			slot.at = return_slot(&text, sp, bp);
 			unwinding = false;
 		} else if (slot.regs && thunk) {
 			slot.at = thunk;
 		} else if (!slot.regs && is_trampoline(slot.ip)) {
-			slot.at = (unsigned long *)frame.bp + 1;
+			slot.at = bp + 1;
 			unwinding = false;
 		} else {
 			/* A tracer is just taking a return over: ORC would complain. */
@@ -326,29 +339,28 @@ int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 			if (unwinding)
 				unwind_next_frame(&state);
 			else
-				unwind_start(&state, current, &frame, NULL);
+				unwind_start(&state, current,
+					     slot.regs ?: caller(&frame, slot.ip, sp, bp), NULL);
 			unwinding = true;
 			if (unwind_done(&state) || state.regs)
 				return state.error && !state.regs ? -EFAULT : -ENOENT;
 			slot.at = unwind_get_return_address_ptr(&state);
 		}
-		if ((unsigned long)slot.at < frame.sp ||
-		    !on_stack(&stack, slot.at, sizeof(*slot.at)))
+		if (slot.at < sp || !on_stack(&stack, slot.at, sizeof(*slot.at)))
 			return -ENOENT;
 		if (unwinding)
-			frame.bp = state.bp;
-		else if ((unsigned long)slot.at == frame.bp + sizeof(*slot.at))
-			frame.bp = READ_ONCE_NOCHECK(slot.at[-1]);
+			bp = (unsigned long *)state.bp;
+		else if (slot.at == bp + 1)
+			bp = (unsigned long *)READ_ONCE_NOCHECK(*bp);
 		slot.regs = NULL;
 		slot.ip = READ_ONCE_NOCHECK(*slot.at);
-		slot.sp = (unsigned long)(slot.at + 1);
-		frame.sp = slot.sp;
+		sp = slot.at + 1;
+		slot.sp = (unsigned long)sp;
 		traced = fastterm_traced(&tracers, slot.ip, (unsigned long)slot.at);
 		if (traced) {
 			slot.at = traced;
 			slot.ip = *traced;
 		}
-		frame.ip = slot.ip;
 	}
 }
 

@@ -7,6 +7,7 @@
 
 #include <linux/bpf.h>
 #include <linux/fastterm.h>
+#include <linux/fastterm_arch.h>
 #include <linux/fastterm_types.h>
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
@@ -335,6 +336,12 @@ static inline u8 fastterm_level(unsigned long count)
 	       !!(count & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET));
 }
 
+/* Is this a return to a tag? */
+static inline bool fastterm_is_tag(const struct fastterm_slot *slot)
+{
+	return slot->ip == (unsigned long)fastterm_arch_exit;
+}
+
 extern int fastterm_mode;
 
 /* What the watchdog is told, in ms; see sysctl.rst. */
@@ -357,7 +364,6 @@ static inline struct bpf_prog *fastterm_func(struct bpf_prog *prog, u32 i)
 	return prog->aux->real_func_cnt ? prog->aux->func[i] : prog;
 }
 
-struct fastterm_slot;
 struct pt_regs;
 struct seq_file;
 
@@ -367,7 +373,6 @@ void fastterm_tag_free(const struct fastterm_tag *tag);
 struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 				       const struct fastterm_prog *known);
 struct fastterm_tag *fastterm_suspect(struct pt_regs *regs);
-bool fastterm_is_tag(const struct fastterm_slot *slot);
 int fastterm_terminate_tag(struct fastterm_tag *tag);
 void fastterm_cut_loops(int cpu, bool cut);
 void fastterm_hears(void);

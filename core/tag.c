@@ -46,18 +46,6 @@ struct tags {
 static DEFINE_PER_CPU(struct tags, tags);
 
 /**
- * fastterm_is_tag() - is this a return to a tag?
- * @slot: the slot of the return
- *
- * Context: any.
- * Return: true if it is.
- */
-bool fastterm_is_tag(const struct fastterm_slot *slot)
-{
-	return slot->ip == (unsigned long)fastterm_arch_exit;
-}
-
-/**
  * fastterm_tag_at() - the tag of the present task's or interrupt's activation
  * @sp: the stack pointer behind the return
  *
