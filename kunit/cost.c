@@ -181,11 +181,25 @@ static const struct bpf_insn body_helper[] = {
 	FTK_CALL(BPF_FUNC_get_current_uid_gid),
 };
 
-/* The program itself loops, and calls a helper all the time. */
-static u32 one_frame(struct kunit *test, bool hold)
+/* The program itself loops: it is nowhere else. */
+static u32 one_frame(struct kunit *test)
 {
-	struct ftk_shape shape = { 0 };
-	struct ftk_shape holding = { 1 };
+	static const struct bpf_insn loop[] = {
+		BPF_RAW_INSN(BPF_JMP | BPF_JCOND, 0, 0, 2, 0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_7, 4),
+		BPF_JMP_A(-3),
+	};
+	static const struct bpf_insn before[] = { BPF_MOV64_IMM(BPF_REG_7, 0) };
+	const struct ftk_shape shape = {
+		0, .before = FTK_SNIPPET(before), .body = FTK_SNIPPET(loop),
+	};
+
+	return measure(test, &shape, "1 frame");
+}
+
+/* The program itself loops, and calls functions of the kernel all the time. */
+static void one_frame_calling(struct kunit *test)
+{
 	const struct bpf_insn loop[] = {
 		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
 		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
@@ -201,14 +215,17 @@ static u32 one_frame(struct kunit *test, bool hold)
 		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
 		ftk_kfunc(test, "bpf_iter_num_destroy"),
 	};
+	const struct ftk_shape shape = { 0, .body = FTK_SNIPPET(loop) };
 
-	if (hold) {
-		ftk_hold_things(test, &holding);
-		holding.body = (struct ftk_snippet)FTK_SNIPPET(body_helper);
-		return measure(test, &holding, "2 frames, 50 references held");
-	}
-	shape.body = (struct ftk_snippet)FTK_SNIPPET(loop);
-	return measure(test, &shape, "1 frame");
+	measure(test, &shape, "1 frame, mostly in functions of the kernel");
+}
+
+static void two_frames_holding(struct kunit *test)
+{
+	struct ftk_shape shape = { 1, .body = FTK_SNIPPET(body_helper) };
+
+	ftk_hold_things(test, &shape);
+	measure(test, &shape, "2 frames, 50 references held");
 }
 
 static u32 four_frames(struct kunit *test, bool hold, bool out_of_line, const char *what)
@@ -222,12 +239,13 @@ static u32 four_frames(struct kunit *test, bool hold, bool out_of_line, const ch
 
 static void cost_kick_to_exit(struct kunit *test)
 {
-	u32 one = one_frame(test, false);
+	u32 one = one_frame(test);
 	u32 four = four_frames(test, false, false, "4 frames");
 	u32 throw_one, throw_four;
 
+	one_frame_calling(test);
 	four_frames(test, false, true, "4 frames, and the helper's between them");
-	one_frame(test, true);
+	two_frames_holding(test);
 	four_frames(test, true, false, "4 frames, 50 references held");
 	if (!bpf_jit_supports_exceptions())
 		return;
