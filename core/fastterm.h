@@ -28,7 +28,6 @@ struct seq_file;
  * @refused: how many of them found a stack that made no sense, and left it alone
  * @frames: how many frames of programs were moved
  * @request_ns: from the request to the kick that found the program, in ns
- * @redirect_ns: from then on until it was redirected, in ns
  * @exit_ns: from then on until it had left, in ns
  */
 struct fastterm_outcome {
@@ -37,7 +36,6 @@ struct fastterm_outcome {
 	u32 refused;
 	u32 frames;
 	u64 request_ns;
-	u64 redirect_ns;
 	u64 exit_ns;
 };
 

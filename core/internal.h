@@ -13,7 +13,7 @@
 #include <linux/irq_work.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
-#include <linux/timekeeping.h>
+#include <linux/sched/clock.h>
 #include <linux/types.h>
 
 /**
@@ -290,7 +290,7 @@ enum fastterm_state {
  * @known: what is known of the program; not to be followed once it has left
  * @tag: its tag; NULL while any activation of the program will do
  * @outcome: what is to be told of it
- * @since: when the last of the outcome's times began, in ns of the monotonic clock
+ * @since: when the last of the outcome's times began, by sched_clock(), in ns
  * @level: context in which it runs, as interrupt_context_level() numbers them
  * @requests: how many there have been
  * @taken: the CPU has taken an ordinary kick since the last request
@@ -320,13 +320,17 @@ struct fastterm_activation {
 
 DECLARE_PER_CPU(struct fastterm_activation, fastterm_activation);
 
-/* The time since then; and now is then. */
+/*
+ * The time since then; and now is then. Another CPU, which has made the request, may
+ * have been ahead of this one. The clock is one whose reading nobody can trace or probe:
+ * a program attached to it would run while nothing can be terminated on this CPU.
+ */
 static inline u64 fastterm_lap(struct fastterm_activation *a)
 {
-	u64 now = ktime_get_mono_fast_ns(), since = a->since;
+	u64 now = sched_clock_noinstr(), since = a->since;
 
 	a->since = now;
-	return now - since;
+	return now > since ? now - since : 0;
 }
 
 /* By preempt_count(): what interrupt_context_level() says of the present context. */

@@ -249,7 +249,6 @@ static bool kicked(struct fastterm_activation *a, struct pt_regs *regs)
 	a->outcome.kicks += !a->complete || a->outcome.frames != frames;
 	if (wanted && atomic_read(&a->state) == FASTTERM_LEAVING) {
 		a->level = level;
-		a->outcome.redirect_ns = fastterm_lap(a);
 		__this_cpu_write(fastterm_leaving, true);
 	}
 	trace_bpf_fastterm_redirect(&a->outcome, level, err);

@@ -75,19 +75,17 @@ TRACE_EVENT(bpf_fastterm_exit,
 			     __field(u32, kicks)
 			     __field(u32, frames)
 			     __field(u64, request_ns)
-			     __field(u64, redirect_ns)
 			     __field(u64, exit_ns)
 			     __field(u64, result)),
 	    TP_fast_assign(__entry->id = outcome->id;
 			   __entry->kicks = outcome->kicks;
 			   __entry->frames = outcome->frames;
 			   __entry->request_ns = outcome->request_ns;
-			   __entry->redirect_ns = outcome->redirect_ns;
 			   __entry->exit_ns = outcome->exit_ns;
 			   __entry->result = result;),
-	    TP_printk("prog=%u kicks=%u frames=%u request_ns=%llu redirect_ns=%llu exit_ns=%llu result=%#llx",
+	    TP_printk("prog=%u kicks=%u frames=%u request_ns=%llu exit_ns=%llu result=%#llx",
 		      __entry->id, __entry->kicks, __entry->frames, __entry->request_ns,
-		      __entry->redirect_ns, __entry->exit_ns, __entry->result)
+		      __entry->exit_ns, __entry->result)
 );
 
 #endif /* _BPF_FASTTERM_TRACE_H */

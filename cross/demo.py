@@ -39,7 +39,7 @@ STEP = {'x86_64': 1, 'arm64': 16}
 UNCOUNTED = 10
 
 # The fields of an event, in the guest's order.
-EVENT = ('kind', 'time', 'kicks', 'frames', 'redirect_ns', 'exit_ns', 'ran_ns')
+EVENT = ('kind', 'time', 'kicks', 'frames', 'exit_ns', 'ran_ns')
 HEADS = ('program', 'hook', 'would run for', 'off: CPU', 'kill -9', 'detected after', 'kicks', 'frames', 'kick to exit',
          'held, then given back', 'alive')
 
@@ -146,7 +146,7 @@ def _terminated(row, record, by_kind, counted):
         fault = 'fdinfo does not count terminations' if told is None else f'fdinfo counts {told} terminations'
     row.add(str(left[0]['kicks']), fault)
     row.add(str(left[0]['frames']), None if left[0]['frames'] else 'not one frame was moved')
-    instructions = left[0]['redirect_ns'] + left[0]['exit_ns']
+    instructions = left[0]['exit_ns']
     if counted:
         row.add(f'{instructions:,} ns', None if 0 < instructions <= EXIT else f'more than {EXIT:,} instructions')
     else:

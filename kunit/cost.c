@@ -13,14 +13,15 @@
 #include <linux/hrtimer.h>
 #include <linux/percpu.h>
 #include <linux/prandom.h>
+#include <linux/sched/clock.h>
 #include <linux/sort.h>
-#include <linux/timekeeping.h>
 
 #include <asm/irq_regs.h>
 
 #include <kunit/test.h>
 
 #include "../internal.h"
+#include "../trace.h"
 #include "prog.h"
 #include "runaway.h"
 
@@ -38,7 +39,7 @@
  * @nr: number of kicks so far
  * @walk: for each kick: to find what is to be moved, in ns
  * @redirect: that, and to move it
- * @suffix: from there to the exit
+ * @exit: that, and to the exit
  */
 struct cost {
 	struct hrtimer timer;
@@ -48,7 +49,7 @@ struct cost {
 	u32 nr;
 	u32 walk[NR_KICKS];
 	u32 redirect[NR_KICKS];
-	u32 suffix[NR_KICKS];
+	u32 exit[NR_KICKS];
 };
 
 /* The kick is an interrupt of its own, right behind this one. */
@@ -76,12 +77,26 @@ static bool pass(const struct fastterm_slot *slot, void *data)
 static enum hrtimer_restart walk(struct hrtimer *timer)
 {
 	struct cost *c = container_of(timer, struct cost, timer);
-	u64 begin = ktime_get_mono_fast_ns();
+	u64 begin = sched_clock_noinstr();
 
 	c->passed = false;
 	fastterm_arch_walk(get_irq_regs(), pass, c);
-	c->walk[c->nr] = ktime_get_mono_fast_ns() - begin;
+	c->walk[c->nr] = sched_clock_noinstr() - begin;
 	return strike(timer);
+}
+
+/* Where the redirect ends. */
+static void see(void *data, const struct fastterm_outcome *outcome, u8 level, int err)
+{
+	struct cost *c = data;
+
+	c->redirect[c->nr] = sched_clock_noinstr() - this_cpu_read(fastterm_activation.since);
+}
+
+static void see_no_more(void *c)
+{
+	unregister_trace_bpf_fastterm_redirect(see, c);
+	tracepoint_synchronize_unregister();
 }
 
 static int compare(const void *a, const void *b)
@@ -108,22 +123,16 @@ static u64 run(const struct bpf_prog *prog)
 	return result;
 }
 
-static u32 measure(struct kunit *test, const struct ftk_shape *shape, const char *what)
+/* So many kicks that find the program. */
+static void kick(struct kunit *test, struct cost *c,
+		 enum hrtimer_restart (*function)(struct hrtimer *timer))
 {
-	static const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
-	const struct ftk_insns *p = ftk_runaway(test, shape);
-	struct cost *c = kunit_kzalloc(test, sizeof(*c), GFP_KERNEL);
 	struct fastterm_outcome outcome;
 	struct rnd_state rnd;
-	u32 i, total;
 
-	KUNIT_ASSERT_NOT_NULL(test, c);
-	c->prog = ftk_load(test, p->insns, p->cnt, &opts);
-	hrtimer_init(&c->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	prandom_seed_state(&rnd, 1);
-	for (i = 0; i < 2 * NR_KICKS; ) {
-		c->timer.function = i < NR_KICKS ? walk : strike;
-		c->nr = i % NR_KICKS;
+	c->timer.function = function;
+	for (c->nr = 0; c->nr < NR_KICKS; ) {
 		hrtimer_start(&c->timer,
 			      ns_to_ktime(LEAD_NS + prandom_u32_state(&rnd) % LEAD_NS),
 			      HRTIMER_MODE_REL_PINNED_HARD);
@@ -131,16 +140,32 @@ static u32 measure(struct kunit *test, const struct ftk_shape *shape, const char
 		KUNIT_ASSERT_EQ(test, c->err, 0);
 		KUNIT_ASSERT_EQ(test, bpf_fastterm_outcome(smp_processor_id(), &outcome), 0);
 		/* Something else may come between the timer and the kick. */
-		if (outcome.kicks > 1)
-			continue;
-		c->redirect[c->nr] = outcome.redirect_ns;
-		c->suffix[c->nr] = outcome.exit_ns;
-		i++;
+		if (outcome.kicks == 1)
+			c->exit[c->nr++] = outcome.exit_ns;
 	}
-	total = median(c->redirect) + median(c->suffix);
-	kunit_info(test, "%s: %u instructions from kick to exit: walk %u, rest of redirect %d, suffix %u\n",
+}
+
+static u32 measure(struct kunit *test, const struct ftk_shape *shape, const char *what)
+{
+	static const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
+	const struct ftk_insns *p = ftk_runaway(test, shape);
+	struct cost *c = kunit_kzalloc(test, sizeof(*c), GFP_KERNEL);
+	u32 total;
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	c->prog = ftk_load(test, p->insns, p->cnt, &opts);
+	hrtimer_init(&c->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	kick(test, c, walk);
+	KUNIT_ASSERT_EQ(test, 0, register_trace_bpf_fastterm_redirect(see, c));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, see_no_more, c));
+	kick(test, c, strike);
+	kunit_release_action(test, see_no_more, c);
+	kick(test, c, strike);
+	total = median(c->exit);
+	kunit_info(test, "%s: %u instructions from kick to exit: walk %u, rest of redirect %d, suffix %d\n",
 		   what, total, median(c->walk),
-		   (int)(median(c->redirect) - median(c->walk)), median(c->suffix));
+		   (int)(median(c->redirect) - median(c->walk)),
+		   (int)(total - median(c->redirect)));
 	return total;
 }
 
@@ -169,9 +194,9 @@ static u32 thrown(struct kunit *test, u32 calls)
 		insns[cnt++] = BPF_EXIT_INSN();
 		prog = ftk_load(test, insns, cnt, &opts);
 		for (i = 0; i < 3; i++) {
-			begin = ktime_get_mono_fast_ns();
+			begin = sched_clock_noinstr();
 			run(prog);
-			ns[throws] = ktime_get_mono_fast_ns() - begin;
+			ns[throws] = sched_clock_noinstr() - begin;
 		}
 	}
 	return ns[1] - ns[0];

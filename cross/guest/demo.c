@@ -334,7 +334,6 @@ static void record_events(const struct demo *demo)
 		record_number(NULL, event.time);
 		record_number(NULL, event.kicks);
 		record_number(NULL, event.frames);
-		record_number(NULL, event.redirect_ns);
 		record_number(NULL, event.exit_ns);
 		record_number(NULL, event.ran_ns);
 		record_close();

@@ -62,7 +62,6 @@ bool events_parse(struct event *event, const char *line)
 	event->id = number(name, " prog=");
 	event->kicks = number(name, " kicks=");
 	event->frames = number(name, " frames=");
-	event->redirect_ns = number(name, " redirect_ns=");
 	event->exit_ns = number(name, " exit_ns=");
 	event->ran_ns = number(name, " ran_ns=");
 	return true;

@@ -13,8 +13,7 @@
  * @time: when it was, in ns of the monotonic clock, rounded to microseconds
  * @kicks: how many interrupts it took; of "exit", as is what follows
  * @frames: how many frames of programs were moved
- * @redirect_ns: from the kick that found it until it was redirected
- * @exit_ns: from then on until it had left
+ * @exit_ns: from the kick that found it until it had left
  * @ran_ns: how long it had run; of "overrun"
  */
 struct event {
@@ -23,7 +22,6 @@ struct event {
 	__u64 time;
 	__u32 kicks;
 	__u32 frames;
-	__u64 redirect_ns;
 	__u64 exit_ns;
 	__u64 ran_ns;
 };

@@ -170,8 +170,8 @@ static void take_events(void)
 		ran->terminations++;
 		ran->kicks += event.kicks;
 		ran->frames += event.frames;
-		if (event.redirect_ns + event.exit_ns > ran->longest)
-			ran->longest = event.redirect_ns + event.exit_ns;
+		if (event.exit_ns > ran->longest)
+			ran->longest = event.exit_ns;
 	}
 }
 
