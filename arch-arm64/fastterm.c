@@ -209,6 +209,9 @@ int fastterm_arch_thunk(u8 *code, u32 off, unsigned long ip,
 #define ENTRY_INSNS	(IS_ENABLED(CONFIG_ARM64_BTI_KERNEL) + 2)
 #define LEAVE_INSNS	(IS_ENABLED(CONFIG_ARM64_PTR_AUTH_KERNEL) + 2)
 #define PLT_SIZE	(2 * AARCH64_INSN_SIZE)
+/* In every function the frame is there behind HEAD_SIZE, and until TAIL_SIZE from the end. */
+#define HEAD_SIZE	((ENTRY_INSNS + 2) * AARCH64_INSN_SIZE)
+#define TAIL_SIZE	((LEAVE_INSNS + 1) * AARCH64_INSN_SIZE + PLT_SIZE)
 #define RECORD_SIZE	16
 
 /* How an address is kept: fastterm_slot.form. */
@@ -220,8 +223,7 @@ enum {
 
 struct walk {
 	struct fastterm_slot slot;		/* where execution goes on */
-	bool program;				/* whether that is in one */
-	struct fastterm_text text;		/* where in it */
+	struct fastterm_text *text;		/* where in it */
 	unsigned long fp;			/* the frame pointer as it is then */
 	unsigned long floor;			/* what has been read is below */
 	struct stack_info stack;
@@ -243,9 +245,15 @@ static u32 sets_fp(const struct fastterm_text *text)
 	return i;
 }
 
+/* Is it neither where a frame is made nor where it is taken down, in any function? */
+static bool in_body(const struct fastterm_text *text)
+{
+	return text->off > HEAD_SIZE && text->off + TAIL_SIZE < text->size;
+}
+
 static bool before_frame(const struct fastterm_text *text)
 {
-	return text->off < sets_fp(text) * AARCH64_INSN_SIZE;
+	return text->off <= HEAD_SIZE && text->off < sets_fp(text) * AARCH64_INSN_SIZE;
 }
 
 /* Whether an interrupted function has its return address in x30, and how. */
@@ -291,27 +299,25 @@ static unsigned long strip(const unsigned long *at)
 }
 
 /* Execution goes on at the address that is kept there, or with a tracer for it. */
-static void take(struct walk *walk, unsigned long *at, unsigned long sp,
-		 unsigned int form, struct pt_regs *regs)
+static notrace void take(struct walk *walk, unsigned long *at, unsigned long sp,
+			 unsigned int form, struct pt_regs *regs)
 {
-	unsigned long *traced = fastterm_traced(&walk->tracers, strip(at), walk->fp);
+	unsigned long *traced = fastterm_traced(&walk->tracers, strip(at), walk->fp, walk->fp);
 
 	if (traced)
 		walk->slot = (struct fastterm_slot){ traced, *traced, sp, NULL, .form = PLAIN };
 	else
 		walk->slot = (struct fastterm_slot){ at, strip(at), sp, regs, .form = form };
-	walk->program = fastterm_text_at(walk->slot.ip, &walk->text);
-	if (walk->program) {
-		walk->slot.sp = sp_behind_call(&walk->text, walk->fp);
-		walk->slot.text = &walk->text;
-	}
+	walk->slot.text = fastterm_text_at(walk->slot.ip, walk->text);
+	if (walk->slot.text)
+		walk->slot.sp = sp_behind_call(walk->text, walk->fp);
 }
 
-/* Go by the frame record at @addr. */
-static int step(struct walk *walk, unsigned long addr)
+/* Go by the frame record at the frame pointer. */
+static int step(struct walk *walk)
 {
-	unsigned int form = !walk->program ? EITHER : before_frame(&walk->text) ? PLAIN : SIGNED;
-	unsigned long *record = (unsigned long *)addr;
+	unsigned int form = !walk->slot.text ? EITHER : before_frame(walk->text) ? PLAIN : SIGNED;
+	unsigned long addr = walk->fp, *record = (unsigned long *)addr;
 
 	/* Saved registers follow, or another context's stack, or nothing. */
 	if (in_entry_text(walk->slot.ip) || !stackinfo_on_stack(&walk->stack, addr, RECORD_SIZE))
@@ -320,19 +326,30 @@ static int step(struct walk *walk, unsigned long addr)
 		return -EFAULT;
 	walk->floor = addr + RECORD_SIZE;
 	walk->fp = READ_ONCE_NOCHECK(record[0]);
-	take(walk, record + 1, walk->program ? walk->floor : 0, form, NULL);
+	take(walk, record + 1, walk->slot.text ? walk->floor : 0, form, NULL);
 	return walk->slot.ip ? 0 : -ENOENT;
 }
 
+/*
+ * How to leave the function that has been interrupted: 0 if it has been done, BY_RECORD
+ * if the frame pointer leads to the frame record that says it, or an error.
+ */
+#define BY_RECORD 1
+
 static int leave_program(struct walk *walk, struct pt_regs *regs)
 {
-	bool saved = walk->text.off == sets_fp(&walk->text) * AARCH64_INSN_SIZE;
 	unsigned int form;
 
-	if (!is_in_x30(&walk->text, &form))
-		return step(walk, saved ? regs->sp : walk->fp);
-	take(walk, (unsigned long *)&regs->regs[30], regs->sp, form, regs);
-	return 0;
+	if (in_body(walk->text))
+		return BY_RECORD;
+	if (is_in_x30(walk->text, &form)) {
+		take(walk, (unsigned long *)&regs->regs[30], regs->sp, form, regs);
+		return 0;
+	}
+	/* It may have been saved, and the frame pointer not have been set. */
+	if (walk->text->off == sets_fp(walk->text) * AARCH64_INSN_SIZE)
+		walk->fp = regs->sp;
+	return BY_RECORD;
 }
 
 /*
@@ -355,9 +372,11 @@ static int leave_kernel(struct walk *walk, struct pt_regs *regs, struct fastterm
 	take(walk, x30, 0, EITHER, regs);
 	if (walk->slot.at != x30)
 		return 0;
-	if (!walk->program)
-		return step(walk, fp);
-	if (!same && !fastterm_called_from(&walk->text, AARCH64_INSN_SIZE, regs->pc))
+	if (!walk->slot.text) {
+		walk->fp = fp;
+		return BY_RECORD;
+	}
+	if (!same && !fastterm_called_from(walk->text, AARCH64_INSN_SIZE, regs->pc))
 		return -EFAULT;
 
 	for (word = (unsigned long *)regs->sp; (unsigned long)(word + 1) < walk->slot.sp; word++) {
@@ -370,35 +389,41 @@ static int leave_kernel(struct walk *walk, struct pt_regs *regs, struct fastterm
 	return 0;
 }
 
-int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
+notrace int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 {
+	bool on_task = on_task_stack(current, regs->sp, 1);
+	struct stack_info stack = on_task ? stackinfo_get_task(current) : stackinfo_get_irq();
 	struct fastterm_slot copy = {};
+	struct fastterm_text text;
 	struct walk walk = {
-		.slot = { (unsigned long *)&regs->pc, regs->pc, regs->sp, regs, .form = PLAIN },
+		.slot = { (unsigned long *)&regs->pc, regs->pc, regs->sp, regs, NULL, PLAIN },
+		.text = &text,
 		.fp = regs->regs[29],
 		.floor = regs->sp,
-		.stack = on_task_stack(current, regs->sp, 1) ? stackinfo_get_task(current) :
-							       stackinfo_get_irq(),
+		.stack = { stack.low, stack.high },
+		.tracers = { 0, NULL, 0 },
 	};
 	int err;
 
 	if (user_mode(regs) || in_entry_text(regs->pc))
 		return -ENOENT;
-	walk.program = fastterm_text_at(regs->pc, &walk.text);
-	walk.slot.text = walk.program ? &walk.text : NULL;
+	walk.slot.text = fastterm_text_at(regs->pc, &text);
 	if (!fn(&walk.slot, data))
 		return 0;
-	err = walk.program ? leave_program(&walk, regs) : leave_kernel(&walk, regs, &copy);
+	err = walk.slot.text ? leave_program(&walk, regs) : leave_kernel(&walk, regs, &copy);
 	/* To where a trampoline has been called: who called that, only x9 knows. */
-	if (!err && walk.slot.regs && walk.program && before_frame(&walk.text))
+	if (!err && walk.slot.regs && walk.slot.text && before_frame(&text))
 		return -EFAULT;
-	while (!err) {
+	for (;;) {
+		if (err == BY_RECORD)
+			err = step(&walk);
+		if (err)
+			return err;
 		if (!fn(&walk.slot, data) || (copy.at && !fn(&copy, data)))
 			return 0;
 		copy.at = NULL;
-		err = step(&walk, walk.fp);
+		err = BY_RECORD;
 	}
-	return err;
 }
 
 /* What paciasp makes of an address, with @modifier as the stack pointer. */
@@ -433,19 +458,37 @@ static void move_shadow(unsigned long sp, const unsigned long *from, const unsig
 #endif
 }
 
-int fastterm_arch_move(const struct fastterm_slot *slot, unsigned long to)
+/*
+ * As a function of the kernel keeps it: signed, if its compiler signs, or plain. Not
+ * inline: the other forms, which are more frequent, need no stack.
+ */
+static noinline int move_either(const struct fastterm_slot *slot, unsigned long to)
 {
 	const unsigned long from[] = { slot->ip, sign(slot->ip, slot->sp) };
 	const unsigned long into[] = { to, sign(to, slot->sp) };
 	unsigned long was = READ_ONCE_NOCHECK(*slot->at);
-	bool either = slot->form == EITHER;
-	bool is_signed = either ? was == from[true] : slot->form == SIGNED;
+	bool is_signed = was == from[true];
 
 	/* A signature may be the same as none. Then only the place tells which it is. */
-	if (was != from[is_signed] || (either && from[0] == from[1] && into[0] != into[1]))
+	if (was != from[is_signed] || (from[0] == from[1] && into[0] != into[1]))
 		return -EAGAIN;
 	WRITE_ONCE(*slot->at, into[is_signed]);
-	if (either)
-		move_shadow(slot->sp, from, into);
+	move_shadow(slot->sp, from, into);
+	return 0;
+}
+
+notrace int fastterm_arch_move(const struct fastterm_slot *slot, unsigned long to)
+{
+	unsigned long from = slot->ip;
+
+	if (slot->form == EITHER)
+		return move_either(slot, to);
+	if (slot->form == SIGNED) {
+		from = sign(from, slot->sp);
+		to = sign(to, slot->sp);
+	}
+	if (READ_ONCE_NOCHECK(*slot->at) != from)
+		return -EAGAIN;
+	WRITE_ONCE(*slot->at, to);
 	return 0;
 }

@@ -9,7 +9,6 @@
 #include <linux/align.h>
 #include <linux/array_size.h>
 #include <linux/bug.h>
-#include <linux/cfi.h>
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
 #include <linux/ftrace.h>
@@ -29,7 +28,7 @@
 #define RET_SIZE	(rvc_enabled() ? INSN_SIZE / 2 : INSN_SIZE)
 
 /* A function makes its frame behind a pair that is patched, and a counter of tail calls. */
-#define FRAME_OFF	(cfi_get_offset() + PAIR_SIZE + INSN_SIZE)
+#define FRAME_OFF	(PAIR_SIZE + INSN_SIZE)
 
 int fastterm_arch_init(void)
 {
@@ -257,9 +256,8 @@ int fastterm_arch_thunk(u8 *code, u32 off, unsigned long ip,
  * @ra: where it keeps its return address
  * @sp: stack pointer of its caller
  * @fp: frame pointer of its caller
- * @ip: the slot that @fn has been told of last
- * @text: what is there, if @in_text
- * @in_text: whether that is a program
+ * @slot: what @fn has been told of last
+ * @text: what is there, if that is a program
  */
 struct walk {
 	struct pt_regs *regs;
@@ -271,10 +269,17 @@ struct walk {
 	unsigned long *ra;
 	unsigned long sp;
 	unsigned long fp;
-	unsigned long ip;
-	struct fastterm_text text;
-	bool in_text;
+	struct fastterm_slot slot;
+	struct fastterm_text *text;
 };
+
+/* As programs have them: aligned, if to 2 bytes only. */
+static u32 insn_at(const u8 *at)
+{
+	const __le16 *half = (const __le16 *)at;
+
+	return le16_to_cpu(half[0]) | le16_to_cpu(half[1]) << 16;
+}
 
 /*
  * The size of the frame of a program's function, by the instructions that make it
@@ -283,10 +288,10 @@ struct walk {
 static u32 frame_size(const struct fastterm_text *text, bool *leaf)
 {
 	const u8 *at = text->code + FRAME_OFF;
-	u32 word = get_unaligned_le32(at);
+	u32 word = insn_at(at);
 
 	if (GET_INSN_LENGTH(word) == INSN_SIZE) {
-		*leaf = RV_X(get_unaligned_le32(at + INSN_SIZE), 20, 0x1f) != RV_REG_RA;
+		*leaf = RV_X(insn_at(at + INSN_SIZE), 20, 0x1f) != RV_REG_RA;
 		return -RV_EXTRACT_ITYPE_IMM(word);
 	}
 	/* c.addi16sp, c.sdsp */
@@ -325,7 +330,7 @@ static void begin_in_program(struct walk *w, const struct fastterm_text *text)
 	/* There is no frame yet, or no longer: "addiw a0, a5, 0; ret", or a tail call. */
 	if (text->off <= FRAME_OFF || text->off + INSN_SIZE + RET_SIZE >= text->size)
 		return;
-	word = get_unaligned_le32(text->code + text->off);
+	word = insn_at(text->code + text->off);
 	if ((word & ~rv_i_insn(0xfff, 0, 0, 0, 0)) == rv_jalr(RV_REG_ZERO, RV_REG_T3, 0))
 		return;
 	w->sp += frame_size(text, &leaf);
@@ -362,7 +367,7 @@ static int next(struct walk *w)
 	struct __arch_ftrace_regs *fregs = arch_ftrace_regs(w->sp);
 
 	/* A traced function has no frame yet, and ftrace makes none. */
-	if (w->ip == (unsigned long)ftrace_call + MCOUNT_INSN_SIZE &&
+	if (w->slot.ip == (unsigned long)ftrace_call + MCOUNT_INSN_SIZE &&
 	    fastterm_same_stack(w->regs->sp, (unsigned long)&fregs->sp)) {
 		w->ra = &fregs->ra;
 		w->sp = fregs->sp;
@@ -378,6 +383,17 @@ static int next(struct walk *w)
 	return 0;
 }
 
+/* By what the function graph tracer knows a frame; rethook does by the frame pointer. */
+static unsigned long graph_frame(unsigned long sp)
+{
+#ifdef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
+	return sp - ALIGN(sizeof(struct __arch_ftrace_regs), STACK_ALIGN) +
+	       offsetof(struct __arch_ftrace_regs, ra);
+#else
+	return 0;
+#endif
+}
+
 /*
  * A function of the kernel has been interrupted, or what behaves like one, and may
  * not have its frame. If ra leads into a program it counts, unless a frame says so
@@ -387,7 +403,7 @@ static int next(struct walk *w)
 static int begin_in_kernel(struct walk *w)
 {
 	struct pt_regs *regs = w->regs;
-	struct fastterm_tracers tracers = {};
+	struct fastterm_tracers tracers = { .floor = graph_frame(regs->sp) };
 	unsigned long fp = regs->s0, saved, *traced;
 	struct fastterm_text text, stale;
 	struct stackframe outer;
@@ -403,7 +419,7 @@ static int begin_in_kernel(struct walk *w)
 	saved = READ_ONCE_NOCHECK(*w->ra);
 	if (saved == regs->ra)
 		return 0;
-	traced = fastterm_traced(&tracers, regs->ra, 0);
+	traced = fastterm_traced(&tracers, regs->ra, 0, 0);
 	if (!fastterm_text_at(traced ? *traced : regs->ra, &text) || text.off <= FRAME_OFF) {
 		if (!read_record(w, fp, saved, &outer)) {
 			w->ra = &regs->ra;
@@ -430,13 +446,12 @@ static int begin_in_kernel(struct walk *w)
 	return w->sp < regs->sp ? -EFAULT : 0;
 }
 
-static bool tell(const struct walk *w, unsigned long *at, unsigned long sp)
+/* Tell of one place where the slot's address is kept. Returns false if that was enough. */
+static bool tell(struct walk *w, unsigned long *at)
 {
-	bool is_reg = at == &w->regs->epc || at == &w->regs->ra;
-	struct fastterm_slot slot = { at, w->ip, sp, is_reg ? w->regs : NULL,
-				      w->in_text ? &w->text : NULL };
-
-	return w->fn(&slot, w->data);
+	w->slot.at = at;
+	w->slot.regs = at == &w->regs->ra ? w->regs : NULL;
+	return w->fn(&w->slot, w->data);
 }
 
 /* Functions of the kernel return to what the shadow call stack says. */
@@ -445,7 +460,7 @@ static unsigned long *find_shadow(struct walk *w, u32 depth)
 	unsigned long *at = w->shadow;
 
 	for (; depth--; at--) {
-		if (READ_ONCE_NOCHECK(*at) == w->ip)
+		if (READ_ONCE_NOCHECK(*at) == w->slot.ip)
 			return w->shadow = at;
 		if (IS_ALIGNED((unsigned long)at, PAGE_SIZE))
 			break;
@@ -453,77 +468,76 @@ static unsigned long *find_shadow(struct walk *w, u32 depth)
 	return NULL;
 }
 
-/* By what the function graph tracer knows a frame; rethook does by the frame pointer. */
-static unsigned long graph_frame(unsigned long sp)
+/* The address may be kept twice: about to be saved, or loaded already. */
+static bool tell_copies(struct walk *w, bool program)
 {
-#ifdef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
-	return sp - ALIGN(sizeof(struct __arch_ftrace_regs), STACK_ALIGN) +
-	       offsetof(struct __arch_ftrace_regs, ra);
-#else
-	return 0;
-#endif
+	unsigned long *places[] = {
+		&w->regs->ra,
+		w->sp > w->regs->sp ? (unsigned long *)w->sp - 1 : NULL,
+		IS_ENABLED(CONFIG_SHADOW_CALL_STACK) && !program ?
+			find_shadow(w, w->ra == &w->regs->ra ? 2 : PAGE_SIZE) : NULL,
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(places); i++)
+		if (places[i] && places[i] != w->ra &&
+		    READ_ONCE_NOCHECK(*places[i]) == w->slot.ip && !tell(w, places[i]))
+			return false;
+	return true;
 }
 
 /* Tell where the present function returns to. Returns 1 if the walk is to end. */
 static int visit(struct walk *w)
 {
-	unsigned long *traced, *places[4] = { w->ra }, sp = w->sp;
-	bool leaf;
-	u32 i;
+	struct fastterm_slot *slot = &w->slot;
+	bool program = w->program, twice = false, leaf;
+	unsigned long *traced;
 
-	w->ip = READ_ONCE_NOCHECK(*w->ra);
-	if (w->ip >= (unsigned long)__irqentry_text_start &&
-	    w->ip < (unsigned long)__irqentry_text_end)
+	slot->ip = READ_ONCE_NOCHECK(*w->ra);
+	slot->sp = w->sp;
+	if (slot->ip >= (unsigned long)__irqentry_text_start &&
+	    slot->ip < (unsigned long)__irqentry_text_end)
 		return -ENOENT;
-	traced = fastterm_traced(&w->tracers, w->ip, graph_frame(sp)) ?:
-		 fastterm_traced(&w->tracers, w->ip, w->fp);
-	if (traced) {
-		places[0] = traced;
-		w->ip = *traced;
-	}
-	w->in_text = fastterm_text_at(w->ip, &w->text);
-	if (!w->in_text) {
-		if (!__kernel_text_address(w->ip))
+	traced = fastterm_traced(&w->tracers, slot->ip, graph_frame(w->sp), w->fp);
+	if (traced)
+		slot->ip = *traced;
+	slot->text = fastterm_text_at(slot->ip, w->text);
+	if (!slot->text) {
+		if (!__is_kernel_text(slot->ip) && !__kernel_text_address(slot->ip))
 			return -EFAULT;
-		sp = w->program ? sp : 0;
-	} else if (w->text.off <= FRAME_OFF) {
+		if (!program)
+			slot->sp = 0;
+	} else if (w->text->off <= FRAME_OFF) {
 		/* From a trampoline, which has made a frame for it. */
-		sp = w->fp;
-	} else if (w->fp - frame_size(&w->text, &leaf) != sp) {
-		return -EFAULT;
-	} else if (!traced) {
-		/* It may be kept twice: about to be saved, or loaded already. */
-		places[1] = &w->regs->ra;
-		places[2] = sp > w->regs->sp ? (unsigned long *)sp - 1 : NULL;
-		if (IS_ENABLED(CONFIG_SHADOW_CALL_STACK) && !w->program)
-			places[3] = find_shadow(w, w->ra == &w->regs->ra ? 2 : PAGE_SIZE);
+		slot->sp = w->fp;
+	} else {
+		if (w->fp - frame_size(w->text, &leaf) != w->sp)
+			return -EFAULT;
+		twice = !traced;
 	}
-	w->program = w->in_text;
-	if (!tell(w, places[0], sp))
-		return 1;
-	for (i = 1; i < ARRAY_SIZE(places); i++)
-		if (places[i] && places[i] != w->ra &&
-		    READ_ONCE_NOCHECK(*places[i]) == w->ip && !tell(w, places[i], sp))
-			return 1;
-	return 0;
+	w->program = slot->text;
+	return !tell(w, traced ?: w->ra) || (twice && !tell_copies(w, program));
 }
 
-int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
+notrace int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 {
+	struct fastterm_text text;
 	struct walk w = {
 		.regs = regs, .fn = fn, .data = data,
-		.ip = regs->epc, .shadow = (unsigned long *)regs->gp,
+		.tracers = { 0, NULL, graph_frame(regs->sp) }, .shadow = (unsigned long *)regs->gp,
+		.program = false, .ra = NULL, .sp = 0, .fp = 0,
+		.slot = { &regs->epc, regs->epc, regs->sp, regs, NULL, 0 }, .text = &text,
 	};
 	int err = 0;
 
 	if (user_mode(regs))
 		return -ENOENT;
-	w.in_text = fastterm_text_at(regs->epc, &w.text);
-	if (!tell(&w, &regs->epc, regs->sp))
+	w.slot.text = fastterm_text_at(regs->epc, &text);
+	if (!fn(&w.slot, data))
 		return 0;
 	/* Thunks are as good as what they lead to. */
-	if (w.in_text && w.text.off < w.text.size)
-		begin_in_program(&w, &w.text);
+	if (w.slot.text && text.off < text.size)
+		begin_in_program(&w, w.text);
 	else
 		err = begin_in_kernel(&w);
 	while (!err)
@@ -531,7 +545,8 @@ int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 	return min(err, 0);
 }
 
-int __no_sanitize_address fastterm_arch_move(const struct fastterm_slot *slot, unsigned long to)
+notrace __no_sanitize_address
+int fastterm_arch_move(const struct fastterm_slot *slot, unsigned long to)
 {
 	if (READ_ONCE_NOCHECK(*slot->at) != slot->ip)
 		return -EAGAIN;

@@ -304,11 +304,11 @@ static struct pt_regs *caller(struct pt_regs *regs, unsigned long ip, unsigned l
 	return regs;
 }
 
-int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
+notrace int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 {
 	struct fastterm_slot slot = { &regs->ip, regs->ip, regs->sp, regs };
 	unsigned long *sp = (unsigned long *)regs->sp, *bp = (unsigned long *)regs->bp;
-	unsigned long *traced, *thunk = thunk_slot(regs), visited = 0;
+	unsigned long *traced, *thunk;
 	struct fastterm_tracers tracers = {};
 	struct unwind_state state;
 	struct fastterm_text text;
@@ -316,17 +316,17 @@ int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 	struct pt_regs frame;
 	bool unwinding = false;
 
-	/* Nearly always the task's, which is known at once. */
-	if (!in_task_stack(sp, current, &stack) && get_stack_info(sp, current, &stack, &visited))
+	if (!get_stack_info_noinstr(sp, current, &stack))
 		return -EFAULT;
 	for (;;) {
-		slot.text = fastterm_text_at(slot.ip, &text) ? &text : NULL;
+		slot.text = fastterm_text_at(slot.ip, &text);
 		if (!fn(&slot, data))
 			return 0;
+		thunk = slot.regs && !slot.text ? thunk_slot(regs) : NULL;
 		if (slot.text) {
-			slot.at = return_slot(&text, sp, bp);
+			slot.at = return_slot(&text, slot.regs, sp, bp);
 			unwinding = false;
-		} else if (slot.regs && thunk) {
+		} else if (thunk) {
 			slot.at = thunk;
 		} else if (!slot.regs && is_trampoline(slot.ip)) {
 			slot.at = bp + 1;
@@ -356,7 +356,8 @@ int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)
 		slot.ip = READ_ONCE_NOCHECK(*slot.at);
 		sp = slot.at + 1;
 		slot.sp = (unsigned long)sp;
-		traced = fastterm_traced(&tracers, slot.ip, (unsigned long)slot.at);
+		traced = fastterm_traced(&tracers, slot.ip, (unsigned long)slot.at,
+					 (unsigned long)slot.at);
 		if (traced) {
 			slot.at = traced;
 			slot.ip = *traced;
@@ -382,7 +383,7 @@ static int move_interrupted_by_nmi(struct pt_regs *regs, unsigned long from, uns
 	return 0;
 }
 
-int fastterm_arch_move(const struct fastterm_slot *slot, unsigned long to)
+notrace int fastterm_arch_move(const struct fastterm_slot *slot, unsigned long to)
 {
 	if (READ_ONCE_NOCHECK(*slot->at) != slot->ip)
 		return -EAGAIN;

@@ -132,18 +132,22 @@ typedef bool (*fastterm_slot_fn)(const struct fastterm_slot *slot, void *data);
  *			     walk has passed
  * @graph: number of entries of the function graph tracer
  * @hook: the last node of rethook, or instance of a kretprobe
+ * @floor: the lowest value by which the function graph tracer may know a frame of what
+ *	   has been interrupted: entries with one below, or on another stack, are the
+ *	   kick's own. 0 if fastterm_traced() is never asked for the next entry
  *
- * To be zeroed when a walk begins.
+ * To be zeroed when a walk begins, but for @floor.
  */
 struct fastterm_tracers {
 	int graph;
 	struct llist_node *hook;
+	unsigned long floor;
 };
 
 /* For backends: what the generic part knows of addresses, contexts: any. */
-bool fastterm_text_at(unsigned long ip, struct fastterm_text *text);
+struct fastterm_text *fastterm_text_at(unsigned long ip, struct fastterm_text *text);
 unsigned long *fastterm_traced(struct fastterm_tracers *tracers, unsigned long ip,
-			       unsigned long frame);
+			       unsigned long graph, unsigned long hook);
 bool fastterm_called_from(const struct fastterm_text *text, u32 len, unsigned long ip);
 bool fastterm_same_stack(unsigned long sp, unsigned long addr);
 void fastterm_kicked(struct pt_regs *regs);

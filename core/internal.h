@@ -6,6 +6,7 @@
 #define _BPF_FASTTERM_INTERNAL_H
 
 #include <linux/bpf.h>
+#include <linux/cache.h>
 #include <linux/fastterm.h>
 #include <linux/fastterm_arch.h>
 #include <linux/fastterm_types.h>
@@ -244,7 +245,8 @@ struct fastterm_image {
  * @ran_ns: for how long it has been seen running, for whoever watches it
  * @leaving: it has been redirected
  *
- * Of the CPU on which it runs, and changed there alone.
+ * Of the CPU on which it runs, and changed there alone. Aligned, so that its number in the
+ * CPU's table is found by a shift.
  */
 struct fastterm_tag {
 	const struct fastterm_prog *known;
@@ -254,7 +256,7 @@ struct fastterm_tag {
 	unsigned long back;
 	u64 ran_ns;
 	bool leaving;
-};
+} ____cacheline_aligned;
 
 /**
  * enum fastterm_state - of the termination on a CPU

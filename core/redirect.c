@@ -49,8 +49,8 @@ struct found {
  * @tag: its tag, if it is to be that activation and no other
  * @passed: whether a frame of the program's has been passed that nothing of it can
  *	    lie below: that of its main function
- * @nr: number of @found
- * @last: index behind the outermost slot in the program
+ * @next: behind the last of @found
+ * @last: behind the outermost one of them that is in the program; NULL if none is
  * @found: the slots, the innermost first
  */
 struct walk {
@@ -58,8 +58,8 @@ struct walk {
 	u32 id;
 	const struct fastterm_tag *tag;
 	bool passed;
-	u32 nr;
-	u32 last;
+	struct found *next;
+	const struct found *last;
 	struct found found[MAX_SLOTS];
 };
 
@@ -75,11 +75,11 @@ static bool collect(const struct fastterm_slot *slot, void *data)
 {
 	const struct fastterm_text *text = slot->text;
 	struct walk *walk = data;
-	struct found *found;
+	struct found *found = walk->next;
 
-	if (walk->nr == ARRAY_SIZE(walk->found))
+	if (found == walk->found + ARRAY_SIZE(walk->found))
 		return false;
-	found = &walk->found[walk->nr++];
+	walk->next = found + 1;
 	found->slot = *slot;
 	found->image = NULL;
 	if (fastterm_is_tag(slot))
@@ -94,7 +94,7 @@ static bool collect(const struct fastterm_slot *slot, void *data)
 		found->off = text->off + cfi_get_offset();
 	}
 	if (text->image->known == walk->known && walk->known->id == walk->id) {
-		walk->last = walk->nr;
+		walk->last = walk->next;
 		/* What is tagged may have come to run the program once more. */
 		walk->passed = !walk->tag && text->image == walk->known->images[0];
 	}
@@ -124,17 +124,17 @@ static const struct found *find_base(const struct fastterm_activation *a,
 	walk->id = a->outcome.id;
 	walk->tag = a->tag;
 	walk->passed = false;
-	walk->nr = 0;
-	walk->last = 0;
-	/* Interrupts are off, which is as good; but whoever looks for a program asks. */
-	rcu_read_lock();
+	walk->next = walk->found;
+	walk->last = NULL;
+	/* Interrupts are off, which is as good as rcu_read_lock(): lockdep has to be told. */
+	rcu_lock_acquire(&rcu_lock_map);
 	err = fastterm_arch_walk(regs, collect, walk);
-	rcu_read_unlock();
+	rcu_lock_release(&rcu_lock_map);
 	if (err && err != -ENOENT)
 		return ERR_PTR(err);
-	if (!walk->nr)
+	if (walk->next == walk->found)
 		return ERR_PTR(-ENOENT);
-	base = &walk->found[walk->nr - 1];
+	base = walk->next - 1;
 	if (fastterm_is_tag(&base->slot) && is_wanted(walk, &base->slot))
 		return base;
 	/* Where there was no room for more, what is the outermost frame is not known. */
@@ -142,7 +142,7 @@ static const struct found *find_base(const struct fastterm_activation *a,
 		return ERR_PTR(-EFAULT);
 	if (walk->tag || !walk->last)
 		return ERR_PTR(-ENOENT);
-	return walk->last == walk->nr ? ERR_PTR(-EFAULT) : &walk->found[walk->last];
+	return walk->last == walk->next ? ERR_PTR(-EFAULT) : walk->last;
 }
 
 /**

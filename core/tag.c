@@ -21,6 +21,8 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
+#include <asm/sections.h>
+
 #include "internal.h"
 
 /*
@@ -83,10 +85,9 @@ notrace void fastterm_tag_free(const struct fastterm_tag *tag)
  * A tag that is free; or one with the same stack pointer, of somebody who was to return
  * to there and has never come back: nobody else can.
  */
-static struct fastterm_tag *tag_for(unsigned long sp, bool sleepable)
+static struct fastterm_tag *tag_for(struct tags *t, unsigned long sp, bool sleepable)
 {
 	struct fastterm_tag *tag = fastterm_tag_at(sp);
-	struct tags *t = this_cpu_ptr(&tags);
 	unsigned long free;
 
 	if (tag)
@@ -96,6 +97,12 @@ static struct fastterm_tag *tag_for(unsigned long sp, bool sleepable)
 	if (!free)
 		return NULL;
 	return &t->tag[sleepable ? __ffs(free) : __fls(free)];
+}
+
+/* It nearly always is where the kernel itself is, which is known sooner. */
+static bool is_text(unsigned long ip)
+{
+	return __is_kernel_text(ip) || __kernel_text_address(ip);
 }
 
 /**
@@ -110,12 +117,13 @@ static struct fastterm_tag *tag_for(unsigned long sp, bool sleepable)
 struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 				       const struct fastterm_prog *known)
 {
+	struct tags *t = this_cpu_ptr(&tags);
 	struct fastterm_tag *tag;
 	int err;
 
-	if (fastterm_is_tag(slot) || !slot->sp || !__kernel_text_address(slot->ip))
+	if (fastterm_is_tag(slot) || !slot->sp || !is_text(slot->ip))
 		return ERR_PTR(-EFAULT);
-	tag = tag_for(slot->sp, known->prog->sleepable);
+	tag = tag_for(t, slot->sp, known->prog->sleepable);
 	if (!tag)
 		return ERR_PTR(-ENOSPC);
 	err = fastterm_arch_move(slot, (unsigned long)fastterm_arch_exit);
@@ -128,7 +136,7 @@ struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 	tag->back = slot->ip;
 	tag->ran_ns = 0;
 	tag->leaving = false;
-	this_cpu_or(tags.used, BIT(tag - this_cpu_ptr(&tags)->tag));
+	set_bit(tag - t->tag, &t->used);
 	return tag;
 }
 

@@ -11,6 +11,8 @@
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
 
+#include <asm/sections.h>
+
 #include "internal.h"
 
 /**
@@ -19,24 +21,24 @@
  * @text: receives what is there
  *
  * Context: any in which RCU is watching and the context cannot sleep.
- * Return: true if there is, and @text has been filled.
+ * Return: @text, filled; NULL if there is none.
  */
-bool fastterm_text_at(unsigned long ip, struct fastterm_text *text)
+struct fastterm_text *fastterm_text_at(unsigned long ip, struct fastterm_text *text)
 {
 	const u8 *start;
 
-	if (core_kernel_text(ip))
-		return false;
+	if (__is_kernel_text(ip))
+		return NULL;
 	text->prog = bpf_prog_ksym_find(ip);
 	if (!text->prog)
-		return false;
+		return NULL;
 	text->image = text->prog->aux->fastterm.image;
 	text->copy = text->image && text->image->shadow == text->prog;
 	start = (u8 *)text->prog->bpf_func;
 	text->code = text->image ? text->image->code + cfi_get_offset() : start;
 	text->size = text->prog->jited_len;
 	text->off = ip - (unsigned long)start;
-	return true;
+	return text;
 }
 
 /* No function that programs call is longer, up to the last instruction that counts here. */

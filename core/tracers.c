@@ -24,6 +24,17 @@ static bool is_tracer(unsigned long ip)
 	return is_kretprobe_trampoline(ip);
 }
 
+#ifdef CONFIG_FUNCTION_GRAPH_TRACER
+/* Is it the one that is looked for, or one that the kick has not made itself? */
+static bool is_frame(const struct fastterm_tracers *tracers, unsigned long retp,
+		     unsigned long frame)
+{
+	if (frame)
+		return retp == frame;
+	return !tracers->floor || fastterm_same_stack(tracers->floor, retp);
+}
+#endif
+
 static unsigned long *graph_entry(struct fastterm_tracers *tracers, unsigned long frame)
 {
 #ifdef CONFIG_FUNCTION_GRAPH_TRACER
@@ -31,7 +42,7 @@ static unsigned long *graph_entry(struct fastterm_tracers *tracers, unsigned lon
 	int i = tracers->graph;
 
 	while ((entry = ftrace_graph_get_ret_stack(current, i++))) {
-		if ((frame && (unsigned long)entry->retp != frame) || is_tracer(entry->ret))
+		if (!is_frame(tracers, (unsigned long)entry->retp, frame) || is_tracer(entry->ret))
 			continue;
 		tracers->graph = i;
 		return &entry->ret;
@@ -70,12 +81,19 @@ static unsigned long *hook_entry(struct fastterm_tracers *tracers, unsigned long
 	return NULL;
 }
 
+static noinline unsigned long *find(struct fastterm_tracers *tracers, unsigned long graph,
+				    unsigned long hook)
+{
+	return graph_entry(tracers, graph) ?: hook_entry(tracers, hook);
+}
+
 /**
  * fastterm_traced() - where is a return address that a tracer has replaced?
  * @tracers: what the walk has passed so far
  * @ip: what a function of the kernel would return to
- * @frame: what the tracer knows the frame by; 0 if that cannot be told, and then
- *	   it is the next one
+ * @graph: what the function graph tracer knows the frame by; 0 if that cannot be
+ *	   told, and then it is the next one
+ * @hook: what kretprobe and rethook know it by, likewise
  *
  * Function graph, kretprobe and rethook put the address of a function of theirs
  * in the place of the caller's, which they keep. If several of them did, the last
@@ -86,9 +104,7 @@ static unsigned long *hook_entry(struct fastterm_tracers *tracers, unsigned long
  * no tracer has it.
  */
 unsigned long *fastterm_traced(struct fastterm_tracers *tracers, unsigned long ip,
-			       unsigned long frame)
+			       unsigned long graph, unsigned long hook)
 {
-	if (!is_tracer(ip))
-		return NULL;
-	return graph_entry(tracers, frame) ?: hook_entry(tracers, frame);
+	return is_tracer(ip) ? find(tracers, graph, hook) : NULL;
 }
