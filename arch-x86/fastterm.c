@@ -28,6 +28,9 @@
 /* More than any function of a program needs before it has its frame. */
 #define PROLOGUE_SIZE	32
 
+/* One for each register. */
+#define NR_THUNKS	16
+
 /* More than return_to_handler() has. */
 #define HANDLER_SIZE	128
 
@@ -253,23 +256,25 @@ int fastterm_arch_kick(int cpu, bool insist)
 
 /*
  * Where a program's function keeps its return address: on top of the stack as long
- * as it has no frame, and in thunks; behind the caller's frame pointer otherwise.
+ * as it has no frame, and in thunks; behind the caller's frame pointer otherwise. One
+ * that has been @interrupted may be anywhere; another one has called, if only from its
+ * prologue, and may end with that.
  */
-static unsigned long *return_slot(const struct fastterm_text *text, unsigned long *sp,
-				  unsigned long *bp)
+static unsigned long *return_slot(const struct fastterm_text *text, bool interrupted,
+				  unsigned long *sp, unsigned long *bp)
 {
 	static const u8 enter[] = { 0x55, 0x48, 0x89, 0xe5 };	/* push rbp; mov rbp, rsp */
 	const u8 *at = text->code + text->off, *end = text->code + PROLOGUE_SIZE, *p;
 	unsigned long next;
 
 	if (text->off >= text->size)
-		return sp;
+		return interrupted ? sp : bp + 1;
 	for (p = text->code; text->off < PROLOGUE_SIZE && p < end; p++)
 		if (!memcmp(p, enter, sizeof(enter)) && at <= p + 1)
 			return at == p + 1 ? sp + 1 : sp;
 	/* Behind leave: the ret, or the jump to its thunk. */
 	next = (long)at + JMP32_INSN_SIZE;
-	if (at[-1] == 0xc9 &&
+	if (interrupted && at[-1] == 0xc9 &&
 	    (at[0] == RET_INSN_OPCODE ||
 	     (at[0] == JMP32_INSN_OPCODE &&
 	      core_kernel_text(next + (s32)get_unaligned_le32(at + 1)))))
@@ -277,15 +282,31 @@ static unsigned long *return_slot(const struct fastterm_text *text, unsigned lon
 	return bp + 1;
 }
 
+/* Not in all kernels of a series: these thunks came with its updates. */
+static bool in_its_thunk(unsigned long ip)
+{
+#ifdef CONFIG_MITIGATION_ITS
+	return ip - (unsigned long)__x86_indirect_its_thunk_array < NR_THUNKS * ITS_THUNK_SIZE;
+#else
+	return false;
+#endif
+}
+
 /* ORC knows nothing of the thunks of indirect calls: jumps, or a call and a return. */
 static unsigned long *thunk_slot(const struct pt_regs *regs)
 {
-	const unsigned long off = regs->ip - (unsigned long)__x86_indirect_thunk_array;
-	bool called = cpu_feature_enabled(X86_FEATURE_RETPOLINE) &&
-		      !cpu_feature_enabled(X86_FEATURE_RETPOLINE_LFENCE) &&
-		      off % RETPOLINE_THUNK_SIZE;
+	const unsigned long any = regs->ip - (unsigned long)__x86_indirect_thunk_array;
+	const unsigned long jump = regs->ip - (unsigned long)__x86_indirect_jump_thunk_array;
+	unsigned long *sp = (unsigned long *)regs->sp;
 
-	return off < 16 * RETPOLINE_THUNK_SIZE ? (unsigned long *)regs->sp + called : NULL;
+	if (IS_ENABLED(CONFIG_MITIGATION_RETPOLINE) && any < NR_THUNKS * RETPOLINE_THUNK_SIZE)
+		return sp + (cpu_feature_enabled(X86_FEATURE_RETPOLINE) &&
+			     !cpu_feature_enabled(X86_FEATURE_RETPOLINE_LFENCE) &&
+			     any % RETPOLINE_THUNK_SIZE);
+	if (IS_ENABLED(CONFIG_MITIGATION_CALL_DEPTH_TRACKING) &&
+	    jump < NR_THUNKS * RETPOLINE_THUNK_SIZE)
+		return sp + !!(jump % RETPOLINE_THUNK_SIZE);
+	return in_its_thunk(regs->ip) ? sp : NULL;
 }
 
 /* ORC knows nothing of these either. They have a frame pointer. */
@@ -342,8 +363,11 @@ notrace int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *
 				unwind_start(&state, current,
 					     slot.regs ?: caller(&frame, slot.ip, sp, bp), NULL);
 			unwinding = true;
+			/* Where it knows nothing of a place it guesses, and says so. */
+			if (state.error)
+				return -EFAULT;
 			if (unwind_done(&state) || state.regs)
-				return state.error && !state.regs ? -EFAULT : -ENOENT;
+				return -ENOENT;
 			slot.at = unwind_get_return_address_ptr(&state);
 		}
 		if (slot.at < sp || !on_stack(&stack, slot.at, sizeof(*slot.at)))
