@@ -75,6 +75,8 @@ void fastterm_verified(struct bpf_verifier_env *env, int err);
 void fastterm_jited(struct bpf_prog *prog, const u32 *end);
 void fastterm_loaded(struct bpf_prog *prog);
 void fastterm_publish(struct bpf_prog *prog);
+bool fastterm_last_put(struct bpf_prog *prog, bool deferred);
+bool fastterm_ended(struct bpf_prog_aux *aux, rcu_callback_t again);
 void fastterm_hide(struct bpf_prog *prog);
 void fastterm_free(struct bpf_prog_aux *aux);
 void fastterm_show_fdinfo(struct seq_file *m, const struct bpf_prog *prog);
@@ -113,6 +115,16 @@ static inline void fastterm_verified(struct bpf_verifier_env *env, int err) { }
 static inline void fastterm_jited(struct bpf_prog *prog, const u32 *end) { }
 static inline void fastterm_loaded(struct bpf_prog *prog) { }
 static inline void fastterm_publish(struct bpf_prog *prog) { }
+static inline bool fastterm_last_put(struct bpf_prog *prog, bool deferred)
+{
+	return false;
+}
+
+static inline bool fastterm_ended(struct bpf_prog_aux *aux, rcu_callback_t again)
+{
+	return false;
+}
+
 static inline void fastterm_hide(struct bpf_prog *prog) { }
 static inline void fastterm_free(struct bpf_prog_aux *aux) { }
 static inline void fastterm_show_fdinfo(struct seq_file *m,

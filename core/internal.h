@@ -169,6 +169,7 @@ struct fastterm_site {
  * @why_long: why it can run for long
  * @loops: it may go round in its own code, where nobody asks whether to stop
  * @absence: why it has no images
+ * @stays: nobody refers to the program any more, and it is visible as long as it may run
  * @prog: the program, which is freed with this
  * @id: the program's, once it is published
  * @nr_funcs: number of its functions
@@ -181,6 +182,7 @@ struct fastterm_prog {
 	enum fastterm_long why_long;
 	bool loops;
 	enum fastterm_absence absence;
+	bool stays;
 	struct bpf_prog *prog;
 	u32 id;
 	u32 nr_funcs;

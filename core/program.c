@@ -404,6 +404,47 @@ void fastterm_publish(struct bpf_prog *prog)
 }
 
 /**
+ * fastterm_last_put() - nobody refers to a program any more
+ * @prog: the program
+ * @deferred: whether it may still run
+ *
+ * What still runs of it can be terminated, and may have faults to be handled: both need
+ * to find the program by an address.
+ *
+ * Context: process context.
+ * Return: true if it is to stay visible; then fastterm_ended() sees to the rest.
+ */
+bool fastterm_last_put(struct bpf_prog *prog, bool deferred)
+{
+	struct fastterm_prog *known = prog->aux->fastterm.prog;
+
+	if (!known || !known->images)
+		return false;
+	known->stays = deferred;
+	return deferred;
+}
+
+/**
+ * fastterm_ended() - nothing runs a program any more
+ * @aux: the program's
+ * @again: what is to be done once nobody looks for it either
+ *
+ * Context: softirq or process context, after a grace period.
+ * Return: true if @again will be called, and false if all may go on now.
+ */
+bool fastterm_ended(struct bpf_prog_aux *aux, rcu_callback_t again)
+{
+	struct fastterm_prog *known = aux->fastterm.prog;
+
+	if (!known || !known->stays)
+		return false;
+	known->stays = false;
+	bpf_prog_kallsyms_del_all(aux->prog);
+	call_rcu(&aux->rcu, again);
+	return true;
+}
+
+/**
  * fastterm_hide() - a program is about to go
  * @prog: the program
  *

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Stub images are made when a program is loaded: after the JIT, before anybody can attach to it. Its fdinfo tells of it.
-// Changes: kernel/bpf/syscall.c 4
+// Where it has them it can be found by an address as long as it may run: it may run for long after it was detached.
+// Changes: kernel/bpf/syscall.c 6
 
 @@
 @@
@@ -33,4 +34,27 @@ identifier m, prog;
  ...
  seq_printf(...);
 +fastterm_show_fdinfo(m, prog);
+ }
+
+@@
+identifier prog, deferred;
+@@
+ __bpf_prog_put_noref(struct bpf_prog *prog, bool deferred)
+ {
+-bpf_prog_kallsyms_del_all(prog);
++if (!fastterm_last_put(prog, deferred))
++	bpf_prog_kallsyms_del_all(prog);
+ ...
+ }
+
+@@
+identifier rcu, aux;
+@@
+ __bpf_prog_put_rcu(struct rcu_head *rcu)
+ {
+ struct bpf_prog_aux *aux = container_of(...);
++
++if (fastterm_ended(aux, __bpf_prog_put_rcu))
++	return;
+ ...
  }
