@@ -23,7 +23,7 @@
  * @FASTTERM_HELPER: call of a helper
  * @FASTTERM_KFUNC: call of a kernel function
  * @FASTTERM_SUBPROG: call of another function of the program, which has a stub
- *		      image of its own and is never skipped
+ *		      image of its own and is skipped if it is a global one
  * @FASTTERM_TAIL_CALL: tail call, which is not taken
  * @FASTTERM_LOOP: the test of a loop that the verifier itself put there, and
  *		   whose exit it has explored: the exit is taken

@@ -159,21 +159,55 @@ static bool jumps_back(const struct bpf_insn *insn)
 	return (insn->code == (BPF_JMP32 | BPF_JA) ? insn->imm : insn->off) < 0;
 }
 
-/* What @insn is, with what the verifier's data on it say; false if no site. */
-static bool site_of(const struct bpf_insn *insn,
-		    const struct bpf_insn_aux_data *aux,
-		    struct fastterm_site *site)
+/* The function that instruction @insn is in, if that is not before @func. */
+static u32 func_of(const struct bpf_verifier_env *env, u32 func, u32 insn)
 {
+	while (func + 1 < env->subprog_cnt &&
+	       insn >= env->subprog_info[func + 1].start)
+		func++;
+	return func;
+}
+
+/* Those without type information are static, and so is one that the verifier adds. */
+static bool is_global(const struct bpf_verifier_env *env, u32 func)
+{
+	const struct bpf_func_info_aux *infos = env->prog->aux->func_info_aux;
+
+	return infos && func < env->subprog_cnt - env->hidden_subprog_cnt &&
+	       infos[func].linkage == BTF_FUNC_GLOBAL;
+}
+
+/* Whether the call at @i is that of a global function, where the JIT has kept the distance. */
+static bool calls_global(const struct bpf_verifier_env *env, u32 i)
+{
+	return is_global(env, func_of(env, 0, i + env->insn_aux_data[i].call_imm + 1));
+}
+
+/*
+ * What instruction @i is, with what the verifier's data on it say; false if no site.
+ *
+ * The call of a global function is skipped: the verifier knows nothing of what it does but
+ * that it releases what it acquires, and takes any number for its result. Such a function
+ * is walked once for all its calls, so nothing else bounds how often a loop calls one.
+ */
+static bool site_of(const struct bpf_verifier_env *env, u32 i, struct fastterm_site *site)
+{
+	const struct bpf_insn *insn = &env->prog->insnsi[i];
 	struct fastterm_decision *d = &site->decision;
 
-	*d = aux->fastterm;
+	*d = env->insn_aux_data[i].fastterm;
 	if (insn->code == (BPF_JMP | BPF_TAIL_CALL)) {
 		memset(d, 0, sizeof(*d));
 		d->kind = FASTTERM_TAIL_CALL;
 	} else if (is_subprog_call(insn)) {
 		memset(d, 0, sizeof(*d));
 		d->kind = FASTTERM_SUBPROG;
-		d->why = FASTTERM_SUBPROG_CALL;
+		if (calls_global(env, i)) {
+			d->values = BIT(FASTTERM_ECANCELED);
+			site->value = FASTTERM_ECANCELED;
+		} else {
+			d->why = FASTTERM_SUBPROG_CALL;
+		}
 	} else if (is_inlined_call(insn)) {
 		return false;
 	} else if (is_call(insn)) {
@@ -207,12 +241,10 @@ static bool site_of(const struct bpf_insn *insn,
  */
 static bool is_walked(const struct bpf_verifier_env *env)
 {
-	const struct bpf_prog_aux *aux = env->prog->aux;
 	u32 i;
 
-	/* Those without type information are static, and so is one that the verifier adds. */
-	for (i = 1; aux->func_info_aux && i < env->subprog_cnt - env->hidden_subprog_cnt; i++)
-		if (aux->func_info_aux[i].linkage == BTF_FUNC_GLOBAL)
+	for (i = 1; i < env->subprog_cnt; i++)
+		if (is_global(env, i))
 			return false;
 	return env->insn_processed <= MAX_SHORT_RUN;
 }
@@ -252,15 +284,6 @@ static void find_loops(const struct bpf_verifier_env *env, struct fastterm_prog 
 				BIT(FASTTERM_BACK_EDGE));
 }
 
-/* The function that instruction @insn is in, if that is not before @func. */
-static u32 func_of(const struct bpf_verifier_env *env, u32 func, u32 insn)
-{
-	while (func + 1 < env->subprog_cnt &&
-	       insn >= env->subprog_info[func + 1].start)
-		func++;
-	return func;
-}
-
 /* Find all sites; write them to @sites unless that is NULL. */
 static u32 find_sites(const struct bpf_verifier_env *env,
 		      struct fastterm_site *sites)
@@ -283,7 +306,7 @@ static u32 find_sites(const struct bpf_verifier_env *env,
 		site.func = func;
 		site.jump = jump++;
 		site.code = insn->code;
-		if (!site_of(insn, &env->insn_aux_data[i], &site))
+		if (!site_of(env, i, &site))
 			continue;
 		if (sites)
 			sites[nr] = site;
