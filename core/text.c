@@ -64,17 +64,48 @@ static bool jumps_to(unsigned long func, unsigned long ip)
 	return false;
 }
 
-/* Does the call that ends at @off of a function lead to where @ip is? */
-static bool calls(const struct bpf_prog *func, u32 off, u32 len, unsigned long ip)
+/* Where a target in a stub image leads, which is that of a thunk; 0 if it is none. */
+static unsigned long behind_thunk(const struct fastterm_image *image, unsigned long target)
+{
+	const unsigned long code = (unsigned long)image->code;
+	struct fastterm_insn insn;
+	u32 off;
+	int len;
+
+	for (off = target - code; off < image->size; off += len) {
+		len = fastterm_arch_decode(image->code, off, image->size, code, &insn);
+		if (len < 0)
+			break;
+		if (insn.kind == FASTTERM_INSN_JUMP)
+			return insn.target;
+	}
+	return 0;
+}
+
+/*
+ * Does the call that ends at @off of a function lead to where @ip is? @image: the stub
+ * image, if that is the function.
+ */
+static bool calls(const struct bpf_prog *func, const struct fastterm_image *image, u32 off,
+		  u32 len, unsigned long ip)
 {
 	const u8 *code = (u8 *)func->bpf_func;
 	struct fastterm_insn insn;
+	unsigned long target;
 
 	if (off < len ||
 	    fastterm_arch_decode(code, off - len, func->jited_len, (long)code, &insn) != len ||
-	    insn.kind != FASTTERM_INSN_CALL || !core_kernel_text(insn.target))
+	    insn.kind != FASTTERM_INSN_CALL)
 		return false;
-	return ip - insn.target < MAX_FUNC_SIZE || jumps_to(insn.target, ip);
+	target = insn.target;
+	if (image && target - (unsigned long)image->code < image->size) {
+		if (ip - target < fastterm_arch_thunk(NULL, 0, 0, 0))
+			return true;
+		target = behind_thunk(image, target);
+	}
+	if (!core_kernel_text(target))
+		return false;
+	return ip - target < MAX_FUNC_SIZE || jumps_to(target, ip);
 }
 
 /**
@@ -97,14 +128,14 @@ bool fastterm_called_from(const struct fastterm_text *text, u32 len, unsigned lo
 	const struct fastterm_prog *known;
 	u32 i;
 
-	if (calls(text->prog, text->off, len, ip))
+	if (calls(text->prog, text->copy ? text->image : NULL, text->off, len, ip))
 		return true;
 	if (!text->copy)
 		return false;
 	known = text->image->known;
 	for (i = 0; known->images[i] != text->image; i++)
 		;
-	return calls(fastterm_func(known->prog, i), text->off, len, ip);
+	return calls(fastterm_func(known->prog, i), NULL, text->off, len, ip);
 }
 
 /**
