@@ -60,7 +60,8 @@ bool fastterm_is_leaving(void);
  */
 static __always_inline bool fastterm_should_stop(void)
 {
-	return unlikely(__this_cpu_read(fastterm_leaving)) && fastterm_is_leaving();
+	/* Another CPU may write it, see fastterm_cut_loops(): it is one byte, read once a call. */
+	return unlikely(data_race(__this_cpu_read(fastterm_leaving))) && fastterm_is_leaving();
 }
 
 /* After a callback has returned @ret: make it say "stop" if the caller should. */

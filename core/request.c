@@ -88,6 +88,8 @@ static int want(const struct fastterm_prog *known, struct fastterm_tag *tag, int
 	if (!err) {
 		trace_bpf_fastterm_request(known->id, cpu);
 		WRITE_ONCE(a->requests, a->requests + 1);
+		/* Whoever sees any of the new outcome sees that there is one. */
+		smp_wmb();
 		a->known = known;
 		a->tag = tag;
 		a->outcome = (struct fastterm_outcome){ .id = known->id };
@@ -167,7 +169,8 @@ int fastterm_terminate_tag(struct fastterm_tag *tag)
 int bpf_fastterm_outcome(int cpu, struct fastterm_outcome *outcome)
 {
 	const struct fastterm_activation *a = per_cpu_ptr(&fastterm_activation, cpu);
-	u32 requests = READ_ONCE(a->requests);
+	/* Acquire: before the state, and that before the outcome. */
+	u32 requests = smp_load_acquire(&a->requests);
 	int state = atomic_read_acquire(&a->state);
 
 	if (state == FASTTERM_IDLE)
@@ -205,7 +208,9 @@ static bool again(struct fastterm_activation *a, int err)
 	a->unfinished = err ? a->unfinished + 1 : 0;
 	if (!leaving && a->unfinished >= MAX_MISSES)
 		return false;
-	a->complete = leaving && (!err || err == -ENOENT);
+	/* A stack that makes no sense now does not say that anything is left to do. */
+	if (err != -EFAULT)
+		a->complete = leaving && (!err || err == -ENOENT);
 	/* Without a tick it would be now, and again, and again. */
 	if (a->complete && !tick_nohz_tick_stopped())
 		irq_work_queue(&a->tick);
@@ -308,7 +313,8 @@ void fastterm_visit(int cpu, bool insist)
  * fastterm_kicked() - a kick has arrived
  * @regs: the registers that it interrupted
  *
- * Does nothing if this CPU has nobody to terminate, or has done all it can.
+ * Does nothing if this CPU has nobody to terminate, or has done all it can, for as
+ * much as it has heard.
  *
  * Context: hardirq or NMI, with interrupts off; from the architecture's backend.
  */
@@ -318,13 +324,18 @@ void fastterm_kicked(struct pt_regs *regs)
 
 	if (regs && this_cpu_xchg(visit, false))
 		READ_ONCE(visit_by)(regs);
-	if (!a->complete)
+	/* No tick comes where interrupts are off, where the program may have been entered anew. */
+	if (!a->complete || in_nmi())
 		enter(a, regs);
 }
 
 static enum hrtimer_restart kick_by_timer(struct hrtimer *timer)
 {
-	enter(container_of(timer, struct fastterm_activation, timer), get_irq_regs());
+	struct fastterm_activation *a = container_of(timer, typeof(*a), timer);
+
+	/* A CPU that goes offline hands its timers to another one, which looks for its own. */
+	if (a == this_cpu_ptr(&fastterm_activation))
+		enter(a, get_irq_regs());
 	return HRTIMER_NORESTART;
 }
 
