@@ -277,7 +277,8 @@ struct fastterm_tag {
  *
  * Requesters, on any CPU, compete for CLAIMED; the rest is done on the CPU itself. What is
  * LEAVING and cannot go on, being interrupted, preempted or asleep, gives way to another
- * activation on its CPU. It leaves all the same, and is counted, but nobody is told.
+ * activation on its CPU. It leaves all the same, and is counted, but nobody is told; should
+ * a function of the kernel go on calling it, it is suspected anew.
  */
 enum fastterm_state {
 	FASTTERM_IDLE,

@@ -117,7 +117,9 @@ static int want(const struct fastterm_prog *known, struct fastterm_tag *tag, int
  * @cpu: the CPU
  *
  * Only this activation ends: other CPUs go on running the program, and it may be
- * entered anew. The call does not wait; see bpf_fastterm_outcome(). A further
+ * entered anew. It is the one that the CPU runs when the kick arrives, or the first
+ * that later kicks find, for as long as one may be preempted, some 200 ms. The call
+ * does not wait; see bpf_fastterm_outcome(), which tells if there was none. A further
  * request while one is under way interrupts the CPU once more: by an NMI, where
  * there is one, if it has taken no ordinary interrupt of ours since the last.
  *
