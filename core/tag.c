@@ -143,12 +143,14 @@ struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 /**
  * struct outermost - the outermost activation
  * @known: what is known of its program
+ * @main: the last slot of a program was in its main function
  * @behind: the last slot was one of the program's
  * @base: the one behind it
  * @depth: how many slots there have been
  */
 struct outermost {
 	const struct fastterm_prog *known;
+	bool main;
 	bool behind;
 	struct fastterm_slot base;
 	u32 depth;
@@ -161,8 +163,10 @@ static bool look(const struct fastterm_slot *slot, void *data)
 	if (o->behind)
 		o->base = *slot;
 	o->behind = slot->text && slot->text->image;
-	if (o->behind)
+	if (o->behind) {
 		o->known = slot->text->image->known;
+		o->main = slot->text->image == o->known->images[0];
+	}
 	/* Nothing is tagged that has another program below. */
 	if (fastterm_is_tag(slot)) {
 		o->base = *slot;
@@ -189,12 +193,16 @@ struct fastterm_tag *fastterm_suspect(struct pt_regs *regs)
 	struct fastterm_tag *tag;
 	int err;
 
-	/* Interrupts are off, which is as good; but whoever looks for a program asks. */
-	rcu_read_lock();
+	/* Interrupts are off, which is as good as rcu_read_lock(): lockdep has to be told. */
+	rcu_lock_acquire(&rcu_lock_map);
 	err = fastterm_arch_walk(regs, look, &o);
-	rcu_read_unlock();
-	if (err && err != -ENOENT)
-		return ERR_PTR(err);
+	rcu_lock_release(&rcu_lock_map);
+	/*
+	 * Below a program the stack may be one that nobody can follow, as under a kprobe
+	 * that has been optimized. What is known down to its main function is enough.
+	 */
+	if (o.behind || (err && err != -ENOENT && !o.main))
+		return ERR_PTR(-EFAULT);
 	if (!o.base.at)
 		return ERR_PTR(-ENOENT);
 	if (!fastterm_is_tag(&o.base))

@@ -36,6 +36,7 @@
 
 #include <asm/irq_regs.h>
 
+#include "compat.h"
 #include "internal.h"
 #include "trace.h"
 
@@ -161,8 +162,13 @@ static u64 sample(struct watch *w, struct pt_regs *regs)
 	u64 now = ktime_get_mono_fast_ns(), next = period(), ran, may;
 	struct fastterm_tag *tag;
 
-	/* If nobody has looked for longer, nobody knows what has happened meanwhile. */
-	ran = min(now - w->last, 2 * next);
+	/*
+	 * If nobody has looked for longer, nobody knows what has happened meanwhile; but with
+	 * interrupts off it is the same as before, or the timer would have looked.
+	 */
+	ran = now - w->last;
+	if (fastterm_irqs_were_on(regs))
+		ran = min(ran, 2 * next);
 	WRITE_ONCE(w->last, now);
 	if (user_mode(regs))
 		return next;
