@@ -95,8 +95,10 @@ static void left(struct fastterm_activation *a, const struct fastterm_tag *tag, 
 	/* What is attached to the tracepoint is no part of it. */
 	__this_cpu_write(fastterm_leaving, false);
 	a->outcome.exit_ns = fastterm_lap(a);
-	if (state == FASTTERM_LEAVING)
+	if (state == FASTTERM_LEAVING) {
 		trace_bpf_fastterm_exit(&a->outcome, result);
+		fastterm_watchdog_left(&a->outcome);
+	}
 	/* From here on it may be claimed anew. */
 	atomic_set_release(&a->state, FASTTERM_GONE);
 }

@@ -357,6 +357,12 @@ extern int fastterm_mode;
 extern unsigned int fastterm_budget_ms, fastterm_sleepable_budget_ms, fastterm_period_ms;
 void fastterm_watchdog_update(void);
 
+#ifdef CONFIG_BPF_FASTTERM_WATCHDOG
+void fastterm_watchdog_left(const struct fastterm_outcome *outcome);
+#else
+static inline void fastterm_watchdog_left(const struct fastterm_outcome *outcome) { }
+#endif
+
 /* Programs that something is kept with: what is loaded, and not yet freed. */
 extern atomic_t fastterm_nr_progs;
 

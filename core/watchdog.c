@@ -124,9 +124,15 @@ static void report(struct irq_work *work)
 			    o->outcome.frames, o->outcome.kicks);
 }
 
-/* It has left: in whatever context it ran, which may be one that must not print. */
-static void has_left(void *unused, const struct fastterm_outcome *outcome,
-		     unsigned long result)
+/**
+ * fastterm_watchdog_left() - a program that was terminated on this CPU has left
+ * @outcome: what became of it
+ *
+ * The kernel log is told of it if the watchdog had blamed it.
+ *
+ * Context: any, in which a program may run; so it does not print by itself.
+ */
+void fastterm_watchdog_left(const struct fastterm_outcome *outcome)
 {
 	struct watch *w = this_cpu_ptr(&watches);
 
@@ -362,10 +368,8 @@ static int __init fastterm_watchdog_init(void)
 		w->report = IRQ_WORK_INIT(report);
 	}
 	fastterm_visit_by(visited);
-	err = register_trace_bpf_fastterm_exit(has_left, NULL);
-	if (!err)
-		err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "bpf/fastterm:watch", cpu_up,
-					cpu_down_begins);
+	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "bpf/fastterm:watch", cpu_up,
+				cpu_down_begins);
 	if (err < 0)
 		return err;
 	register_sysctl("kernel", watchdog_table);
