@@ -12,6 +12,7 @@
  *
  *	| code | literals | exception table | thunks |
  */
+#include <linux/atomic.h>
 #include <linux/bpf.h>
 #include <linux/cacheflush.h>
 #include <linux/cfi.h>
@@ -21,6 +22,8 @@
 #include <linux/slab.h>
 
 #include "internal.h"
+
+atomic_long_t fastterm_text = ATOMIC_LONG_INIT(0);
 
 /* The size of a literal that an image may have behind its code, where it is aligned. */
 #define LITERAL 8
@@ -144,6 +147,7 @@ static void free_image(struct fastterm_image *image)
 	if (image->code) {
 		arch_free_bpf_trampoline(image->code, image->size);
 		bpf_jit_uncharge_modmem(image->size);
+		atomic_long_sub(image->size, &fastterm_text);
 	}
 	kfree(image);
 }
@@ -162,6 +166,7 @@ static int alloc_code(struct fastterm_image *image, u32 size)
 		return -ENOMEM;
 	}
 	image->size = size;
+	atomic_long_add(size, &fastterm_text);
 	return 0;
 }
 

@@ -366,6 +366,9 @@ static inline void fastterm_watchdog_left(const struct fastterm_outcome *outcome
 /* Programs that something is kept with: what is loaded, and not yet freed. */
 extern atomic_t fastterm_nr_progs;
 
+/* Bytes of text that stub images have. */
+extern atomic_long_t fastterm_text;
+
 /* Programs that were loaded since boot, by why they have no images. */
 extern atomic_t fastterm_loads[FASTTERM_ABSENCES];
 

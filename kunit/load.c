@@ -275,6 +275,7 @@ static void load_every_cpu(struct kunit *test)
 
 	expect_jited(test, run.prog, 1);
 	KUNIT_EXPECT_GT(test, num_online_cpus(), 1);
+	KUNIT_EXPECT_EQ(test, num_online_cpus(), num_present_cpus());
 	for_each_online_cpu(cpu) {
 		run.ret = U32_MAX;
 		KUNIT_ASSERT_EQ(test, smp_call_on_cpu(cpu, run_on_cpu, &run, false), 0);
