@@ -87,20 +87,21 @@ ssize_t ftk_write(struct kunit *test, struct file *file, const char *text)
 }
 
 /**
- * ftk_read() - read a file, from its beginning
+ * ftk_read() - read a file
  * @test: the test case
  * @file: the file
+ * @pos: where from, and then where it goes on; NULL for its beginning
  * @text: filled with what is read, and a 0 behind it
  * @size: size of @text, at most a page
  *
  * Context: the thread of the test case.
  * Return: as read(2), with a negative errno.
  */
-ssize_t ftk_read(struct kunit *test, struct file *file, char *text, size_t size)
+ssize_t ftk_read(struct kunit *test, struct file *file, loff_t *pos, char *text, size_t size)
 {
 	char __user *page = ftk_user_page(test);
-	loff_t pos = 0;
-	ssize_t len = vfs_read(file, page, size - 1, &pos);
+	loff_t begin = 0;
+	ssize_t len = vfs_read(file, page, size - 1, pos ?: &begin);
 
 	text[max(len, 0)] = 0;
 	if (len > 0)

@@ -12,6 +12,6 @@ struct kunit;
 
 struct file *ftk_open(struct kunit *test, const char *fs, const char *path);
 ssize_t ftk_write(struct kunit *test, struct file *file, const char *text);
-ssize_t ftk_read(struct kunit *test, struct file *file, char *text, size_t size);
+ssize_t ftk_read(struct kunit *test, struct file *file, loff_t *pos, char *text, size_t size);
 
 #endif /* _BPF_FASTTERM_KUNIT_FILE_H */

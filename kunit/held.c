@@ -151,9 +151,8 @@ static struct sock *connected_socket(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, kernel_listen(server, 1));
 	KUNIT_ASSERT_EQ(test, kernel_getsockname(server, at), sizeof(addr));
 	KUNIT_ASSERT_EQ(test, 0, kernel_connect(client, at, sizeof(addr), 0));
-	/* The timer that would have sent the first packet again holds it as well. */
-	while (timer_pending(&inet_csk(client->sk)->icsk_retransmit_timer))
-		schedule_timeout_uninterruptible(1);
+	/* A timer that is still armed, or running, holds it as well. */
+	inet_csk_clear_xmit_timers_sync(client->sk);
 	return client->sk;
 }
 
@@ -385,12 +384,13 @@ static void held_given_back(struct kunit *test)
 	r->once = true;
 	for (i = 0; i < c->times && !err; i++) {
 		before = held.count ? held.count(&held) : 0;
-		r->done = false;
 		ftk_runner_start(test, r, 1);
-		if (!ftk_runner_entered(r))
-			break;
-		udelay(get_random_u32_below(100));
-		err = ftk_terminate(r, &outcome);
+		if (ftk_runner_entered(r)) {
+			udelay(get_random_u32_below(100));
+			err = ftk_terminate(r, &outcome);
+		} else {
+			err = -ETIMEDOUT;
+		}
 		ftk_runner_end(test, r);
 		after = held.count ? held.count(&held) : 0;
 		KUNIT_EXPECT_EQ(test, before, after);

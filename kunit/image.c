@@ -94,15 +94,13 @@ static void image_helper(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, value, 9);
 }
 
-/* What a skipped helper would have filled is zero, whatever was there. */
-static void image_fill(struct kunit *test)
+/*
+ * What a skipped helper would have filled is zero, whatever was there: @call fills 16
+ * bytes at the end of the stack, and the program itself says whether they are not zero.
+ */
+static void expect_filled(struct kunit *test, const struct bpf_insn *call, u32 nr, void *ctx)
 {
-	static const struct bpf_insn insns[] = {
-		BPF_LDX_MEM(BPF_DW, BPF_REG_3, BPF_REG_1, 0),
-		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
-		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -16),
-		BPF_MOV64_IMM(BPF_REG_2, 16),
-		FTK_CALL(BPF_FUNC_probe_read_kernel),
+	static const struct bpf_insn check[] = {
 		BPF_LDX_MEM(BPF_DW, BPF_REG_1, BPF_REG_10, -16),
 		BPF_LDX_MEM(BPF_DW, BPF_REG_2, BPF_REG_10, -8),
 		BPF_ALU64_REG(BPF_OR, BPF_REG_1, BPF_REG_2),
@@ -111,13 +109,45 @@ static void image_fill(struct kunit *test)
 		BPF_EXIT_INSN(),
 		BPF_EXIT_INSN(),
 	};
+	struct bpf_insn insns[8 + ARRAY_SIZE(check)];
+	const struct bpf_prog *stub;
+	struct bpf_prog *prog;
+
+	KUNIT_ASSERT_LE(test, nr + ARRAY_SIZE(check), ARRAY_SIZE(insns));
+	memcpy(insns, call, nr * sizeof(*insns));
+	memcpy(insns + nr, check, sizeof(check));
+	stub = load(test, insns, nr + ARRAY_SIZE(check), NULL, &prog);
+	KUNIT_EXPECT_EQ(test, ftk_run(prog, ctx), 77);
+	KUNIT_EXPECT_EQ(test, ftk_run(stub, ctx), (u32)-ECANCELED);
+}
+
+static void image_fill(struct kunit *test)
+{
+	static const struct bpf_insn call[] = {
+		BPF_LDX_MEM(BPF_DW, BPF_REG_3, BPF_REG_1, 0),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -16),
+		BPF_MOV64_IMM(BPF_REG_2, 16),
+		FTK_CALL(BPF_FUNC_probe_read_kernel),
+	};
 	static const u64 data[2] = { 1, 2 };
 	struct raw_tp_ctx ctx = { .args[0] = (unsigned long)data };
-	struct bpf_prog *prog;
-	const struct bpf_prog *stub = load(test, insns, ARRAY_SIZE(insns), NULL, &prog);
 
-	KUNIT_EXPECT_EQ(test, ftk_run(prog, &ctx), 77);
-	KUNIT_EXPECT_EQ(test, ftk_run(stub, &ctx), (u32)-ECANCELED);
+	expect_filled(test, call, ARRAY_SIZE(call), &ctx);
+}
+
+static void image_fill_name(struct kunit *test)
+{
+	static const struct bpf_insn call[] = {
+		BPF_ST_MEM(BPF_DW, BPF_REG_10, -16, -1),
+		BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, -1),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -16),
+		BPF_MOV64_IMM(BPF_REG_2, 16),
+		FTK_CALL(BPF_FUNC_get_current_comm),
+	};
+
+	expect_filled(test, call, ARRAY_SIZE(call), NULL);
 }
 
 /* The inlined loop is left before its first iteration, and the outer one too. */
@@ -381,10 +411,7 @@ static void image_throw(struct kunit *test)
 	const struct bpf_prog *stub;
 	struct bpf_prog *prog;
 
-	if (!bpf_jit_supports_exceptions())
-		kunit_skip(test, "the JIT does not support exceptions");
-	/* What handles an exception is called by the kernel, as callbacks are. */
-	ftk_need_callbacks(test);
+	ftk_need_exceptions(test);
 	stub = load(test, insns, ARRAY_SIZE(insns), &opts, &prog);
 	KUNIT_EXPECT_EQ(test, ftk_run(prog, NULL), 0);
 	KUNIT_EXPECT_EQ(test, ftk_run(stub, NULL), (u32)-ECANCELED);
@@ -604,6 +631,7 @@ static struct kunit_case image_cases[] = {
 	KUNIT_CASE(image_straight_line),
 	KUNIT_CASE(image_helper),
 	KUNIT_CASE(image_fill),
+	KUNIT_CASE(image_fill_name),
 	KUNIT_CASE(image_loop),
 	KUNIT_CASE(image_may_goto),
 	KUNIT_CASE(image_far),
@@ -626,6 +654,7 @@ static struct kunit_case blinded_cases[] = {
 	KUNIT_CASE(image_straight_line),
 	KUNIT_CASE(image_helper),
 	KUNIT_CASE(image_fill),
+	KUNIT_CASE(image_fill_name),
 	KUNIT_CASE(image_loop),
 	KUNIT_CASE(image_may_goto),
 	KUNIT_CASE(image_far),

@@ -9,66 +9,78 @@
 #include <linux/atomic.h>
 #include <linux/etherdevice.h>
 #include <linux/jiffies.h>
-#include <linux/kstrtox.h>
-#include <linux/perf_event.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/string.h>
-#include <linux/trace_events.h>
 
 #include <net/xdp.h>
 
-#include <kunit/resource.h>
 #include <kunit/test.h>
 
-#include "file.h"
 #include "kfuncs.h"
 #include "prog.h"
 #include "runaway.h"
 #include "watch.h"
 
-/* How often a program is run. */
-#define NR_ACTIVATIONS	1000000
+/* How often a program is run, at the least, and how often in one go. */
+#define NR_ACTIVATIONS	(IS_ENABLED(CONFIG_KASAN) ? 100000 : 1000000)
+#define NR_BATCH	1024
 
-static void run_in_loop(struct kunit *test, const struct bpf_prog *prog)
+/* How often: until one that ran for as long would have been blamed again and again. */
+static u32 run(void (*batch)(void *what), void *what)
+{
+	unsigned long end = jiffies + 10 * msecs_to_jiffies(FTK_BUDGET_MS);
+	u32 nr;
+
+	ftk_watch(FTK_BUDGET_MS, 1);
+	for (nr = 0; nr < NR_ACTIVATIONS || time_before(jiffies, end); nr += NR_BATCH) {
+		batch(what);
+		cond_resched();
+	}
+	return nr;
+}
+
+/**
+ * struct hot - a program that is run
+ * @prog: it
+ * @wrong: how often its result was not XDP_PASS
+ * @rxq: for those that see packets
+ * @xdp: the packet
+ */
+struct hot {
+	struct bpf_prog *prog;
+	u32 wrong;
+	struct xdp_rxq_info rxq;
+	struct xdp_buff xdp;
+};
+
+static void by_call(void *what)
 {
 	static const u64 ctx[MAX_BPF_FUNC_ARGS];
+	struct hot *hot = what;
 	u32 i;
 
-	for (i = 0; i < NR_ACTIVATIONS; i++) {
+	for (i = 0; i < NR_BATCH; i++) {
 		migrate_disable();
 		rcu_read_lock();
-		bpf_prog_run(prog, ctx);
+		hot->wrong += bpf_prog_run(hot->prog, ctx) != XDP_PASS;
 		rcu_read_unlock();
 		migrate_enable();
-		if (!(i % 1024))
-			cond_resched();
 	}
 }
 
 /* As a driver does it when packets come in: in a softirq, one behind the other. */
-static void run_on_packets(struct kunit *test, const struct bpf_prog *prog)
+static void by_packet(void *what)
 {
-	struct xdp_rxq_info rxq = {};
-	void *page = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
-	struct xdp_buff xdp;
+	struct hot *hot = what;
 	u32 i;
 
-	KUNIT_ASSERT_NOT_NULL(test, page);
-	xdp_init_buff(&xdp, PAGE_SIZE, &rxq);
-	xdp_prepare_buff(&xdp, page, XDP_PACKET_HEADROOM, ETH_ZLEN, false);
 	local_bh_disable();
-	for (i = 0; i < NR_ACTIVATIONS; i++) {
+	for (i = 0; i < NR_BATCH; i++) {
 		rcu_read_lock();
-		bpf_prog_run_xdp(prog, &xdp);
+		hot->wrong += bpf_prog_run_xdp(hot->prog, &hot->xdp) != XDP_PASS;
 		rcu_read_unlock();
-		if (!(i % 1024)) {
-			local_bh_enable();
-			cond_resched();
-			local_bh_disable();
-		}
 	}
 	local_bh_enable();
 }
@@ -82,20 +94,24 @@ static void expect_innocent(struct kunit *test, const struct bpf_prog *prog)
 
 static void innocent_loop(struct kunit *test)
 {
-	struct bpf_prog *prog = ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT);
+	struct hot hot = { .prog = ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT) };
 
-	ftk_watch(FTK_BUDGET_MS, 1);
-	run_in_loop(test, prog);
-	expect_innocent(test, prog);
+	run(by_call, &hot);
+	KUNIT_EXPECT_EQ(test, hot.wrong, 0);
+	expect_innocent(test, hot.prog);
 }
 
 static void innocent_packets(struct kunit *test)
 {
-	struct bpf_prog *prog = ftk_load_short(test, BPF_PROG_TYPE_XDP);
+	struct hot hot = { .prog = ftk_load_short(test, BPF_PROG_TYPE_XDP) };
+	void *page = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
 
-	ftk_watch(FTK_BUDGET_MS, 1);
-	run_on_packets(test, prog);
-	expect_innocent(test, prog);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	xdp_init_buff(&hot.xdp, PAGE_SIZE, &hot.rxq);
+	xdp_prepare_buff(&hot.xdp, page, XDP_PACKET_HEADROOM, ETH_ZLEN, false);
+	run(by_packet, &hot);
+	KUNIT_EXPECT_EQ(test, hot.wrong, 0);
+	expect_innocent(test, hot.prog);
 }
 
 /* Reached by a tail call, from a program that ends with it. */
@@ -111,62 +127,58 @@ static void innocent_tail_called(struct kunit *test)
 	};
 	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
 	struct bpf_prog *to = ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT);
-	struct bpf_prog *from = ftk_load(test, insns, ARRAY_SIZE(insns), &opts);
+	struct hot from = { .prog = ftk_load(test, insns, ARRAY_SIZE(insns), &opts) };
 	const u32 key = 0, fd = ftk_prog_fd(test, to);
 
 	ftk_map_update(test, &m, &key, &fd);
-	ftk_watch(FTK_BUDGET_MS, 1);
-	run_in_loop(test, from);
-	expect_innocent(test, from);
+	run(by_call, &from);
+	/* Its own result is another one. */
+	KUNIT_EXPECT_EQ(test, from.wrong, 0);
+	expect_innocent(test, from.prog);
 	expect_innocent(test, to);
+}
+
+/* One that counts how often it is run. */
+static struct bpf_prog *load_counting(struct kunit *test, const struct ftk_map *counts,
+				      const struct ftk_opts *opts)
+{
+	struct bpf_insn insns[5 + FTK_SHORT_LEN] = {
+		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, counts->fd),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
+		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
+	};
+
+	ftk_short(&insns[5], 0);
+	return ftk_load(test, insns, ARRAY_SIZE(insns), opts);
+}
+
+static void expect_count(struct kunit *test, const struct ftk_map *counts, u64 expected)
+{
+	const u32 key = 0;
+	u64 runs = 0;
+
+	KUNIT_EXPECT_TRUE(test, ftk_map_lookup(counts, &key, &runs));
+	KUNIT_EXPECT_EQ(test, runs, expected);
 }
 
 /* On a function that is hot, entered through a trampoline. */
 static void innocent_traces(struct kunit *test)
 {
-	struct bpf_prog *hot = ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT);
+	struct ftk_map counts = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	struct hot hot = { .prog = ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT) };
 	const struct ftk_opts opts = {
 		.type = BPF_PROG_TYPE_TRACING,
 		.expected_attach_type = BPF_TRACE_FENTRY,
-		.target = hot,
+		.target = hot.prog,
 	};
-	struct bpf_insn insns[FTK_SHORT_LEN];
-	struct bpf_prog *prog;
+	struct bpf_prog *prog = load_counting(test, &counts, &opts);
 
-	ftk_short(insns, 0);
-	prog = ftk_load(test, insns, ARRAY_SIZE(insns), &opts);
 	ftk_attach(test, prog);
-	ftk_watch(FTK_BUDGET_MS, 1);
-	run_in_loop(test, hot);
-	expect_innocent(test, hot);
+	expect_count(test, &counts, run(by_call, &hot));
+	KUNIT_EXPECT_EQ(test, hot.wrong, 0);
+	expect_innocent(test, hot.prog);
 	expect_innocent(test, prog);
-}
-
-static void free_event(void *event)
-{
-	perf_event_release_kernel(event);
-}
-
-/* Attach a program to the beginning of a function, as libbpf does it. */
-static void attach_kprobe(struct kunit *test, struct bpf_prog *prog, const void *func)
-{
-	struct perf_event_attr attr = {
-		.size = sizeof(attr),
-		.kprobe_addr = ftk_probed((unsigned long)func),
-	};
-	struct perf_event *event;
-	char type[16];
-	int err;
-
-	ftk_read(test, ftk_open(test, "sysfs", "bus/event_source/devices/kprobe/type"), type,
-		 sizeof(type));
-	err = kstrtou32(strim(type), 10, &attr.type);
-	KUNIT_ASSERT_EQ_MSG(test, err, 0, "%s", type);
-	event = perf_event_create_kernel_counter(&attr, -1, current, NULL, NULL);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_event, event));
-	bpf_prog_inc(prog);
-	KUNIT_ASSERT_EQ(test, 0, perf_event_set_bpf_prog(event, prog, 0));
 }
 
 static noinline __noclone int ftk_hot(int value)
@@ -175,33 +187,23 @@ static noinline __noclone int ftk_hot(int value)
 	return value;
 }
 
+static void by_probe(void *unused)
+{
+	u32 i;
+
+	for (i = 0; i < NR_BATCH; i++)
+		ftk_hot(i);
+}
+
 /* On a function that is hot, by a kprobe. */
 static void innocent_probes(struct kunit *test)
 {
 	struct ftk_map counts = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
-	struct bpf_insn insns[5 + FTK_SHORT_LEN] = {
-		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, counts.fd),
-		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
-		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
-		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
-	};
 	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_KPROBE };
-	struct bpf_prog *prog;
-	const u32 key = 0;
-	u64 runs = 0;
-	u32 i;
+	struct bpf_prog *prog = load_counting(test, &counts, &opts);
 
-	ftk_short(&insns[5], 0);
-	prog = ftk_load(test, insns, ARRAY_SIZE(insns), &opts);
-	attach_kprobe(test, prog, ftk_hot);
-	ftk_watch(FTK_BUDGET_MS, 1);
-	for (i = 0; i < NR_ACTIVATIONS; i++) {
-		ftk_hot(i);
-		if (!(i % 1024))
-			cond_resched();
-	}
-	KUNIT_EXPECT_TRUE(test, ftk_map_lookup(&counts, &key, &runs));
-	KUNIT_EXPECT_EQ(test, runs, NR_ACTIVATIONS);
+	ftk_attach_kprobe(test, prog, ftk_probed((unsigned long)ftk_hot));
+	expect_count(test, &counts, run(by_probe, NULL));
 	expect_innocent(test, prog);
 }
 

@@ -28,7 +28,7 @@ static void expect_mode(struct kunit *test, struct file *file, int mode, const c
 	char read[16];
 
 	KUNIT_EXPECT_EQ(test, fastterm_mode, mode);
-	KUNIT_EXPECT_EQ(test, ftk_read(test, file, read, sizeof(read)), strlen(text));
+	KUNIT_EXPECT_EQ(test, ftk_read(test, file, NULL, read, sizeof(read)), strlen(text));
 	KUNIT_EXPECT_STREQ(test, read, text);
 }
 

