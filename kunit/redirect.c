@@ -7,12 +7,15 @@
  * their own exit, and leave everything as it has to be.
  */
 
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/kthread.h>
 #include <linux/mman.h>
+#include <linux/mm_types.h>
 #include <linux/random.h>
+#include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 
@@ -24,6 +27,9 @@
 
 /* Kicks for each class of programs: more than 10,000 in all. */
 #define NR_KICKS	1500
+
+/* Turns of a loop that the verifier walks: three of them in each other take hours. */
+#define NR_TURNS	20000
 
 /* The kicks come after up to so many ns in the program. */
 #define PHASE_NS	20000
@@ -102,15 +108,18 @@ static void redirect_points(struct kunit *test)
 	ftk_kick(test, r, NR_KICKS, PHASE_NS, 99);
 }
 
+/* Where every access is checked, an element takes a millisecond to come to be. */
+#define NR_ELEMENTS (IS_ENABLED(CONFIG_KASAN) ? 10000 : 100000)
+
 /* Maps by how the kernel goes over their elements. */
 static const struct element_class {
 	const char *name;
 	enum bpf_map_type type;
 	u32 nr;
 } elements[] = {
-	{ "of an array", BPF_MAP_TYPE_ARRAY, 100000 },
-	{ "of a per-CPU array", BPF_MAP_TYPE_PERCPU_ARRAY, 100000 },
-	{ "of a hash", BPF_MAP_TYPE_HASH, 100000 },
+	{ "of an array", BPF_MAP_TYPE_ARRAY, NR_ELEMENTS },
+	{ "of a per-CPU array", BPF_MAP_TYPE_PERCPU_ARRAY, NR_ELEMENTS },
+	{ "of a hash", BPF_MAP_TYPE_HASH, NR_ELEMENTS },
 	{ "of an LRU hash", BPF_MAP_TYPE_LRU_HASH, 2000 },
 	{ "of a per-CPU hash", BPF_MAP_TYPE_PERCPU_HASH, 2000 },
 };
@@ -150,6 +159,35 @@ static void redirect_elements(struct kunit *test)
 	for (key = 0; hash && key < class->nr; key++)
 		ftk_map_update(test, &m, &key, value);
 	ftk_kick(test, ftk_runner(test, &shape, NULL), 200, PHASE_NS, 99);
+}
+
+/* A callback that loops over another one, which loops. */
+static const struct bpf_insn loops[] = {
+	BPF_MOV64_IMM(BPF_REG_1, FTK_FOREVER),
+	BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
+	BPF_MOV64_IMM(BPF_REG_3, 0),
+	BPF_MOV64_IMM(BPF_REG_4, 0),
+	FTK_CALL(BPF_FUNC_loop),
+	BPF_MOV64_IMM(BPF_REG_0, 0),
+	BPF_EXIT_INSN(),
+	BPF_MOV64_IMM(BPF_REG_1, FTK_FOREVER),
+	BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
+	BPF_MOV64_IMM(BPF_REG_3, 0),
+	BPF_MOV64_IMM(BPF_REG_4, 0),
+	FTK_CALL(BPF_FUNC_loop),
+	BPF_MOV64_IMM(BPF_REG_0, 0),
+	BPF_EXIT_INSN(),
+	FTK_CALL(BPF_FUNC_get_current_uid_gid),
+};
+
+/* The body is @insns, which ends with its exit, and that callback behind it. */
+static void add_loops(struct kunit *test, struct ftk_shape *shape,
+		      const struct bpf_insn *insns, u32 cnt)
+{
+	struct bpf_insn *body = ftk_snippet(test, &shape->body, cnt + ARRAY_SIZE(loops));
+
+	memcpy(body, insns, cnt * sizeof(*insns));
+	memcpy(body + cnt, loops, sizeof(loops));
 }
 
 /* Of the ring buffer from user space: its data, and what there is in them. */
@@ -196,27 +234,123 @@ static void redirect_samples(struct kunit *test)
 		FTK_CALL(BPF_FUNC_user_ringbuf_drain),
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN(),
-		BPF_MOV64_IMM(BPF_REG_1, FTK_FOREVER),
-		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
-		BPF_MOV64_IMM(BPF_REG_3, 0),
+	};
+	struct ftk_shape shape = { .entered = &entered };
+
+	ftk_need_callbacks(test);
+	add_loops(test, &shape, body, ARRAY_SIZE(body));
+	fill_ring(test, &m);
+	ftk_kick(test, ftk_runner(test, &shape, NULL), 200, PHASE_NS, 99);
+}
+
+/* In a callback of bpf_find_vma(), with the lock of a process's memory held. */
+static void redirect_vma(struct kunit *test)
+{
+	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	static const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
+	const unsigned long page = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ,
+						 MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	const struct bpf_insn body[] = {
+		FTK_CALL(BPF_FUNC_get_current_task_btf),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_0),
+		BPF_LD_IMM64(BPF_REG_2, page),
+		BPF_LD_IMM64_RAW(BPF_REG_3, BPF_PSEUDO_FUNC, 6),
 		BPF_MOV64_IMM(BPF_REG_4, 0),
-		FTK_CALL(BPF_FUNC_loop),
+		BPF_MOV64_IMM(BPF_REG_5, 0),
+		FTK_CALL(BPF_FUNC_find_vma),
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN(),
-		BPF_MOV64_IMM(BPF_REG_1, FTK_FOREVER),
-		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
-		BPF_MOV64_IMM(BPF_REG_3, 0),
-		BPF_MOV64_IMM(BPF_REG_4, 0),
-		FTK_CALL(BPF_FUNC_loop),
+	};
+	struct ftk_shape shape = { .entered = &entered };
+	struct ftk_runner *r;
+
+	ftk_need_callbacks(test);
+	KUNIT_ASSERT_NE(test, page, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(page));
+	add_loops(test, &shape, body, ARRAY_SIZE(body));
+	r = ftk_runner(test, &shape, &opts);
+	r->mm = current->mm;
+	ftk_kick(test, r, 200, PHASE_NS, 99);
+	/* It never got out of there by itself, and nobody holds the lock any more. */
+	KUNIT_EXPECT_LE(test, r->runs, 201);
+	KUNIT_EXPECT_FALSE(test, rwsem_is_locked(&current->mm->mmap_lock));
+}
+
+/*
+ * Loops that the verifier has walked, one for all calls of the function that it is in: a
+ * turn of each is one of everything in the next.
+ */
+static void redirect_global(struct kunit *test)
+{
+	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct ftk_opts opts = {
+		.type = BPF_PROG_TYPE_RAW_TRACEPOINT, .globals = BIT(1) | BIT(2),
+	};
+	const struct bpf_insn body[] = {
+		BPF_MOV64_IMM(BPF_REG_6, 0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 1),
+		BPF_MOV64_IMM(BPF_REG_1, 0),
+		BPF_CALL_REL(3),
+		BPF_JMP_IMM(BPF_JLT, BPF_REG_6, NR_TURNS, -4),
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN(),
-		FTK_CALL(BPF_FUNC_get_current_uid_gid),
+		BPF_MOV64_IMM(BPF_REG_6, 0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 1),
+		BPF_MOV64_IMM(BPF_REG_1, 0),
+		BPF_CALL_REL(3),
+		BPF_JMP_IMM(BPF_JLT, BPF_REG_6, NR_TURNS, -4),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		BPF_MOV64_IMM(BPF_REG_6, 0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 1),
+		BPF_JMP_IMM(BPF_JLT, BPF_REG_6, NR_TURNS, -2),
 	};
 	const struct ftk_shape shape = { .entered = &entered, .body = FTK_SNIPPET(body) };
 
-	ftk_need_callbacks(test);
-	fill_ring(test, &m);
-	ftk_kick(test, ftk_runner(test, &shape, NULL), 200, PHASE_NS, 99);
+	ftk_kick(test, ftk_runner(test, &shape, &opts), 200, PHASE_NS, 99);
+}
+
+/* Detached from wherever it was, it runs on. */
+static void redirect_detached(struct kunit *test)
+{
+	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct ftk_shape shape = { 4, .entered = &m, .body = FTK_SNIPPET(body_alu) };
+	struct ftk_runner *r = ftk_runner(test, &shape, NULL);
+	struct fastterm_outcome outcome;
+
+	r->once = true;
+	ftk_runner_start(test, r, 1);
+	KUNIT_ASSERT_TRUE(test, ftk_runner_entered(r));
+	ftk_unload(test, r->prog);
+	msleep(20);
+	KUNIT_EXPECT_EQ(test, ftk_terminate(r, &outcome), 0);
+	KUNIT_EXPECT_GT(test, outcome.frames, 0);
+	/* The program goes with its last activation: there is no other way to end that. */
+	while (!smp_load_acquire(&r->done))
+		cond_resched();
+	ftk_runner_end(test, r);
+	KUNIT_EXPECT_EQ(test, r->broken, 0);
+}
+
+/* A CPU that goes before the program was found there. */
+static void redirect_offline(struct kunit *test)
+{
+	const struct ftk_shape shape = { 1, .body = FTK_SNIPPET(body_alu) };
+	const struct bpf_prog *idle = ftk_runner(test, &shape, NULL)->prog;
+	const u32 cpu = num_online_cpus() - 1;
+	struct fastterm_outcome outcome;
+
+	if (num_online_cpus() < 3)
+		kunit_skip(test, "two processors: none of them can go");
+	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(idle, cpu), 0);
+	KUNIT_ASSERT_EQ(test, remove_cpu(cpu), 0);
+	KUNIT_EXPECT_EQ(test, bpf_fastterm_outcome(cpu, &outcome), -ESRCH);
+	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(idle, cpu), -ESRCH);
+	KUNIT_ASSERT_EQ(test, add_cpu(cpu), 0);
+	KUNIT_EXPECT_EQ(test, outcome.id, idle->aux->id);
+	KUNIT_EXPECT_EQ(test, outcome.frames, 0);
+	/* Nor is it found there later. */
+	KUNIT_EXPECT_EQ(test, bpf_fastterm_outcome(cpu, &outcome), -ESRCH);
 }
 
 /* What a requester is told when there is nothing to terminate. */
@@ -298,6 +432,7 @@ static void redirect_only_one(struct kunit *test)
 		ftk_runner_start(test, &r[cpu], cpu);
 	}
 	for (i = 0; i < 1000; i++) {
+		cond_resched();
 		udelay(get_random_u32_below(200));
 		KUNIT_ASSERT_EQ_MSG(test, ftk_terminate(&r[1], &outcome), 0, "at %u", i);
 	}
@@ -351,6 +486,7 @@ static void redirect_race(struct kunit *test)
 		if (!ftk_runner_entered(r))
 			break;
 		bpf_fastterm_terminate(r->prog, r->cpu);
+		cond_resched();
 	}
 	KUNIT_EXPECT_EQ(test, i, 2000);
 	KUNIT_EXPECT_EQ(test, kthread_stop(other), 0);
@@ -364,6 +500,10 @@ static struct kunit_case redirect_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(redirect_elements, elements_gen_params,
 			      { .speed = KUNIT_SPEED_SLOW }),
 	KUNIT_CASE(redirect_samples),
+	KUNIT_CASE(redirect_vma),
+	KUNIT_CASE_SLOW(redirect_global),
+	KUNIT_CASE(redirect_detached),
+	KUNIT_CASE(redirect_offline),
 	KUNIT_CASE(redirect_only_one),
 	KUNIT_CASE(redirect_race),
 	{}
