@@ -13,6 +13,7 @@
 #include <linux/fastterm_arch.h>
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
+#include <linux/preempt.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
@@ -34,7 +35,9 @@
 /**
  * struct stop - what happens at one breakpoint
  * @s: the program
+ * @nmi: the machine has NMIs
  * @ip: where it is
+ * @to: the same place in the stub image
  * @hit: it has been hit
  * @masked: interrupts were off there
  * @kicked: a kick has come since
@@ -43,7 +46,9 @@
  */
 struct stop {
 	struct ftk_sweep *s;
+	bool nmi;
 	unsigned long ip;
+	unsigned long to;
 	bool hit;
 	bool masked;
 	bool kicked;
@@ -62,6 +67,9 @@ static void strike(struct perf_event *event, struct perf_sample_data *data,
 	stop->hit = true;
 	stop->masked = !fastterm_irqs_were_on(regs);
 	stop->s->err = bpf_fastterm_terminate(stop->s->prog, smp_processor_id());
+	/* Not all processors get past it by themselves, and no kick takes it away. */
+	if (stop->masked && !stop->nmi)
+		instruction_pointer_set(regs, stop->to);
 }
 
 static void see(void *data, const struct fastterm_outcome *outcome, u8 level, int err)
@@ -77,11 +85,9 @@ static void see(void *data, const struct fastterm_outcome *outcome, u8 level, in
 }
 
 /* Was the kick taken where the breakpoint was? Then the program went on in its stub image. */
-static bool taken_there(const struct stop *stop, u32 func, u32 off)
+static bool taken_there(const struct stop *stop)
 {
-	const struct fastterm_image *image = stop->s->known->images[func];
-
-	return stop->kicked && stop->met == (unsigned long)image->shadow->bpf_func + off;
+	return stop->kicked && stop->met == stop->to;
 }
 
 /* The size of an instruction, but for processors that say that of a long. */
@@ -120,11 +126,12 @@ static void sweep_at(struct kunit *test, struct stop *stop, u32 func, u32 off)
 	u32 tries = 0;
 
 	stop->ip = (unsigned long)fastterm_func(stop->s->prog, func)->bpf_func + off;
+	stop->to = (unsigned long)stop->s->known->images[func]->shadow->bpf_func + off;
 	do {
 		run_with_breakpoint(test, stop);
 		if (!stop->hit)
 			return;
-	} while (!taken_there(stop, func, off) && !stop->masked && tries++ < MAX_TRIES);
+	} while (!taken_there(stop) && !stop->masked && tries++ < MAX_TRIES);
 	KUNIT_EXPECT_LT_MSG(test, tries, MAX_TRIES, "at %pS, met at %pS",
 			    (void *)stop->ip, (void *)stop->met);
 	ftk_sweep_judge(test, stop->s, func, off, !stop->err);
@@ -142,6 +149,26 @@ static void sweep_func(struct kunit *test, struct stop *stop, u32 func)
 			sweep_at(test, stop, func, off);
 }
 
+/* Whether what a visit interrupts is interrupted by an NMI; 0 while none has come. */
+static int visited;
+
+static void see_visit(struct pt_regs *regs)
+{
+	WRITE_ONCE(visited, in_nmi() ? 1 : -1);
+}
+
+static bool has_nmi(void)
+{
+	const fastterm_visitor_fn before = fastterm_visit_by(see_visit);
+
+	visited = 0;
+	fastterm_visit(raw_smp_processor_id(), true);
+	while (!READ_ONCE(visited))
+		cpu_relax();
+	fastterm_visit_by(before);
+	return visited > 0;
+}
+
 static void see_no_more(void *stop)
 {
 	unregister_trace_bpf_fastterm_redirect(see, stop);
@@ -155,6 +182,7 @@ void ftk_sweep_all(struct kunit *test, struct ftk_sweep *s)
 
 	KUNIT_ASSERT_NOT_NULL(test, stop);
 	stop->s = s;
+	stop->nmi = has_nmi();
 	KUNIT_ASSERT_EQ(test, 0, register_trace_bpf_fastterm_redirect(see, stop));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, see_no_more, stop));
 	for (i = 0; i < s->known->nr_funcs; i++)
