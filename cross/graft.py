@@ -47,6 +47,9 @@ class State:
             self.data = json.loads(self.file.read_text(encoding='utf-8'))
         except FileNotFoundError:
             self.data = {'complete': True, 'changed': {}, 'added': {}}
+        except ValueError as error:
+            raise Error(f'{self.file}: the record of the graft is damaged: {error}\n'
+                        'put every file in original/ beside it back into the tree by hand, and remove .fastterm') from error
 
     def exists(self):
         """Whether the tree is grafted, or half so."""
@@ -67,33 +70,37 @@ class State:
         """Take the originals of changed files from @tree, of which this tree is a copy."""
         for name in self.data['changed']:
             new = Path(tree) / name
-            if new.exists() and new.read_bytes() != self.original(name):
+            if not new.exists():
+                self.original_path(name).unlink(missing_ok=True)
+            elif new.read_bytes() != self.original(name):
                 host.write_whole(self.original_path(name), new.read_bytes())
 
     def begin(self, changed, added):
         """Record what the graft is about to write, with every original, before it writes."""
         try:
-            self.folder.mkdir(exist_ok=True)
+            host.make_folder(self.folder)
             # Version control of the tree shall not see the record.
             host.write_whole(self.folder / '.gitignore', b'*\n')
             for name in changed:
                 if name not in self.data['changed']:
                     self._keep(name)
             # Until it is complete, what an earlier graft has left counts too.
+            self.data['earlier'] = self.data['changed'] | self.data['added']
             for kind, files in (('changed', changed), ('added', added)):
                 self.data[kind] = self.data[kind] | {name: _digest(data) for name, data in files.items()}
             self.data['complete'] = False
             self._save()
         except OSError:
             if not self.exists():
-                shutil.rmtree(self.folder)
+                shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
     def _keep(self, name):
         kept, now = self.original_path(name), self.tree / name
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        host.make_folder(kept.parent)
         host.write_whole(kept, now.read_bytes())
         shutil.copymode(now, kept)
+        host.own_like(kept, now)
 
     def complete(self, changed, added):
         """What was begun is done: of the earlier graft nothing is left."""
@@ -107,11 +114,18 @@ class State:
         host.write_whole(self.file, json.dumps(self.data, indent=1).encode())
 
     def foreign(self):
-        """Files of the graft that somebody has changed since: they would be lost."""
-        if not self.data['complete']:
-            return []
-        return [name for kind in ('changed', 'added') for name, digest in self.data[kind].items()
-                if not (self.tree / name).exists() or _digest((self.tree / name).read_bytes()) != digest]
+        """Files of the graft that are neither what it has made of them nor what they were before: they would be lost."""
+        return [name for kind in ('changed', 'added') for name in self.data[kind] if not self._is_known(kind, name)]
+
+    def _is_known(self, kind, name):
+        try:
+            now = (self.tree / name).read_bytes()
+        except FileNotFoundError:
+            return kind == 'added'
+        if kind == 'changed' and (not self.original_path(name).exists() or now == self.original(name)):
+            # An interrupted ungraft has given it back, or somebody else has.
+            return True
+        return _digest(now) in (self.data[kind][name], self.data.get('earlier', {}).get(name))
 
     def undo(self):
         """Give back the tree as it was.
@@ -143,14 +157,14 @@ def _prune(folder):
 def _open(tree):
     """The tree's record, an interrupted graft undone, somebody's own changes refused."""
     state = State(tree)
-    if not state.data['complete']:
-        host.say(f'{tree}: a graft was interrupted; undoing it first')
-        state.undo()
     changed = state.foreign()
     if changed:
         raise Error(f'{tree}: these files have changed since the graft: {", ".join(changed)}\n'
-                    'keep your changes elsewhere and put the grafted files back (they are in the tree\'s .fastterm '
-                    'record by digest), or remove them and graft a fresh tree')
+                    'keep your changes elsewhere, copy what each of them was from .fastterm/original/ into its place, '
+                    'or remove it where that has none, and try again')
+    if not state.data['complete']:
+        host.say(f'{tree}: a graft was interrupted; undoing it first')
+        state.undo()
     return state
 
 
@@ -159,6 +173,10 @@ def apply(tree):
     tree = Path(tree)
     version = source.version(tree)
     state = _open(tree)
+    grafted = [] if state.exists() else [name for name in hooks.files() if b'fastterm' in (state.original(name) or b'')]
+    if grafted:
+        raise Error(f'{tree} is grafted already, and the record of it, .fastterm/, is gone: {", ".join(grafted)}\n'
+                    'give these files back what they were (git checkout, for example), or graft a fresh tree')
     changed = hooks.apply_all(state.original, version)
     added = {name: path.read_bytes() for name, path in overlay().items()}
     strange = [n for n in added if n not in state.data['added'] and (tree / n).exists()]
@@ -166,7 +184,7 @@ def apply(tree):
         raise Error(f'{tree} already has {", ".join(strange)}, which no graft of ours put there')
     wanted = changed | added
     if state.exists() and set(state.files()) == set(wanted) and \
-            all((tree / n).read_bytes() == d for n, d in wanted.items()):
+            all((tree / n).exists() and (tree / n).read_bytes() == d for n, d in wanted.items()):
         return False
     restored = set(state.data['changed']) - set(changed)
     gone = set(state.data['added']) - set(added)
@@ -178,7 +196,7 @@ def apply(tree):
         _prune((tree / name).parent)
     for name, data in wanted.items():
         path = tree / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        host.make_folder(path.parent)
         if not path.exists() or path.read_bytes() != data:
             host.write_whole(path, data)
     state.complete(changed, added)

@@ -54,6 +54,8 @@ class Hook:
         lines = data.decode().splitlines(keepends=True)
         new = section['line'] + '\n'
         if section.get('at') == 'end':
+            if lines and not lines[-1].endswith('\n'):
+                new = '\n' + new
             return ''.join(lines + [new]).encode(), 1
         at = [i for i, line in enumerate(lines) if re.fullmatch(section['after'], line.strip())]
         if len(at) != 1:
@@ -83,6 +85,11 @@ def load(folder=None):
     """All hooks, in the order of their names, which is the order in which they are applied."""
     folder = folder or FOLDER
     return [Hook(p) for p in sorted(folder.iterdir()) if p.suffix in ('.cocci', '.lines')]
+
+
+def files():
+    """Every file that a hook changes."""
+    return sorted({file for hook in load() for file in hook.places})
 
 
 def apply_all(read, version, hooks=None):

@@ -32,6 +32,18 @@ def cache():
     return Path(base) / 'fastterm'
 
 
+def user_path(what, text):
+    """The path that the user has given as @what."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise Error(f'{what}={text}: {error}') from error
+
+
+def processors():
+    return len(os.sched_getaffinity(0))
+
+
 def say(text):
     """Progress for people; results alone go to standard output."""
     print(text, file=sys.stderr, flush=True)
@@ -138,6 +150,22 @@ def need_space(folder, gigabytes, what):
                     'free some, or set XDG_CACHE_HOME to a folder with more')
 
 
+def own_like(path, model):
+    """Give @path, which is new, to the owner of @model: in a tree of the user's, root leaves nothing of its own."""
+    owner = model.stat()
+    if (owner.st_uid, owner.st_gid) != (path.stat().st_uid, path.stat().st_gid):
+        with contextlib.suppress(PermissionError):
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def make_folder(path):
+    """Make a folder, and those that it is in."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        own_like(path, path.parent)
+
+
 def write_whole(path, data):
     """Write a file so that it is there whole or not at all; hard links to the old one keep the old content."""
     mode = path.stat().st_mode if path.exists() else 0o644
@@ -146,6 +174,7 @@ def write_whole(path, data):
         with open(handle, 'wb') as file:
             file.write(data)
         os.chmod(tmp, mode)
+        own_like(Path(tmp), path if path.exists() else path.parent)
         os.replace(tmp, path)
     finally:
         Path(tmp).unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 """Graft and ungraft, on a kernel tree of a few small files."""
 
 import os
+import shutil
 import tempfile
 import unittest
 from pathlib import Path
@@ -159,14 +160,78 @@ class Graft(Fixture):
                 break
         self.assertGreater(n, 8)
 
-    def test_somebodys_own_change_is_not_lost(self):
-        graft.apply(self.tree)
+    def own_change_is_not_lost(self):
         with (self.tree / 'kernel/bpf/core.c').open('a') as file:
             file.write('int mine;\n')
         for action in (graft.apply, graft.remove):
             with self.assertRaisesRegex(host.Error, r'changed since the graft: kernel/bpf/core\.c'):
                 action(self.tree)
         self.assertIn('int mine;', (self.tree / 'kernel/bpf/core.c').read_text())
+
+    def test_somebodys_own_change_is_not_lost(self):
+        graft.apply(self.tree)
+        self.own_change_is_not_lost()
+
+    def test_a_change_after_an_interrupted_graft_is_not_lost(self):
+        with mock.patch.object(graft.State, 'complete', side_effect=KeyboardInterrupt):
+            with self.assertRaises(KeyboardInterrupt):
+                graft.apply(self.tree)
+        self.own_change_is_not_lost()
+
+    def test_what_an_interrupted_graft_has_not_reached_is_no_change(self):
+        graft.apply(self.tree)
+        self.hook('a.cocci', COCCI.format(places=1).replace('fastterm()', 'newer()'))
+        write = host.write_whole
+
+        def failing(path, data):
+            if path == self.tree / 'kernel/bpf/core.c':
+                raise KeyboardInterrupt
+            write(path, data)
+        with mock.patch.object(host, 'write_whole', failing):
+            with self.assertRaises(KeyboardInterrupt):
+                graft.apply(self.tree)
+        self.assertIn('fastterm();', (self.tree / 'kernel/bpf/core.c').read_text())
+        graft.remove(self.tree)
+        self.assertEqual(self.snapshot(), self.before)
+
+    def test_what_somebody_has_given_back_is_no_change(self):
+        graft.apply(self.tree)
+        once = self.snapshot()
+        for action, after in ((graft.apply, once), (graft.remove, self.before)):
+            (self.tree / 'kernel/bpf/core.c').write_text(SOURCE)
+            (self.tree / 'include/linux/fastterm.h').unlink()
+            action(self.tree)
+            self.assertEqual(self.snapshot(), after)
+
+    def test_a_graft_without_its_record_is_not_grafted_again(self):
+        graft.apply(self.tree)
+        shutil.rmtree(self.tree / '.fastterm')
+        for name in graft.overlay():
+            (self.tree / name).unlink()
+        with self.assertRaisesRegex(host.Error, r'grafted already, and the record of it, \.fastterm/, is gone: '
+                                    r'kernel/bpf/core\.c'):
+            graft.apply(self.tree)
+
+    @unittest.skipIf(os.geteuid(), 'not root, which alone can give files away')
+    def test_root_leaves_files_to_their_owner(self):
+        for path in (self.tree, *self.tree.rglob('*')):
+            os.chown(path, 1234, 1234)
+        for action in (graft.apply, graft.remove):
+            action(self.tree)
+            self.assertEqual({(p.stat().st_uid, p.stat().st_gid) for p in (self.tree, *self.tree.rglob('*'))},
+                             {(1234, 1234)})
+
+    def test_damaged_record(self):
+        graft.apply(self.tree)
+        (self.tree / '.fastterm/state.json').write_text('{"complete": tr')
+        with self.assertRaisesRegex(host.Error, 'the record of the graft is damaged'):
+            graft.remove(self.tree)
+
+    def test_line_behind_a_last_line_that_does_not_end(self):
+        (self.tree / 'kernel/bpf/Makefile').write_text('obj-y += core.o')
+        self.hook('c.lines', '[kernel/bpf/Makefile]\nat = end\nline = obj-y += fastterm/\n')
+        graft.apply(self.tree)
+        self.assertEqual((self.tree / 'kernel/bpf/Makefile').read_text(), 'obj-y += core.o\nobj-y += fastterm/\n')
 
     def test_what_is_already_there_is_not_overwritten(self):
         path = self.tree / 'include/linux/fastterm.h'
@@ -206,6 +271,14 @@ class WorkingCopy(Fixture):
         self.assertIn('2 * a', (copy / 'kernel/bpf/core.c').read_text())
         self.assertIn('fastterm();', (copy / 'kernel/bpf/core.c').read_text())
         self.assertTrue((copy / 'kernel/bpf/new.c').exists())
+
+    def test_a_hooked_file_that_the_user_has_removed_is_missed(self):
+        self.copy()
+        (self.tree / 'kernel/bpf/core.c').unlink()
+        with self.assertRaisesRegex(host.Error, r'a\.cocci: kernel 6\.12\.3 has no file kernel/bpf/core\.c'):
+            self.copy()
+        (self.tree / 'kernel/bpf/core.c').write_text(SOURCE)
+        self.assertIn('fastterm();', (self.copy() / 'kernel/bpf/core.c').read_text())
 
     def test_what_stays_the_same_keeps_its_time(self):
         path = self.copy() / 'kernel/bpf/core.c'
