@@ -7,6 +7,7 @@ import io
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -16,17 +17,21 @@ import splat
 
 # Longest silence-to-end a healthy run may take under emulation, in seconds.
 TIMEOUT = 900
-CONSOLE_TAIL = 25
+# How much of the console is shown of a run that has failed: its end, or from some lines before what the kernel said.
+CONSOLE_TAIL, BEFORE = 25, 5
+
+# The kernel's parser keeps in itself where it prints.
+_judging = threading.Lock()
 
 
 @dataclass
 class Result:
-    """One boot: @root is kunit_parser's tree of tests; @problems is empty when all is well."""
+    """One boot: @root is kunit_parser's tree of tests; @problems is empty when all is well; @shown: of the console."""
     name: str
     root: object = None
     problems: list = field(default_factory=list)
     skips: dict = field(default_factory=dict)
-    tail: list = field(default_factory=list)
+    shown: list = field(default_factory=list)
 
     @property
     def ok(self):
@@ -81,8 +86,17 @@ def unfinished(root):
     return '.'.join(path) or 'before the first suite'
 
 
+def running_at(console, number):
+    """Which suite's results a line of the console comes in or after; numbers begin with 1."""
+    names = [line.partition('# Subtest: ')[2].strip() for line in console[:number] if '# Subtest: ' in line]
+    return f'in or after {names[-1]}' if names else 'before the first suite'
+
+
 def judge(tree, console, *, hung=None, status=0):
-    """(tree of tests, problems) of a console log. @hung: seconds after which the run was ended; @status: kunit.py's."""
+    """(tree of tests, problems, lines to show) of a console log.
+
+    @hung: seconds after which the run was ended; @status: kunit.py's.
+    """
     root = parse(tree, console)
     counts, problems = root.counts, []
     if counts.failed:
@@ -94,9 +108,11 @@ def judge(tree, console, *, hung=None, status=0):
         problems.append(f'results break off or do not add up; running was: {unfinished(root)}')
     elif status and not problems:
         problems.append(f'kunit.py: exit status {status}')
-    for number, line in splat.find(console):
-        problems.append(f'kernel said, at line {number} of the console: {line}')
-    return root, problems
+    splats = splat.find(console)
+    for number, line in splats:
+        problems.append(f'kernel said, at line {number} of the console, {running_at(console, number)}: {line}')
+    begin = max(splats[0][0] - 1 - BEFORE, 0) if splats else max(len(console) - CONSOLE_TAIL, 0)
+    return root, problems, console[begin:begin + CONSOLE_TAIL] if problems else []
 
 
 def run(tree, target, machine, out, *, suite=None, timeout=TIMEOUT):
@@ -121,10 +137,15 @@ def run(tree, target, machine, out, *, suite=None, timeout=TIMEOUT):
     if not (out / 'test.log').exists():
         return Result(name, None, [f'kunit.py did not boot it: see {out / "kunit.log"}'], {},
                       (out / 'kunit.log').read_text().splitlines()[-CONSOLE_TAIL:])
+    with _judging:
+        return _result(tree, name, out, hung, status)
+
+
+def _result(tree, name, out, hung, status):
     shutil.move(out / 'test.log', out / 'console.log')
     console = (out / 'console.log').read_text(errors='backslashreplace').splitlines()
     with open(out / 'results.ktap', 'w', encoding='utf-8') as file:
         subprocess.run([str(c) for c in kernel.kunit_py(tree, 'parse', '--raw_output=kunit', out / 'console.log')],
                        stdout=file, check=False, env=host.child_env())
-    root, problems = judge(tree, console, hung=hung, status=status)
-    return Result(name, root, problems, skip_reasons(root, console), console[-CONSOLE_TAIL:] if problems else [])
+    root, problems, shown = judge(tree, console, hung=hung, status=status)
+    return Result(name, root, problems, skip_reasons(root, console), shown)

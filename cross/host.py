@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The machine we run on: folders, locks, child processes, and how errors are told."""
 
+import concurrent.futures
 import contextlib
 import fcntl
 import os
@@ -58,6 +59,10 @@ def child_env(**extra):
     return env
 
 
+# What runs now, and whether it is to end: for those who do not wait for it themselves.
+_children, _ending = set(), threading.Event()
+
+
 def _end(proc):
     """End a child and everything it started."""
     for sig, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
@@ -77,6 +82,8 @@ def run(cmd, *, log=None, on_line=None, timeout=None, check=True, what=None, **k
     @what: names the step in the error that a failure raises when @check is set.
     """
     kwargs.setdefault('env', child_env())
+    if _ending.is_set():
+        raise Error(f'{what or cmd[0]}: interrupted')
     proc = subprocess.Popen([str(c) for c in cmd], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, errors='backslashreplace',
                             start_new_session=True, **kwargs)
@@ -88,7 +95,11 @@ def run(cmd, *, log=None, on_line=None, timeout=None, check=True, what=None, **k
 
     timer = threading.Timer(timeout, expire) if timeout else None
     lines = []
+    _children.add(proc)
     try:
+        # It may have been begun meanwhile.
+        if _ending.is_set():
+            _end(proc)
         if timer:
             timer.start()
         with open(log, 'w', encoding='utf-8') if log else contextlib.nullcontext() as sink:
@@ -104,6 +115,7 @@ def run(cmd, *, log=None, on_line=None, timeout=None, check=True, what=None, **k
             timer.cancel()
         if proc.poll() is None:
             _end(proc)
+        _children.discard(proc)
         proc.stdout.close()
     output = ''.join(lines)
     if expired.is_set():
@@ -111,6 +123,25 @@ def run(cmd, *, log=None, on_line=None, timeout=None, check=True, what=None, **k
     if check and proc.returncode:
         raise Error(f'{what or cmd[0]}: exit status {proc.returncode}' + _tail(output, log))
     return proc.returncode, output
+
+
+def together(functions):
+    """What @functions return, in their order. They run side by side, as many as there are processors.
+
+    An interrupt, or an error of one that is waited for, ends what they run; no thread is left.
+    """
+    pool = concurrent.futures.ThreadPoolExecutor(processors())
+    try:
+        yield from pool.map(lambda function: function(), functions)
+    except BaseException:
+        _ending.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        for proc in list(_children):
+            _end(proc)
+        raise
+    finally:
+        pool.shutdown()
+        _ending.clear()
 
 
 def _tail(output, log):

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Configure and build a kernel, in a build tree of its own in the cache folder."""
 
-import os
 import shutil
 import sys
 
 import graft
 import host
+import made
 import source
 import tree as trees
 from host import Error
 
 
 def jobs():
-    return f'-j{len(os.sched_getaffinity(0))}'
+    return f'-j{host.processors()}'
 
 
 def kunit_py(tree, command, *args):
@@ -41,18 +41,36 @@ def prepared(kdir=None):
     return locked(trees.copy_name(original)), grafted
 
 
+def _made_of(tree, target, build, fragments, qemu):
+    """A digest of all that a .config is made of, and of itself."""
+    compiler = next(o for o in target.toolchain if o.startswith('CC=')).removeprefix('CC=').split()
+    _, version = host.run([*compiler, '--version'])
+    kconfigs = sorted(path for path in tree.path.rglob('Kconfig*') if path.is_file())
+    return made.digest(*kconfigs, *fragments, qemu, ' '.join(target.toolchain), version,
+                       *(path for path in [build / '.config'] if path.exists()))
+
+
 def configure(tree, target, build, fragments=None):
-    """Write .config from the fragments; an error if an option that they ask for did not survive."""
+    """Write .config from the fragments; an error if an option that they ask for did not survive.
+
+    Nothing is done where that has been done already, of the same.
+    """
     build.mkdir(parents=True, exist_ok=True)
     fragments = target.fragments if fragments is None else fragments
     _, qemu = next(iter(target.machines))
+    done = build / '.configured'
+    if done.exists() and done.read_text(encoding='utf-8') == _made_of(tree, target, build, fragments, qemu):
+        return
     options = [f'--make_options={o}' for o in target.toolchain]
+    # What the tree offers may have changed since: new options take their defaults, where make would ask. Options may also
+    # have gone, and kunit.py believes a .config in which they still are: so this comes before it.
+    if (build / '.config').exists():
+        host.run(make(tree, build, target, 'olddefconfig'), what=f'configuring {target.name}')
     host.run(kunit_py(tree, 'config', f'--arch={target.arch.linux}', f'--build_dir={build}', *options,
                       *(f'--kunitconfig={f}' for f in fragments), f'--qemu_config={qemu}'),
              what=f'configuring {target.name} (an option that is named did not survive: its dependencies are off, '
                   f'or something else selects it)')
-    # New options of ours take their defaults; make would ask.
-    host.run(make(tree, build, target, 'olddefconfig'), what=f'configuring {target.name}')
+    host.write_whole(done, _made_of(tree, target, build, fragments, qemu).encode())
 
 
 def build(tree, target):

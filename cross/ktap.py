@@ -35,7 +35,7 @@ class Report:
             self._test(number, test, result.skips, depth=1)
         status = 'passed' if result.ok else 'failed'
         self._count(status)
-        text = '\n'.join(result.problems + (['last lines of the console:', *result.tail] if result.tail else []))
+        text = '\n'.join(result.problems + (['from the console:', *result.shown] if result.shown else []))
         self._case(len(tests) + 1, 'boots, completes, and the kernel does not complain', status, text, depth=1)
         self._end(result.name, result.ok)
 

@@ -2,8 +2,11 @@
 """The commands behind the Makefile."""
 
 import argparse
+import contextlib
 import fnmatch
+import functools
 import hashlib
+import os
 import re
 import shutil
 import signal
@@ -45,19 +48,28 @@ HELP = (
 
 
 def suites():
-    """Names of our KUnit suites, from their sources."""
-    return sorted(name for path in (host.CHECKOUT / 'kunit').glob('*.c')
-                  for name in re.findall(r'\.name = "(fastterm_\w+)"', path.read_text(encoding='utf-8')))
+    """{name of a KUnit suite of ours: names of its cases}, from their sources."""
+    found = {}
+    for path in (host.CHECKOUT / 'kunit').glob('*.c'):
+        text = path.read_text(encoding='utf-8')
+        for name in re.findall(r'\.name = "(fastterm_\w+)"', text):
+            found[name] = re.findall(r'\bKUNIT_CASE\w*\((\w+)', text)
+    return dict(sorted(found.items()))
 
 
 def check_suite(pattern):
-    if pattern and not fnmatch.filter(suites(), pattern.split('.')[0]):
+    suite, point, case = pattern.partition('.')
+    chosen = fnmatch.filter(suites(), suite)
+    if pattern and not chosen:
         raise Error(f'SUITE={pattern}: no such suite; valid are {", ".join(suites())}, '
                     'shell patterns, and <suite>.<case>')
+    cases = [name for suite in chosen for name in suites()[suite]]
+    if point and not fnmatch.filter(cases, case):
+        raise Error(f'SUITE={pattern}: no such case; valid are {", ".join(cases)}, and shell patterns')
 
 
 def setup(args):
-    packages.setup()
+    packages.setup(packages.TOOLS)
     if args.kdir:
         source.version(args.kdir)
     else:
@@ -79,11 +91,21 @@ def cmd_kernel(args):
         print(folder / kernel.image(target))
 
 
-def boots(args, chosen):
+def boot_on(tree, target, machine, suite):
+    """boot.Result of a kernel that kernel.fetch() has put into the folder of the run. @machine: its name and qemu's."""
+    try:
+        return boot.run(tree, target, machine, host.OUT / machine[0], suite=suite)
+    except (Error, OSError) as error:
+        return boot.Result(machine[0], None, [str(error)])
+
+
+def boots(args, chosen, beside=()):
     """Build each target and boot it on each of its machines, one boot.Result at a time.
 
-    What cannot be built fails its own boots and no others.
+    What cannot be built fails its own boots and no others. Machines whose time is their own come last, side by side, and
+    with them the functions @beside; what those return comes behind.
     """
+    last = []
     for target in chosen:
         lock, grafted = kernel.prepared(args.kdir)
         machines = list(target.runs(args.suite))
@@ -100,10 +122,12 @@ def boots(args, chosen):
                 yield boot.Result(name, None, [str(error)])
             continue
         for name, qemu, suite in machines:
-            try:
-                yield boot.run(tree, target, (name, qemu), host.OUT / name, suite=suite)
-            except (Error, OSError) as error:
-                yield boot.Result(name, None, [str(error)])
+            function = functools.partial(boot_on, tree, target, (name, qemu), suite)
+            if target.counts(name):
+                last.append(function)
+            else:
+                yield function()
+    yield from host.together([*last, *beside])
 
 
 def number_of_boots(args, chosen):
@@ -111,7 +135,6 @@ def number_of_boots(args, chosen):
 
 
 def cmd_kunit(args):
-    check_suite(args.suite)
     chosen = targets.select(args.arch, args.variant, [(a, 'default') for a in targets.ARCHES])
     setup(args)
     report = ktap.Report(number_of_boots(args, chosen))
@@ -121,8 +144,8 @@ def cmd_kunit(args):
     return report.close()
 
 
-def harness():
-    """Our own tests, as cases of a ktap suite."""
+def harness(kdir=None, tests=None):
+    """Our own tests, or @tests, as cases of a ktap suite. They use the tools of the kernel tree @kdir."""
     cases = []
 
     class Collect(unittest.TestResult):
@@ -137,8 +160,14 @@ def harness():
 
         addError = addFailure
 
-    suite = unittest.defaultTestLoader.discover(str(host.CHECKOUT / 'cross' / 'tests'))
-    with mock.patch.object(host, 'say', lambda text: None):
+        def addSubTest(self, test, subtest, err):
+            # Of a test with one that has failed nothing else is told.
+            if err:
+                self.addFailure(subtest, err)
+
+    suite = tests or unittest.defaultTestLoader.discover(str(host.CHECKOUT / 'cross' / 'tests'))
+    tree = {'FASTTERM_TEST_TREE': str(kdir)} if kdir else {}
+    with mock.patch.object(host, 'say', lambda text: None), mock.patch.dict(os.environ, tree):
         suite.run(Collect())
     return cases
 
@@ -156,7 +185,7 @@ def hook_cases(tree, version):
 
 
 def cmd_check_hooks(args):
-    setup(args)
+    packages.setup(packages.GRAFT)
     tree = args.kdir or source.distribution()
     version = source.version(tree)
     host.say(f'hooks on Linux {version}')
@@ -166,19 +195,28 @@ def cmd_check_hooks(args):
 
 
 def cmd_test(args):
-    check_suite(args.suite)
     chosen = targets.select(args.arch, args.variant, targets.TESTED)
+    packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
-    report = ktap.Report(3 + number_of_boots(args, chosen))
-    report.suite('harness', harness())
+    # What the default kernel is for, on the first architecture that has one here.
+    shown = [target.arch for target in chosen if target.variant == 'default'][:1]
+    report = ktap.Report(3 + len(shown) + number_of_boots(args, chosen))
+    report.suite('harness', harness(args.kdir))
     lock, grafted = kernel.prepared(args.kdir)
     with lock:
         original = args.kdir or source.distribution()
         report.suite('hooks', hook_cases(original, source.version(original)))
-        report.suite('unchanged', unchanged.check(grafted()))
-    with own_lock(host.CHECKOUT):
-        for result in boots(args, chosen):
-            report.boot(result)
+        try:
+            cases = unchanged.check(grafted())
+        except (Error, OSError) as error:
+            cases = [('is grafted', 'failed', str(error))]
+        report.suite('unchanged', cases)
+    with own_lock(host.CHECKOUT), own_lock(host.OUT / 'demo'):
+        for result in boots(args, chosen, [functools.partial(demo.cases, args.kdir, arch) for arch in shown]):
+            if isinstance(result, boot.Result):
+                report.boot(result)
+            else:
+                report.suite(f'demo-{shown[0].name}', result)
     return report.close()
 
 
@@ -186,7 +224,7 @@ def cmd_bench(args):
     chosen = targets.select(args.arch, args.variant, [(a, 'default') for a in targets.ARCHES])
     if any(target.variant != 'default' for target in chosen):
         raise Error('make bench measures VARIANT=default')
-    packages.setup(packages.GUESTS)
+    packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
     with own_lock(host.OUT / 'bench'):
         return bench.run(args.kdir, [target.arch for target in chosen])
@@ -196,7 +234,7 @@ def cmd_demo(args):
     chosen = targets.select(args.arch, args.variant, [('x86_64', 'default')])
     if any(target.variant != 'default' for target in chosen):
         raise Error('make demo shows VARIANT=default')
-    packages.setup(packages.GUESTS)
+    packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
     with own_lock(host.OUT / 'demo'):
         return demo.run(args.kdir, [target.arch for target in chosen])
@@ -208,7 +246,7 @@ def cmd_run(args):
         raise Error('make run runs on one architecture, VARIANT=default')
     run.objects(args.obj)
     run.parameters(args.prog, args.seconds, args.sites)
-    packages.setup(packages.GUESTS)
+    packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
     with own_lock(host.OUT / 'run'):
         return run.run(args.kdir, chosen[0].arch, args.obj, args.prog, args.seconds, args.sites)
@@ -223,9 +261,13 @@ def cmd_style(args):
     return report.close()
 
 
+def own_lock_name(folder):
+    return f'folder-{hashlib.sha256(str(folder).encode()).hexdigest()[:10]}'
+
+
 def own_lock(folder):
     """One run at a time in a folder of the user's: a kernel tree, or a checkout with its out/."""
-    return host.lock(f'folder-{hashlib.sha256(str(folder).encode()).hexdigest()[:10]}')
+    return host.lock(own_lock_name(folder))
 
 
 def need_kdir(args, command):
@@ -235,7 +277,8 @@ def need_kdir(args, command):
 
 def cmd_graft(args):
     need_kdir(args, 'graft')
-    setup(args)
+    packages.setup(packages.GRAFT)
+    source.version(args.kdir)
     with own_lock(args.kdir):
         changed = graft.apply(args.kdir)
     host.say(f'{args.kdir} (Linux {source.version(args.kdir)}): {"grafted" if changed else "already up to date"}; '
@@ -250,12 +293,19 @@ def cmd_ungraft(args):
 
 
 def cmd_clean(args):
-    shutil.rmtree(host.OUT, ignore_errors=True)
-    if args.cache:
-        # The locks stay: removed ones could be held by two.
-        for folder in host.cache().glob('*'):
-            if folder.name != 'locks':
-                shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.ExitStack() as held:
+        # Not from below anybody who builds or boots. The locks stay: removed ones could be held by two.
+        locks = host.cache() / 'locks'
+        names = {own_lock_name(folder) for folder in (host.CHECKOUT, host.OUT / 'bench', host.OUT / 'demo', host.OUT / 'run')}
+        names |= {path.name for path in locks.glob('*')} if args.cache else set()
+        # In the order in which everybody takes several.
+        for name in sorted(names, key=lambda name: (not name.startswith('folder-'), not name.startswith('tree-'), name)):
+            held.enter_context(host.lock(name))
+        shutil.rmtree(host.OUT, ignore_errors=True)
+        if args.cache:
+            for folder in host.cache().glob('*'):
+                if folder != locks:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def cmd_help(_args):
@@ -277,11 +327,19 @@ def main():
     for name in ('arch', 'variant', 'suite', 'kdir', 'cache', 'obj', 'prog', 'seconds', 'sites'):
         options.add_argument(f'--{name}', default='')
     args = options.parse_args()
-    if args.kdir:
-        args.kdir = Path(args.kdir).expanduser().resolve()
-    # A terminated run cleans up like an interrupted one.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A terminated run cleans up like an interrupted one, and so does one whose terminal goes, unless it is to outlive that.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
+        if args.kdir:
+            args.kdir = host.user_path('KDIR', args.kdir).resolve()
+        for name in ('cache', 'sites'):
+            if getattr(args, name) not in ('', '1'):
+                raise Error(f'{name.upper()}={getattr(args, name)}: unknown; valid is 1')
+        # Also where they mean nothing: who misspells one is told so everywhere.
+        targets.select(args.arch, args.variant, ())
+        check_suite(args.suite)
         return 0 if commands[args.command](args) in (None, True) else 1
     except Error as error:
         host.say(f'fastterm: {error}')

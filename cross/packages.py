@@ -9,6 +9,7 @@ import host
 from host import Error
 from targets import ARCHES
 
+# What building and booting kernels needs.
 # (what must be there: a command, or a file that begins with '/'; Debian package)
 TOOLS = (
     ('gcc', 'gcc'), ('make', 'make'), ('ld', 'binutils'), ('/usr/include/stdio.h', 'libc6-dev'),
@@ -20,6 +21,9 @@ TOOLS = (
     ('/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin', 'qemu-system-data'),
 ) + tuple(tool for arch in ARCHES.values() for tool in arch.tools)
 
+# What grafting needs, be it into a tree that is never built here.
+GRAFT = (('spatch', 'coccinelle'), ('diff', 'diffutils'))
+
 # What user space for guests is built with; what only runs kernels needs none of it.
 GUESTS = (
     ('/usr/aarch64-linux-gnu/include/stdio.h', 'libc6-dev-arm64-cross'),
@@ -28,20 +32,16 @@ GUESTS = (
 )
 
 
-def _absent(tools, root='/'):
+def missing(tools, root='/'):
+    """[(what, package)] of those that are not on this machine."""
     def there(what):
         return Path(root, what[1:]).exists() if what.startswith('/') else shutil.which(what)
     return [(what, package) for what, package in tools if not there(what)]
 
 
-def missing(root='/'):
-    """[(what, package)] of everything that every command needs and that is not on this machine."""
-    return _absent(TOOLS, root)
-
-
-def setup(also=()):
-    """Install what is missing of what every command needs, and of @also; or say how. Silent when nothing is."""
-    lacking = missing() + _absent(also)
+def setup(tools):
+    """Install what is missing of @tools; or say how. Silent when nothing is."""
+    lacking = missing(tools)
     if not lacking:
         return
     packages = sorted({package for _, package in lacking})
@@ -57,6 +57,6 @@ def setup(also=()):
     env = host.child_env(DEBIAN_FRONTEND='noninteractive')
     host.run(['apt-get', 'update'], env=env, what='apt-get update')
     host.run(install, env=env, what=' '.join(install))
-    lacking = missing() + _absent(also)
+    lacking = missing(tools)
     if lacking:
         raise Error('installed, but still not found: ' + ', '.join(f'{w} (package {p})' for w, p in lacking))

@@ -44,7 +44,8 @@ TESTED = (('x86_64', 'default'), ('arm64', 'default'), ('riscv64', 'default'),
 MACHINES = {('x86_64', 'default'): ('icount',), ('arm64', 'default'): ('nopac', 'icount'),
             ('riscv64', 'default'): ('icount',), ('x86_64', 'hardened'): ('srso', 'stuff')}
 
-# What is run on a machine that is made for it, and too slow for the rest.
+# What is run on a machine that is made for it, and too slow for the rest. Its time is its own: what else this machine
+# does makes no difference there.
 ONLY = {'icount': 'fastterm_icount_*'}
 
 
@@ -98,6 +99,10 @@ class Target:
                 yield name, qemu, suite
             elif fnmatch.fnmatch(only.replace('*', ''), suite):
                 yield name, qemu, only
+
+    def counts(self, run):
+        """Whether the run of that name is on a machine whose time is its own."""
+        return run.removeprefix(f'{self.name}-') in ONLY
 
 
 class Without(Target):

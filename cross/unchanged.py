@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """With CONFIG_BPF_FASTTERM=n the graft changes nothing: the machine code of every file that a hook touches is compared."""
 
+import functools
 import re
 import shutil
 import tempfile
@@ -19,22 +20,23 @@ HEADER_USERS = ('kernel/bpf/core.o', 'kernel/bpf/verifier.o', 'kernel/bpf/syscal
 
 def check(tree):
     """[(case, status, text)] for a ktap suite: one case an architecture."""
-    cases = []
-    for arch in ARCHES.values():
-        name = f'CONFIG_BPF_FASTTERM=n leaves {arch.name} as it was'
-        try:
-            different = _compare(tree, Target(arch, 'default'))
-            text = f'different: {", ".join(different)}' if different else ''
-        except host.Error as error:
-            text = str(error)
-        cases.append((name, 'failed' if text else 'passed', text))
-    return cases
+    original = _original(tree)
+    return list(host.together([functools.partial(_case, tree, original, Target(arch, 'default'))
+                               for arch in ARCHES.values()]))
+
+
+def _case(tree, original, target):
+    try:
+        different = _compare(tree, original, target)
+        text = f'different: {", ".join(different)}' if different else ''
+    except host.Error as error:
+        text = str(error)
+    return f'CONFIG_BPF_FASTTERM=n leaves {target.arch.name} as it was', 'failed' if text else 'passed', text
 
 
 def _objects(target):
-    files = {file for hook in hooks.load() for file in hook.places}
     objects = set(HEADER_USERS)
-    for file in files:
+    for file in hooks.files():
         parts = Path(file).parts
         foreign = parts[0] == 'arch' and parts[1] != target.arch.srcarch
         if file.endswith('.c') and not foreign:
@@ -42,13 +44,13 @@ def _objects(target):
     return sorted(objects)
 
 
-def _compare(tree, target):
+def _compare(tree, original, target):
     """Objects that differ between the original and the grafted tree, both configured without us."""
     with tempfile.TemporaryDirectory() as tmp:
         off = Path(tmp) / 'off.config'
         off.write_text('# CONFIG_BPF_FASTTERM is not set\n')
         code = {}
-        for side, path in (('original', _original(tree)), ('grafted', tree.path)):
+        for side, path in (('original', original), ('grafted', tree.path)):
             folder = tree.builds / f'{target.arch.name}-off-{side}'
             where = trees.Tree(path, tree.original)
             fragments = [*target.foreign_fragments, *([off] if side == 'grafted' else [])]

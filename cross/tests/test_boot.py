@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Verdicts on boots, with the real kunit.py and its parser, and an emulator that plays a console."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -34,7 +35,19 @@ class Judge(unittest.TestCase):
     def test_splat(self):
         problems = judged(support.SPLAT)
         self.assertEqual(len(problems), 1)
-        self.assertIn('sleeping function', problems[0])
+        self.assertIn('in or after fastterm_load: BUG: sleeping function', problems[0])
+
+    def test_splat_before_everything(self):
+        problems = judged(f'WARNING: x\n{support.PASSING}')
+        self.assertIn('at line 1 of the console, before the first suite', problems[0])
+
+    def test_what_is_shown(self):
+        """Of a splat what is around it, of anything else the end."""
+        end = '\n' * 200
+        for console, line in (support.SPLAT + end, 'BUG: sleeping'), (end + support.FAILING, 'reboot: Restarting'):
+            shown = boot.judge(support.kernel_tree(), console.splitlines())[2]
+            self.assertTrue(any(line in text for text in shown), shown)
+        self.assertEqual(boot.judge(support.kernel_tree(), support.PASSING.splitlines())[2], [])
 
     def test_truncated_anywhere(self):
         """However much of the end is missing, the run has not passed. Only what follows the results may be."""
@@ -83,7 +96,7 @@ class Run(unittest.TestCase):
             result = self.boot(2)
             self.assertFalse(alive(int(qemu.pid_file.read_text())))
         self.assertIn('hang: no end after 2 s; running was: fastterm_load', result.problems[0])
-        self.assertTrue(result.tail)
+        self.assertTrue(result.shown)
 
     def test_no_emulator(self):
         with support.FakeQemu('') as qemu:
@@ -92,18 +105,20 @@ class Run(unittest.TestCase):
 
     def test_interrupt_leaves_nothing(self):
         """Ctrl-C: the emulator is gone, the lock is free, the exit status says so."""
+        lock = f'test-interrupt-{os.getpid()}'
+        self.addCleanup((host.cache() / 'locks' / lock).unlink, missing_ok=True)
         # Whoever runs the tests in the background has it ignored.
         code = ('import sys, signal; from pathlib import Path; import boot, host, support\n'
                 'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
                 'try:\n'
-                '    with host.lock("test-interrupt"):\n'
+                '    with host.lock(sys.argv[2]):\n'
                 '        boot.run(support.kernel_tree(), support.TARGET, next(iter(support.TARGET.machines)),'
                 ' Path(sys.argv[1]))\n'
                 'except KeyboardInterrupt:\n'
                 '    sys.exit(130)\n')
         with support.FakeQemu('', stay=True) as qemu:
             env = dict(os.environ, PYTHONPATH=':'.join(sys.path))
-            with subprocess.Popen([sys.executable, '-B', '-c', code, self.out], env=env,
+            with subprocess.Popen([sys.executable, '-B', '-c', code, self.out, lock], env=env,
                                   stderr=subprocess.DEVNULL) as child:
                 deadline = time.monotonic() + 30
                 while not qemu.pid_file.exists() or not qemu.pid_file.read_text():
@@ -113,8 +128,39 @@ class Run(unittest.TestCase):
                 self.assertEqual(child.wait(30), 130)
             self.assertFalse(alive(int(qemu.pid_file.read_text())))
             begin = time.monotonic()
-            with host.lock('test-interrupt'):
+            with host.lock(lock):
                 self.assertLess(time.monotonic() - begin, 5)
+
+
+class Together(unittest.TestCase):
+    def test_results_in_their_order(self):
+        def wait(seconds):
+            time.sleep(seconds)
+            return seconds
+        times = (0.2, 0.1, 0)
+        self.assertEqual(list(host.together([functools.partial(wait, seconds) for seconds in times])), list(times))
+
+    def test_an_end_for_all(self):
+        """An error, or an interrupt, ends what still runs, and what has not begun does not begin."""
+        begun = []
+
+        def fail():
+            # Where there is one processor, nothing runs beside it.
+            while host.processors() > 1 and not any(proc.args[0] == 'sleep' for proc in list(host._children)):
+                time.sleep(0.01)
+            raise self.reason
+
+        def stay():
+            begun.append(True)
+            host.run(['sleep', '600'])
+        for self.reason in (host.Error('x'), KeyboardInterrupt()):
+            begun.clear()
+            begin = time.monotonic()
+            with self.assertRaises(type(self.reason)):
+                list(host.together([fail, *[stay] * (host.processors() + 5)]))
+            self.assertLess(time.monotonic() - begin, 30)
+            self.assertLess(len(begun), host.processors() + 5)
+            self.assertEqual(host.run(['echo', 'on'])[1], 'on\n')
 
 
 def alive(pid):

@@ -30,7 +30,17 @@ class Commands(unittest.TestCase):
         self.refused('kunit', 'ARCH=vax', says='ARCH=vax: unknown; valid are x86_64, arm64, riscv64, all')
         self.refused('kernel', 'VARIANT=fast', says='VARIANT=fast: unknown; valid are default, debug, hardened, all')
         self.refused('kunit', 'SUITE=nothing', says=f'SUITE=nothing: no such suite; valid are {", ".join(main.suites())}')
+        for command in ('setup', 'style', 'clean', 'check-hooks', 'bench'):
+            self.refused(command, 'SUITE=nothing', says='SUITE=nothing: no such suite')
+            self.refused(command, 'ARCH=vax', says='ARCH=vax: unknown')
         self.refused('kernel', 'KDIR=/proc', says='KDIR=/proc: not a Linux kernel source tree')
+        self.refused('kunit', 'SUITE=fastterm_load.nothing', says='no such case; valid are load_straight_line, ')
+        # By a command that does no harm should it not be refused.
+        self.refused('help', 'CACHE=0', says='CACHE=0: unknown; valid is 1')
+        self.refused('help', 'SITES=no', says='SITES=no: unknown; valid is 1')
+        for command in ('kernel', 'KDIR=~nobody-of-that-name/x'), ('run', 'OBJ=~nobody-of-that-name/x.o'):
+            self.refused(*command, says='=~nobody-of-that-name/x')
+        self.refused('kernel', "ARCH=it's", says="ARCH=it's: unknown")
 
     def test_graft_needs_a_tree(self):
         self.refused('graft', says='make graft needs KDIR=')
@@ -51,29 +61,45 @@ class Commands(unittest.TestCase):
         for target in targets.select('all', 'all', ()):
             for name, qemu in target.machines:
                 self.assertTrue(qemu.exists(), f'{name}: {qemu}')
+                # A machine whose clock counts instructions runs one processor after the other.
+                processors = 1 if name.endswith('icount') else 4
+                self.assertIn(f"'-smp', '{processors}'", qemu.read_text(), name)
+
+
+class Harness(unittest.TestCase):
+    def test_a_failed_part_of_a_test_fails(self):
+        class Parts(unittest.TestCase):
+            def runTest(self):
+                for number in range(3):
+                    with self.subTest(number=number):
+                        self.assertNotEqual(number, 1)
+        (name, status, text), = main.harness(tests=Parts())
+        self.assertEqual(status, 'failed')
+        self.assertIn('number=1', name)
+        self.assertIn('AssertionError', text)
 
 
 class Packages(unittest.TestCase):
     def test_missing_tools_as_an_ordinary_user(self):
         """The exact command to run; nothing is installed."""
-        with mock.patch.object(packages, 'missing', lambda: [('spatch', 'coccinelle'), ('bc', 'bc')]), \
+        with mock.patch.object(packages, 'missing', lambda tools: [('spatch', 'coccinelle'), ('bc', 'bc')]), \
                 mock.patch.object(os, 'geteuid', lambda: 1000):
             with self.assertRaisesRegex(host.Error, 'sudo apt-get install -y --no-install-recommends bc coccinelle'):
-                packages.setup()
+                packages.setup(packages.TOOLS)
 
     def test_missing_tools_on_another_distribution(self):
-        with mock.patch.object(packages, 'missing', lambda: [('spatch', 'coccinelle')]), \
+        with mock.patch.object(packages, 'missing', lambda tools: [('spatch', 'coccinelle')]), \
                 mock.patch.object(packages.shutil, 'which', lambda name: None):
             with self.assertRaisesRegex(host.Error, 'these tools are missing: spatch'):
-                packages.setup()
+                packages.setup(packages.TOOLS)
 
     def test_looks_for_commands_and_files(self):
         with tempfile.TemporaryDirectory() as empty, mock.patch.dict(os.environ, PATH=empty):
-            self.assertEqual({what for what, _ in packages.missing(empty)}, {what for what, _ in packages.TOOLS})
+            self.assertEqual({what for what, _ in packages.missing(packages.TOOLS, empty)}, {what for what, _ in packages.TOOLS})
             tool = Path(empty) / 'spatch'
             tool.write_text('')
             tool.chmod(0o755)
-            self.assertNotIn('spatch', {what for what, _ in packages.missing(empty)})
+            self.assertNotIn('spatch', {what for what, _ in packages.missing(packages.TOOLS, empty)})
 
     def test_full_disk(self):
         with mock.patch.object(host.shutil, 'disk_usage', lambda _: mock.Mock(free=10 ** 9)):

@@ -6,9 +6,11 @@ import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import demo
 import guest
+import host
 import targets
 
 
@@ -20,6 +22,23 @@ def record(**fields):
             'events': [['overrun', 5_108_000_000, 0, 0, 0, 108_000_000], ['request', 5_108_000_000, 0, 0, 0, 0],
                        ['exit', 5_109_000_000, 1, 3, 2200, 0]],
             'beats': 97, 'rcu': 1, 'gone': 1} | fields
+
+
+class Cases(unittest.TestCase):
+    def test_a_program_a_case(self):
+        arch = targets.ARCHES['arm64']
+        records = [record(), record(beats=3), {'program': 'kprobe_map_walks.bpf.o'}]
+        with mock.patch.object(demo, 'measure', lambda kdir, target: ('6.12', records)):
+            good, bad, skipped = demo.cases(None, arch)
+        self.assertEqual(good[:2], ('fentry_may_goto', 'passed'))
+        self.assertEqual(bad[1], 'failed')
+        self.assertIn('3 of 98 beats', bad[2])
+        self.assertEqual(skipped, ('kprobe_map_walks', 'skipped', demo.unreachable('arm64', 'kprobe_map_walks')))
+
+    def test_no_guest(self):
+        with mock.patch.object(demo, 'measure', side_effect=host.Error('it ended before it was done')):
+            self.assertEqual(demo.cases(None, targets.ARCHES['x86_64']),
+                             [('runs', 'failed', 'it ended before it was done')])
 
 
 class Judge(unittest.TestCase):
@@ -103,11 +122,11 @@ class Programs(unittest.TestCase):
             name = path.name.partition('.')[0]
             self.assertRegex(text, rf'\b{name}\(|BPF_PROG\({name}\b', path.name)
 
-    def test_what_is_said_to_be_masked_is_there(self):
+    def test_what_is_said_to_be_out_of_reach_is_there(self):
         names = {path.name.partition('.')[0] for path in demo.SOURCES.glob('*.bpf.c')}
-        for arch, masked in demo.MASKED.items():
+        for arch, unreachable in demo.UNREACHABLE.items():
             self.assertIn(arch, targets.ARCHES)
-            self.assertLessEqual(set(masked), names)
+            self.assertLessEqual(set(unreachable), names)
 
 
 class Events(unittest.TestCase):

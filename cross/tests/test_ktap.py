@@ -10,7 +10,7 @@ import support
 
 
 def report(console):
-    root, problems = boot.judge(support.kernel_tree(), console.splitlines())
+    root, problems, _ = boot.judge(support.kernel_tree(), console.splitlines())
     skips = boot.skip_reasons(root, console.splitlines())
     out = io.StringIO()
     whole = ktap.Report(2, out)
@@ -33,7 +33,7 @@ class Ktap(unittest.TestCase):
         self.assertIn('# straight_line: EXPECTATION FAILED', text)
 
     def test_panic_shows_the_console(self):
-        root, problems = boot.judge(support.kernel_tree(), support.PANIC.splitlines())
+        root, problems, _ = boot.judge(support.kernel_tree(), support.PANIC.splitlines())
         out = io.StringIO()
         whole = ktap.Report(1, out)
         whole.boot(boot.Result('x86_64-default', root, problems, {}, ['Kernel panic - not syncing: x']))
