@@ -8,9 +8,12 @@ COMMANDS := demo run setup kernel kunit test bench graft ungraft check-hooks sty
 # Each command uses all processors by itself.
 .NOTPARALLEL:
 
+quoted = '$(subst ','\'',$($(1)))'
+
 $(COMMANDS): python
-	@python3 -B cross/main.py $@ --arch='$(ARCH)' --variant='$(VARIANT)' --suite='$(SUITE)' \
-		--kdir='$(KDIR)' --cache='$(CACHE)' --obj='$(OBJ)' --prog='$(PROG)' --seconds='$(SECONDS)' --sites='$(SITES)'
+	@exec python3 -B cross/main.py $@ --arch=$(call quoted,ARCH) --variant=$(call quoted,VARIANT) \
+		--suite=$(call quoted,SUITE) --kdir=$(call quoted,KDIR) --cache=$(call quoted,CACHE) --obj=$(call quoted,OBJ) \
+		--prog=$(call quoted,PROG) --seconds=$(call quoted,SECONDS) --sites=$(call quoted,SITES)
 
 # The one tool that must be there before we can say which others are missing.
 python:

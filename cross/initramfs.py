@@ -11,8 +11,9 @@ END = 'TRAILER!!!'
 
 
 def _entry(inode, name, mode, content):
-    fields = (inode, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0)
-    head = b'070701' + b''.join(b'%08x' % field for field in fields) + name.encode() + b'\0'
+    path = name.encode() + b'\0'
+    fields = (inode, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(path), 0)
+    head = b'070701' + b''.join(b'%08x' % field for field in fields) + path
     return head + bytes(-len(head) % 4) + content + bytes(-len(content) % 4)
 
 

@@ -20,7 +20,7 @@ def objects(text):
     """{name in the guest: file} of the files that OBJ= names."""
     if not text:
         raise Error('make run needs OBJ=<a BPF object>, for example: make run OBJ=prog.bpf.o SECONDS=2')
-    paths = [Path(word).expanduser() for word in text.split()]
+    paths = [host.user_path('OBJ', word) for word in text.split()]
     for path in paths:
         if not path.is_file():
             raise Error(f'OBJ={path}: no such file')
@@ -55,12 +55,14 @@ def measure(kdir, target, files, length, append, tell):
         stuck.extend([record['object'].partition('-')[2]] if record['record'] == 'stuck' else [])
         tell(record)
     try:
-        guest.boot(tree, target, out, inside, extra=machine.COUNTED_SMP.get(target.arch.name, ()),
-                   append=f'log_buf_len=4M {append}', timeout=TIMEOUT + EACH * len(files) * max(length, 1),
-                   on_record=take)
+        records = guest.boot(tree, target, out, inside, extra=machine.COUNTED_SMP.get(target.arch.name, ()),
+                             append=f'log_buf_len=4M {append}', timeout=TIMEOUT + EACH * len(files) * max(length, 1),
+                             on_record=take)
     except Error as error:
         raise Error(f'{stuck[0]}: a program of it does not end; what the kernel said is in {out / "console.log"}'
                     if stuck else str(error)) from error
+    if records[-1]['objects'] != len(files):
+        raise Error(f'{target.name}: the guest has found {records[-1]["objects"]} of {len(files)} objects')
 
 
 def line(record, several, counted=True):

@@ -18,6 +18,9 @@
 
 #include "world.h"
 
+/* The kernel's own, which no header for programs has. */
+#define ENOTSUPP 524
+
 /* What is probed where a program does not say what. */
 #define FUNCTION "hrtimer_nanosleep"
 
@@ -36,11 +39,17 @@ static bool linked(struct attachment *a, struct bpf_link *link, const char *wher
 	return true;
 }
 
-static bool will_run(struct attachment *a)
+static bool will_run(struct attachment *a, const struct bpf_program *prog)
 {
+	/* What makes no sense is refused, and not run; but not by who does not know of any. */
+	LIBBPF_OPTS(bpf_test_run_opts, nonsense, .flags = 1U << 31);
+
 	snprintf(a->where, sizeof(a->where), "test run");
-	a->runs = true;
-	return true;
+	a->runs = bpf_prog_test_run_opts(bpf_program__fd(prog), &nonsense) != -ENOTSUPP;
+	if (!a->runs)
+		snprintf(a->error, sizeof(a->error),
+			 "nothing here runs programs of its type, and they have no test run");
+	return a->runs;
 }
 
 static bool attach_xdp(struct attachment *a, const struct bpf_program *prog)
@@ -50,11 +59,11 @@ static bool attach_xdp(struct attachment *a, const struct bpf_program *prog)
 	/* Those that are called by a map of devices or CPUs go to no device. */
 	if (bpf_program__expected_attach_type(prog) > BPF_XDP ||
 	    strchr(bpf_program__section_name(prog), '/'))
-		return will_run(a);
+		return will_run(a, prog);
 	link = bpf_program__attach_xdp(prog, world_device());
 	/* A device has one. */
 	if (!link && errno == EBUSY)
-		return will_run(a);
+		return will_run(a, prog);
 	return linked(a, link, "lo");
 }
 
@@ -177,11 +186,14 @@ static bool attach_by_type(struct attachment *a, struct bpf_program *prog)
 	case BPF_PROG_TYPE_CGROUP_SYSCTL:
 	case BPF_PROG_TYPE_CGROUP_DEVICE:
 		return linked(a, bpf_program__attach_cgroup(prog, world_cgroup()), "root cgroup");
+	case BPF_PROG_TYPE_STRUCT_OPS:
+		snprintf(a->where, sizeof(a->where), "its struct_ops map");
+		return true;
 	case BPF_PROG_TYPE_EXT:
 	case BPF_PROG_TYPE_TRACING:
 		return failed(a, "what its section names");
 	default:
-		return will_run(a);
+		return will_run(a, prog);
 	}
 }
 

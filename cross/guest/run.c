@@ -99,6 +99,19 @@ static struct bpf_object *load(const char *path)
 	return bpf_object__load(object) ? NULL : object;
 }
 
+static void fail_struct_ops(const struct bpf_map *map, int error)
+{
+	struct attachment *a;
+	int i;
+
+	for (i = 0; i < nr_progs; i++) {
+		a = &progs[i].attached;
+		if (bpf_program__type(a->prog) == BPF_PROG_TYPE_STRUCT_OPS && !*a->error)
+			snprintf(a->error, sizeof(a->error), "struct_ops map %s: %s",
+				 bpf_map__name(map), strerror(error));
+	}
+}
+
 /* Programs of struct_ops run where their map is registered. */
 static void attach_maps(struct bpf_object *object)
 {
@@ -112,6 +125,8 @@ static void attach_maps(struct bpf_object *object)
 		link = bpf_map__attach_struct_ops(map);
 		if (link)
 			registered[nr_registered++] = link;
+		else
+			fail_struct_ops(map, errno);
 	}
 }
 

@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # One processor whose clock counts instructions, and that is interrupted between any two of them.
+import subprocess
+
 from ..qemu_config import QemuArchParams
+
+# What single steps are called changed in QEMU 8.1, and the old name is gone since 9.0.
+HELP = subprocess.run(['qemu-system-x86_64', '-help'], stdout=subprocess.PIPE, text=True, check=False).stdout
+STEPS = ['-accel', 'tcg,thread=single', '-singlestep'] if '-singlestep' in HELP else \
+    ['-accel', 'tcg,thread=single,one-insn-per-tb=on']
 
 QEMU_ARCH = QemuArchParams(
     linux_arch='x86_64', kconfig='', qemu_arch='x86_64',
     kernel_path='arch/x86/boot/bzImage',
     kernel_command_line='console=ttyS0 tsc=reliable preempt=none fastterm_icount=1',
     extra_qemu_params=['-bios', 'qboot.rom', '-cpu', 'max', '-smp', '1',
-                       '-icount', 'shift=0', '-accel', 'tcg,thread=single', '-singlestep'])
+                       '-icount', 'shift=0', *STEPS])

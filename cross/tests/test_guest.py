@@ -74,15 +74,18 @@ class Initramfs(unittest.TestCase):
             (folder / 'init').write_bytes(b'#!/bin/sh\n')
             (folder / 'init').chmod(0o755)
             (folder / 'odd').write_bytes(b'12345')
-            initramfs.write(folder / 'archive', {'init': folder / 'init', 'a/b/odd': folder / 'odd'})
+            initramfs.write(folder / 'archive', {'init': folder / 'init', 'a/b/ödd': folder / 'odd'})
             names = subprocess.run(['cpio', '-itv', '--quiet'], input=(folder / 'archive').read_bytes(),
                                    stdout=subprocess.PIPE, check=True).stdout.decode().splitlines()
             self.assertEqual([(line.split()[0], line.split()[-1]) for line in names],
-                             [('drwxr-xr-x', 'a'), ('drwxr-xr-x', 'a/b'), ('-rw-r--r--', 'a/b/odd'),
+                             [('drwxr-xr-x', 'a'), ('drwxr-xr-x', 'a/b'), ('-rw-r--r--', 'a/b/ödd'),
                               ('-rwxr-xr-x', 'init')])
-            content = subprocess.run(['cpio', '-i', '--quiet', '--to-stdout', 'a/b/odd'], stdout=subprocess.PIPE,
+            content = subprocess.run(['cpio', '-i', '--quiet', '--to-stdout', 'a/b/ödd'], stdout=subprocess.PIPE,
                                      input=(folder / 'archive').read_bytes(), check=True).stdout
             self.assertEqual(content, b'12345')
+            # The kernel, unlike cpio, wants the end of a name to be within its size: the last field but one.
+            raw, name = (folder / 'archive').read_bytes(), 'a/b/ödd'.encode() + b'\0'
+            self.assertEqual(int(raw[raw.index(name) - 16:][:8], 16), len(name))
 
 
 class Sources(unittest.TestCase):

@@ -82,6 +82,15 @@ class Printed(unittest.TestCase):
         self.assertFalse(good)
         self.assertEqual(lines[0]['attach'], 'lo: Device busy')
 
+    def test_an_object_that_the_guest_has_not_found(self):
+        with mock.patch.object(run.corpus, 'kernel_and_types', lambda *args: (None, '')), \
+                mock.patch.object(run.guest, 'build', lambda *args: None), \
+                mock.patch.object(run.guest, 'boot', lambda *args, **kwargs: [{'record': 'end', 'objects': 1}]), \
+                mock.patch.object(host, 'say', lambda text: None):
+            target = targets.Target(targets.ARCHES['x86_64'], 'default')
+            with self.assertRaisesRegex(host.Error, 'the guest has found 1 of 2 objects'):
+                run.measure(None, target, {'objects/0-a.o': None, 'objects/1-b.o': None}, 1, '', None)
+
     def test_the_loaders_message(self):
         good, lines, said = self.printed([{'record': 'failed', 'object': '0-a.bpf.o',
                                            'error': 'libbpf: bad\nR1 !read_ok\n'}])
