@@ -142,8 +142,9 @@ static u32 existing(struct kunit *test, struct ftk_sweep *s)
 	return nr;
 }
 
-static void sweep(struct kunit *test, enum bpf_prog_type type,
-		  const struct bpf_insn *insns, u32 cnt)
+/* Returns what the program returns if nobody stops it. */
+static u64 sweep(struct kunit *test, enum bpf_prog_type type,
+		 const struct bpf_insn *insns, u32 cnt)
 {
 	const struct ftk_opts opts = { .type = type };
 	struct ftk_sweep *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
@@ -170,6 +171,7 @@ static void sweep(struct kunit *test, enum bpf_prog_type type,
 	KUNIT_EXPECT_EQ(test, s->broken, 0);
 	KUNIT_EXPECT_GT(test, s->struck, 0);
 	KUNIT_EXPECT_EQ(test, s->first, s->struck);
+	return s->ordinary;
 }
 
 /* Helpers that are skipped, with and without filling memory; references. */
@@ -334,6 +336,33 @@ static void boundary_tail_calls(struct kunit *test)
 	sweep(test, BPF_PROG_TYPE_TRACEPOINT, insns, ARRAY_SIZE(insns));
 }
 
+/* Those that find something there: in place of the program, its target returns. */
+static void boundary_tail_called(struct kunit *test)
+{
+	static const struct bpf_insn target[] = {
+		BPF_MOV64_IMM(BPF_REG_0, 7),
+		BPF_EXIT_INSN(),
+	};
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
+	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1, 0);
+	struct bpf_insn insns[] = {
+		BPF_LD_MAP_FD(BPF_REG_2, m.fd),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		FTK_CALL(BPF_FUNC_tail_call),
+		BPF_MOV64_IMM(BPF_REG_0, 6),
+		BPF_EXIT_INSN(),
+	};
+	const u32 key = 0;
+	u32 fd;
+
+	fd = ftk_prog_fd(test, ftk_load(test, target, ARRAY_SIZE(target), &opts));
+	ftk_map_update(test, &m, &key, &fd);
+	KUNIT_EXPECT_EQ(test, 7, sweep(test, opts.type, insns, ARRAY_SIZE(insns)));
+	/* And where its index is not known when it is loaded. */
+	insns[2] = BPF_LDX_MEM(BPF_DW, BPF_REG_3, BPF_REG_1, 8);
+	KUNIT_EXPECT_EQ(test, 7, sweep(test, opts.type, insns, ARRAY_SIZE(insns)));
+}
+
 struct kunit_case ftk_boundary_cases[] = {
 	KUNIT_CASE(boundary_helpers),
 	KUNIT_CASE(boundary_calls),
@@ -341,5 +370,6 @@ struct kunit_case ftk_boundary_cases[] = {
 	KUNIT_CASE(boundary_sections),
 	KUNIT_CASE(boundary_iterators),
 	KUNIT_CASE(boundary_tail_calls),
+	KUNIT_CASE(boundary_tail_called),
 	{}
 };
