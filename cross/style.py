@@ -52,7 +52,7 @@ def _compile(tree, target):
                if name.startswith(f'{net}/') and path.suffix in ('.c', '.S')]
     for old in [*(folder / 'kernel/bpf/fastterm').rglob('*.o'), *(folder / net).glob('fastterm*.o')]:
         old.unlink()
-    status, output = host.run(kernel.make(tree, folder, target, kernel.jobs(), 'W=1', 'C=2',
+    status, output = host.run(kernel.make(tree, folder, target, kernel.jobs(), 'W=1', 'C=2', 'KCFLAGS=-g0',
                                            f'CHECK={sys.executable} -B {host.CHECKOUT}/cross/sparse.py', *places),
                               log=folder / 'style.log', check=False)
     # The kernel's own files have warnings of sparse's too; they are not ours to mend.

@@ -56,7 +56,7 @@ def _compare(tree, original, target):
             fragments = [*target.foreign_fragments, *([off] if side == 'grafted' else [])]
             kernel.configure(where, target, folder, fragments)
             objects = _objects(target)
-            host.run(kernel.make(where, folder, target, kernel.jobs(), *objects),
+            host.run(kernel.make(where, folder, target, kernel.jobs(), 'KCFLAGS=-g0', *objects),
                      what=f'compiling {side} files for {target.arch.name}')
             objdump = f'{target.arch.gcc}objdump'
             code[side] = {o: _disassemble(objdump, folder / o) for o in objects}
