@@ -125,12 +125,12 @@ def run(cmd, *, log=None, on_line=None, timeout=None, check=True, what=None, **k
     return proc.returncode, output
 
 
-def together(functions):
-    """What @functions return, in their order. They run side by side, as many as there are processors.
+def together(functions, at_once=None):
+    """What @functions return, in their order. They run side by side: as many @at_once, or as there are processors.
 
     An interrupt, or an error of one that is waited for, ends what they run; no thread is left.
     """
-    pool = concurrent.futures.ThreadPoolExecutor(processors())
+    pool = concurrent.futures.ThreadPoolExecutor(at_once or processors())
     try:
         yield from pool.map(lambda function: function(), functions)
     except BaseException:

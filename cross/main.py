@@ -99,34 +99,40 @@ def boot_on(tree, target, machine, suite):
         return boot.Result(machine[0], None, [str(error)])
 
 
+def built(args, target):
+    """Build a kernel for all machines that it is booted on. The tree that it is made of, or why there is none."""
+    lock, grafted = kernel.prepared(args.kdir)
+    try:
+        with lock:
+            tree = grafted()
+            folder = kernel.build(tree, target, aside=True)
+            for name, *_ in target.runs(args.suite):
+                out = host.OUT / name
+                out.mkdir(parents=True, exist_ok=True)
+                kernel.fetch(folder, target, out)
+        return tree
+    except (Error, OSError) as error:
+        return error
+
+
 def boots(args, chosen, beside=()):
     """Build each target and boot it on each of its machines, one boot.Result at a time.
 
-    What cannot be built fails its own boots and no others. Machines whose time is their own come last, side by side, and
-    with them the functions @beside; what those return comes behind.
+    While one is booted the next ones are built, by what it leaves of the processors. What cannot be built fails its own
+    boots and no others. Machines whose time is their own come last, side by side, and with them the functions @beside; what
+    those return comes behind.
     """
     last = []
-    for target in chosen:
-        lock, grafted = kernel.prepared(args.kdir)
-        machines = list(target.runs(args.suite))
-        try:
-            with lock:
-                tree = grafted()
-                folder = kernel.build(tree, target)
-                for name, *_ in machines:
-                    out = host.OUT / name
-                    out.mkdir(parents=True, exist_ok=True)
-                    kernel.fetch(folder, target, out)
-        except (Error, OSError) as error:
-            for name, *_ in machines:
-                yield boot.Result(name, None, [str(error)])
-            continue
-        for name, qemu, suite in machines:
-            function = functools.partial(boot_on, tree, target, (name, qemu), suite)
-            if target.counts(name):
-                last.append(function)
-            else:
-                yield function()
+    with contextlib.closing(host.together([functools.partial(built, args, target) for target in chosen], 1)) as trees:
+        for tree, target in zip(trees, chosen):
+            for name, qemu, suite in target.runs(args.suite):
+                function = functools.partial(boot_on, tree, target, (name, qemu), suite)
+                if isinstance(tree, Exception):
+                    yield boot.Result(name, None, [str(tree)])
+                elif target.counts(name):
+                    last.append(function)
+                else:
+                    yield function()
     yield from host.together([*last, *beside])
 
 
@@ -138,8 +144,8 @@ def cmd_kunit(args):
     chosen = targets.select(args.arch, args.variant, [(a, 'default') for a in targets.ARCHES])
     setup(args)
     report = ktap.Report(number_of_boots(args, chosen))
-    with own_lock(host.CHECKOUT):
-        for result in boots(args, chosen):
+    with own_lock(host.CHECKOUT), contextlib.closing(boots(args, chosen)) as results:
+        for result in results:
             report.boot(result)
     return report.close()
 
@@ -211,8 +217,9 @@ def cmd_test(args):
         except (Error, OSError) as error:
             cases = [('is grafted', 'failed', str(error))]
         report.suite('unchanged', cases)
-    with own_lock(host.CHECKOUT), own_lock(host.OUT / 'demo'):
-        for result in boots(args, chosen, [functools.partial(demo.cases, args.kdir, arch) for arch in shown]):
+    shows = [functools.partial(demo.cases, args.kdir, arch) for arch in shown]
+    with own_lock(host.CHECKOUT), own_lock(host.OUT / 'demo'), contextlib.closing(boots(args, chosen, shows)) as results:
+        for result in results:
             if isinstance(result, boot.Result):
                 report.boot(result)
             else:

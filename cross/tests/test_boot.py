@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Verdicts on boots, with the real kunit.py and its parser, and an emulator that plays a console."""
 
+import argparse
 import functools
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import boot
 import host
+import main
 import support
+import targets
 
 
 def judged(console, **kwargs):
@@ -161,6 +166,27 @@ class Together(unittest.TestCase):
             self.assertLess(time.monotonic() - begin, 30)
             self.assertLess(len(begun), host.processors() + 5)
             self.assertEqual(host.run(['echo', 'on'])[1], 'on\n')
+
+
+class SideBySide(unittest.TestCase):
+    def test_the_next_is_built_while_one_is_booted(self):
+        """And what cannot be built fails its own boots alone."""
+        chosen = [targets.Target(arch, 'default') for arch in targets.ARCHES.values()]
+        going_on = threading.Event()
+
+        def built(_args, target):
+            if target is chosen[1]:
+                going_on.set()
+                return host.Error('no space')
+            return 'tree'
+
+        def boot_on(_tree, _target, machine, _suite):
+            return boot.Result(machine[0], None, [] if going_on.wait(10) else ['alone'])
+        with mock.patch.object(main, 'built', built), mock.patch.object(main, 'boot_on', boot_on):
+            results = list(main.boots(argparse.Namespace(kdir='', suite='fastterm_load'), chosen))
+        self.assertEqual([(result.name, result.problems) for result in results],
+                         [('x86_64-default', []), ('arm64-default', ['no space']), ('arm64-default-nopac', ['no space']),
+                          ('riscv64-default', [])])
 
 
 def alive(pid):
