@@ -4,6 +4,7 @@
  *
  * Displacements have 8 or 32 bits and count from the end of the instruction.
  */
+#include <linux/align.h>
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
 #include <linux/filter.h>
@@ -292,21 +293,35 @@ static bool in_its_thunk(unsigned long ip)
 #endif
 }
 
+static bool in_array(unsigned long ip, const retpoline_thunk_t *thunks)
+{
+	return ip - (unsigned long)thunks < NR_THUNKS * RETPOLINE_THUNK_SIZE;
+}
+
+/* Those that call do it once, over an int3, to put their target in the place of the return. */
+static bool has_called(unsigned long ip)
+{
+	static const u8 call[] = { CALL_INSN_OPCODE, INT3_INSN_SIZE, 0, 0, 0 };
+	const u8 *p = (u8 *)ALIGN_DOWN(ip, RETPOLINE_THUNK_SIZE);
+
+	for (; p + sizeof(call) <= (u8 *)ip; p++)
+		if (!memcmp(p, call, sizeof(call)))
+			return true;
+	return false;
+}
+
 /* ORC knows nothing of the thunks of indirect calls: jumps, or a call and a return. */
 static unsigned long *thunk_slot(const struct pt_regs *regs)
 {
-	const unsigned long any = regs->ip - (unsigned long)__x86_indirect_thunk_array;
-	const unsigned long jump = regs->ip - (unsigned long)__x86_indirect_jump_thunk_array;
+	const unsigned long ip = regs->ip;
 	unsigned long *sp = (unsigned long *)regs->sp;
 
-	if (IS_ENABLED(CONFIG_MITIGATION_RETPOLINE) && any < NR_THUNKS * RETPOLINE_THUNK_SIZE)
-		return sp + (cpu_feature_enabled(X86_FEATURE_RETPOLINE) &&
-			     !cpu_feature_enabled(X86_FEATURE_RETPOLINE_LFENCE) &&
-			     any % RETPOLINE_THUNK_SIZE);
-	if (IS_ENABLED(CONFIG_MITIGATION_CALL_DEPTH_TRACKING) &&
-	    jump < NR_THUNKS * RETPOLINE_THUNK_SIZE)
-		return sp + !!(jump % RETPOLINE_THUNK_SIZE);
-	return in_its_thunk(regs->ip) ? sp : NULL;
+	if ((IS_ENABLED(CONFIG_MITIGATION_RETPOLINE) && in_array(ip, __x86_indirect_thunk_array)) ||
+	    (IS_ENABLED(CONFIG_MITIGATION_CALL_DEPTH_TRACKING) &&
+	     (in_array(ip, __x86_indirect_call_thunk_array) ||
+	      in_array(ip, __x86_indirect_jump_thunk_array))))
+		return sp + has_called(ip);
+	return in_its_thunk(ip) ? sp : NULL;
 }
 
 /* ORC knows nothing of these either. They have a frame pointer. */
