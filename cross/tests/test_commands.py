@@ -79,6 +79,15 @@ class Harness(unittest.TestCase):
         self.assertIn('AssertionError', text)
 
 
+class Suites(unittest.TestCase):
+    def test_each_has_cases(self):
+        """Wherever its table of them is."""
+        self.assertEqual([name for name, cases in main.suites().items() if not cases], [])
+        main.check_suite('fastterm_boundary.boundary_calls')
+        with self.assertRaisesRegex(host.Error, 'no such case'):
+            main.check_suite('fastterm_image_blinded.image_show')
+
+
 class Packages(unittest.TestCase):
     def test_missing_tools_as_an_ordinary_user(self):
         """The exact command to run; nothing is installed."""
