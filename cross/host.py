@@ -125,14 +125,15 @@ def run(cmd, *, log=None, on_line=None, timeout=None, check=True, what=None, **k
     return proc.returncode, output
 
 
-def together(functions, at_once=None):
-    """What @functions return, in their order. They run side by side: as many @at_once, or as there are processors.
+@contextlib.contextmanager
+def side_by_side(aside=False):
+    """A pool with as many threads as there are processors. @aside: what they run takes only what others leave of those.
 
-    An interrupt, or an error of one that is waited for, ends what they run; no thread is left.
+    An interrupt, or an error that leaves the block, ends what they run; no thread is left.
     """
-    pool = concurrent.futures.ThreadPoolExecutor(at_once or processors())
+    pool = concurrent.futures.ThreadPoolExecutor(processors(), initializer=_step_aside if aside else None)
     try:
-        yield from pool.map(lambda function: function(), functions)
+        yield pool
     except BaseException:
         _ending.set()
         pool.shutdown(wait=False, cancel_futures=True)
@@ -142,6 +143,17 @@ def together(functions, at_once=None):
     finally:
         pool.shutdown()
         _ending.clear()
+
+
+def _step_aside():
+    """Of the calling thread, and of what it starts."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def together(functions):
+    """What @functions return, in their order. They run side by side."""
+    with side_by_side() as pool:
+        yield from pool.map(lambda function: function(), functions)
 
 
 def _tail(output, log):

@@ -85,18 +85,15 @@ def configure(tree, target, build, fragments=None):
     host.write_whole(done, _made_of(tree, target, build, fragments, qemu).encode())
 
 
-def build(tree, target, aside=False):
-    """Build a kernel. Returns its build tree; what it said is in build.log there.
-
-    @aside: only by what everything else leaves of the processors.
-    """
+def build(tree, target):
+    """Build a kernel. Returns its build tree; what it said is in build.log there."""
     folder = tree.builds / target.name
     host.need_space(folder, 3, f'building {target.name}')
     configure(tree, target, folder)
     log = folder / 'build.log'
     progress = host.Progress(f'building {target.name} from Linux {tree.version}')
-    host.run([*(['chrt', '--idle', '0'] if aside else []), *make(tree, folder, target, jobs(), target.arch.image)],
-             log=log, on_line=progress.step, what=f'building {target.name}')
+    host.run(make(tree, folder, target, jobs(), target.arch.image), log=log, on_line=progress.step,
+             what=f'building {target.name}')
     progress.done()
     return folder
 

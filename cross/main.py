@@ -90,21 +90,13 @@ def cmd_kernel(args):
         print(folder / kernel.image(target))
 
 
-def boot_on(tree, target, machine, suite):
-    """boot.Result of a kernel that kernel.fetch() has put into the folder of the run. @machine: its name and qemu's."""
-    try:
-        return boot.run(tree, target, machine, host.OUT / machine[0], suite=suite)
-    except (Error, OSError) as error:
-        return boot.Result(machine[0], None, [str(error)])
-
-
 def built(args, target):
     """Build a kernel for all machines that it is booted on. The tree that it is made of, or why there is none."""
     lock, grafted = kernel.prepared(args.kdir)
     try:
         with lock:
             tree = grafted()
-            folder = kernel.build(tree, target, aside=True)
+            folder = kernel.build(tree, target)
             for name, *_ in target.runs(args.suite):
                 out = host.OUT / name
                 out.mkdir(parents=True, exist_ok=True)
@@ -114,25 +106,44 @@ def built(args, target):
         return error
 
 
+def boot_on(kernel_of, target, name, qemu, suite):
+    """boot.Result of a machine. @kernel_of: the future of what built() returns."""
+    tree = kernel_of.result()
+    if isinstance(tree, Exception):
+        return boot.Result(name, None, [str(tree)])
+    try:
+        return boot.run(tree, target, (name, qemu), host.OUT / name, suite=suite)
+    except (Error, OSError) as error:
+        return boot.Result(name, None, [str(error)])
+
+
+def behind(future, function, *args):
+    """What @function returns, called when @future has come about, if there is any."""
+    if future:
+        future.result()
+    return function(*args)
+
+
 def boots(args, chosen, beside=()):
     """Build each target and boot it on each of its machines, one boot.Result at a time.
 
-    While one is booted the next ones are built, by what it leaves of the processors. What cannot be built fails its own
-    boots and no others. Machines whose time is their own come last, side by side, and with them the functions @beside; what
-    those return comes behind.
+    By what the one that is booted leaves of the processors the next ones are built, one by one. When all are, machines run
+    there whose time is their own, and the functions @beside; what comes of these comes last. What cannot be built fails its
+    own boots and no others.
     """
-    last = []
-    with contextlib.closing(host.together([functools.partial(built, args, target) for target in chosen], 1)) as trees:
-        for tree, target in zip(trees, chosen):
-            for name, qemu, suite in target.runs(args.suite):
-                function = functools.partial(boot_on, tree, target, (name, qemu), suite)
-                if isinstance(tree, Exception):
-                    yield boot.Result(name, None, [str(tree)])
-                elif target.counts(name):
-                    last.append(function)
-                else:
-                    yield function()
-    yield from host.together([*last, *beside])
+    alone, counting, trees, before = [], [], {}, None
+    for target in chosen:
+        for machine in target.runs(args.suite):
+            (counting if target.counts(machine[0]) else alone).append((target, machine))
+    with host.side_by_side(aside=True) as pool:
+        for target in chosen:
+            before = trees[target.name] = pool.submit(behind, before, built, args, target)
+        last = [pool.submit(behind, before, boot_on, trees[target.name], target, *machine) for target, machine in counting]
+        last += [pool.submit(behind, before, function) for function in beside]
+        for target, machine in alone:
+            yield boot_on(trees[target.name], target, *machine)
+        for future in last:
+            yield future.result()
 
 
 def number_of_boots(args, chosen):

@@ -180,13 +180,42 @@ class SideBySide(unittest.TestCase):
                 return host.Error('no space')
             return 'tree'
 
-        def boot_on(_tree, _target, machine, _suite):
+        def run(_tree, _target, machine, _out, suite):
             return boot.Result(machine[0], None, [] if going_on.wait(10) else ['alone'])
-        with mock.patch.object(main, 'built', built), mock.patch.object(main, 'boot_on', boot_on):
+        with mock.patch.object(main, 'built', built), mock.patch.object(boot, 'run', run):
             results = list(main.boots(argparse.Namespace(kdir='', suite='fastterm_load'), chosen))
         self.assertEqual([(result.name, result.problems) for result in results],
                          [('x86_64-default', []), ('arm64-default', ['no space']), ('arm64-default-nopac', ['no space']),
                           ('riscv64-default', [])])
+
+    def test_machines_with_their_own_time_run_beside(self):
+        """Behind all builds, and by what the others leave of the processors."""
+        chosen = [targets.Target(arch, 'default') for arch in targets.ARCHES.values()]
+        last = [*(f'{target.name}-icount' for target in chosen), 'shown']
+        order, idle = [], {}
+
+        def built(_args, target):
+            time.sleep(0.01)
+            order.append(target.name)
+            return 'tree'
+
+        def run(_tree, _target, machine, _out, suite):
+            if machine[0] in last:
+                self.assertEqual(len(order), len(chosen))
+            idle[machine[0]] = os.sched_getscheduler(0) == os.SCHED_IDLE
+            return boot.Result(machine[0], None)
+
+        def shown():
+            idle['shown'] = os.sched_getscheduler(0) == os.SCHED_IDLE
+            return 'shown'
+        with mock.patch.object(main, 'built', built), mock.patch.object(boot, 'run', run):
+            results = list(main.boots(argparse.Namespace(kdir='', suite=''), chosen, [shown]))
+        names = [result if result == 'shown' else result.name for result in results]
+        self.assertEqual(order, [target.name for target in chosen])
+        self.assertEqual(names[-4:], last)
+        self.assertEqual(len(names), 8)
+        self.assertEqual(idle, {name: name in last for name in names})
+
 
 
 def alive(pid):
