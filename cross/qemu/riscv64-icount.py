@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# One processor whose clock counts instructions, and that is interrupted between any two of them.
+# One processor whose clock counts instructions and nothing else, and that is interrupted between any two of them.
 import subprocess
 
 from ..qemu_config import QemuArchParams
@@ -15,4 +15,4 @@ QEMU_ARCH = QemuArchParams(
     kernel_command_line='console=ttyS0 fastterm_icount=1',
     extra_qemu_params=['-machine', 'virt', '-cpu', 'rv64', '-smp', '1',
                        '-bios', '/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin',
-                       '-icount', 'shift=0', *STEPS])
+                       '-icount', 'shift=0,sleep=off', '-seed', '1', '-rtc', 'clock=vm,base=2000-01-01', *STEPS])
