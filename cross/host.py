@@ -45,9 +45,10 @@ def processors():
     return len(os.sched_getaffinity(0))
 
 
-def say(text):
-    """Progress for people; results alone go to standard output."""
-    print(text, file=sys.stderr, flush=True)
+def say(text, renewed=False):
+    """Progress for people; results alone go to standard output. On a terminal, what is @renewed gives way to what follows."""
+    clear = '\r\033[K' if sys.stderr.isatty() else ''
+    print(clear + text, end='' if renewed and clear else '\n', file=sys.stderr, flush=True)
 
 
 def child_env(**extra):
@@ -61,6 +62,39 @@ def child_env(**extra):
 
 # What runs now, and whether it is to end: for those who do not wait for it themselves.
 _children, _ending = set(), threading.Event()
+# Of each thread: whether its children take only what others leave of the processors.
+_thread = threading.local()
+# What ends a run: an interrupt, a request, and a terminal that goes.
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _end_all():
+    """End all children, and whoever waits for a lock. Who asks once more while that is done does not keep it from being."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDS}
+    try:
+        _ending.set()
+        for proc in list(_children):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(proc.pid, signal.SIGTERM)
+        for proc in list(_children):
+            _end(proc)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _step_aside(pid):
+    """Leave the processors to others: a child, and to the scheduler its session is a group by itself, if it has such."""
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+    for _ in range(5):
+        try:
+            Path(f'/proc/{pid}/autogroup').write_text('19', encoding='ascii')
+            break
+        except BlockingIOError:
+            time.sleep(0.1)         # so often may users ask for that
+        except OSError:
+            break
 
 
 def _end(proc):
@@ -97,6 +131,8 @@ def run(cmd, *, log=None, on_line=None, timeout=None, check=True, what=None, **k
     lines = []
     _children.add(proc)
     try:
+        if getattr(_thread, 'aside', False):
+            _step_aside(proc.pid)
         # It may have been begun meanwhile.
         if _ending.is_set():
             _end(proc)
@@ -131,23 +167,16 @@ def side_by_side(aside=False):
 
     An interrupt, or an error that leaves the block, ends what they run; no thread is left.
     """
-    pool = concurrent.futures.ThreadPoolExecutor(processors(), initializer=_step_aside if aside else None)
+    pool = concurrent.futures.ThreadPoolExecutor(processors(), initializer=setattr, initargs=(_thread, 'aside', aside))
     try:
         yield pool
     except BaseException:
-        _ending.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        for proc in list(_children):
-            _end(proc)
+        _end_all()
         raise
     finally:
         pool.shutdown()
         _ending.clear()
-
-
-def _step_aside():
-    """Of the calling thread, and of what it starts."""
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def together(functions):
@@ -164,18 +193,27 @@ def _tail(output, log):
     return f'{last}\n  (all of it: {log})' if log else last
 
 
+def _locked(file):
+    """Whether it could be locked."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+
+
 @contextlib.contextmanager
 def lock(name):
     """Hold a lock of the cache folder; it goes with the process, however that ends."""
     path = cache() / 'locks' / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, 'a+', encoding='utf-8') as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(file):
             file.seek(0)
             say(f'waiting for {file.read().strip() or "another run"} to finish with {name}')
-            fcntl.flock(file, fcntl.LOCK_EX)
+            while not _locked(file):
+                if _ending.wait(0.2):
+                    raise Error(f'waiting for {name}: interrupted')
         file.truncate(0)
         file.write(f'process {os.getpid()} in {CHECKOUT}')
         file.flush()
@@ -227,22 +265,21 @@ class Progress:
     """One line every few seconds while something long runs: on a terminal the line is renewed."""
 
     def __init__(self, title, every=10):
-        self.title, self.count, self.begin, self.every = title, 0, time.monotonic(), every
+        self.title, self.count, self.begin = title, 0, time.monotonic()
+        self.every = 1 if sys.stderr.isatty() else every
         self.due = self.begin + every
-        self.tty = sys.stderr.isatty()
 
     def step(self, line):
         if not re.match(r'\s+(CC|AS|LD|AR|HOSTCC|HOSTLD|BTF|GEN|CHECK)\b', line):
             return
         self.count += 1
         now = time.monotonic()
-        if now < self.due:
-            return
-        self.due = now + (1 if self.tty else self.every)
-        text = f'  {self.title}: {self.count} steps, {now - self.begin:.0f} s'
-        print('\r\033[K' + text if self.tty else text, end='' if self.tty else '\n', file=sys.stderr, flush=True)
+        if now >= self.due:
+            self.due = now + self.every
+            say(self._line(now), renewed=True)
 
     def done(self):
-        end = '\r\033[K' if self.tty else ''
-        print(f'{end}  {self.title}: {self.count} steps, {time.monotonic() - self.begin:.0f} s, done',
-              file=sys.stderr, flush=True)
+        say(f'{self._line(time.monotonic())}, done')
+
+    def _line(self, now):
+        return f'  {self.title}: {self.count} steps, {now - self.begin:.0f} s'

@@ -6,6 +6,7 @@ import contextlib
 import fnmatch
 import functools
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -30,6 +31,7 @@ import style
 import targets
 import unchanged
 from host import Error
+from machine import COUNTED_SMP
 
 HELP = (
     ('demo', 'programs that run away, and what becomes of them', 'make demo ARCH=arm64'),
@@ -106,13 +108,13 @@ def built(args, target):
         return error
 
 
-def boot_on(kernel_of, target, name, qemu, suite):
-    """boot.Result of a machine. @kernel_of: the future of what built() returns."""
+def boot_on(kernel_of, target, name, qemu, suite, patience=1):
+    """boot.Result of a machine. @kernel_of: the future of what built() returns; @patience: so many times the usual one."""
     tree = kernel_of.result()
     if isinstance(tree, Exception):
         return boot.Result(name, None, [str(tree)])
     try:
-        return boot.run(tree, target, (name, qemu), host.OUT / name, suite=suite)
+        return boot.run(tree, target, (name, qemu), host.OUT / name, suite=suite, timeout=patience * boot.TIMEOUT)
     except (Error, OSError) as error:
         return boot.Result(name, None, [str(error)])
 
@@ -138,7 +140,7 @@ def boots(args, chosen, beside=()):
     with host.side_by_side(aside=True) as pool:
         for target in chosen:
             before = trees[target.name] = pool.submit(behind, before, built, args, target)
-        last = [pool.submit(behind, before, boot_on, trees[target.name], target, *machine) for target, machine in counting]
+        last = [pool.submit(behind, before, boot_on, trees[target.name], target, *machine, 2) for target, machine in counting]
         last += [pool.submit(behind, before, function) for function in beside]
         for target, machine in alone:
             yield boot_on(trees[target.name], target, *machine)
@@ -154,7 +156,7 @@ def cmd_kunit(args):
     chosen = targets.select(args.arch, args.variant, [(a, 'default') for a in targets.ARCHES])
     setup(args)
     report = ktap.Report(number_of_boots(args, chosen))
-    with own_lock(host.CHECKOUT), contextlib.closing(boots(args, chosen)) as results:
+    with own_locks(host.CHECKOUT), contextlib.closing(boots(args, chosen)) as results:
         for result in results:
             report.boot(result)
     return report.close()
@@ -228,8 +230,10 @@ def cmd_test(args):
             cases = [('is grafted', 'failed', str(error))]
         report.suite('unchanged', cases)
     shows = [functools.partial(demo.cases, args.kdir, arch) for arch in shown]
-    with own_lock(host.CHECKOUT), own_lock(host.OUT / 'demo'), contextlib.closing(boots(args, chosen, shows)) as results:
-        for result in results:
+    # Where its time is that of this machine, nothing runs beside it.
+    beside = [show for show, arch in zip(shows, shown) if arch.name in COUNTED_SMP]
+    with own_locks(host.CHECKOUT, host.OUT / 'demo'), contextlib.closing(boots(args, chosen, beside)) as results:
+        for result in itertools.chain(results, (show() for show in shows if show not in beside)):
             if isinstance(result, boot.Result):
                 report.boot(result)
             else:
@@ -243,7 +247,7 @@ def cmd_bench(args):
         raise Error('make bench measures VARIANT=default')
     packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
-    with own_lock(host.OUT / 'bench'):
+    with own_locks(host.OUT / 'bench'):
         return bench.run(args.kdir, [target.arch for target in chosen])
 
 
@@ -253,7 +257,7 @@ def cmd_demo(args):
         raise Error('make demo shows VARIANT=default')
     packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
-    with own_lock(host.OUT / 'demo'):
+    with own_locks(host.OUT / 'demo'):
         return demo.run(args.kdir, [target.arch for target in chosen])
 
 
@@ -265,7 +269,7 @@ def cmd_run(args):
     run.parameters(args.prog, args.seconds, args.sites)
     packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
-    with own_lock(host.OUT / 'run'):
+    with own_locks(host.OUT / 'run'):
         return run.run(args.kdir, chosen[0].arch, args.obj, args.prog, args.seconds, args.sites)
 
 
@@ -282,9 +286,14 @@ def own_lock_name(folder):
     return f'folder-{hashlib.sha256(str(folder).encode()).hexdigest()[:10]}'
 
 
-def own_lock(folder):
-    """One run at a time in a folder of the user's: a kernel tree, or a checkout with its out/."""
-    return host.lock(own_lock_name(folder))
+@contextlib.contextmanager
+def own_locks(*folders):
+    """One run at a time in folders of the user's: a kernel tree, or a checkout with its out/."""
+    with contextlib.ExitStack() as held:
+        # In the order in which everybody takes several.
+        for name in sorted(map(own_lock_name, folders)):
+            held.enter_context(host.lock(name))
+        yield
 
 
 def need_kdir(args, command):
@@ -296,7 +305,7 @@ def cmd_graft(args):
     need_kdir(args, 'graft')
     packages.setup(packages.GRAFT)
     source.version(args.kdir)
-    with own_lock(args.kdir):
+    with own_locks(args.kdir):
         changed = graft.apply(args.kdir)
     host.say(f'{args.kdir} (Linux {source.version(args.kdir)}): {"grafted" if changed else "already up to date"}; '
              'switch it on with CONFIG_BPF_FASTTERM=y')
@@ -304,7 +313,7 @@ def cmd_graft(args):
 
 def cmd_ungraft(args):
     need_kdir(args, 'ungraft')
-    with own_lock(args.kdir):
+    with own_locks(args.kdir):
         graft.remove(args.kdir)
     host.say(f'{args.kdir}: as it was before')
 
@@ -345,7 +354,7 @@ def main():
         options.add_argument(f'--{name}', default='')
     args = options.parse_args()
     # A terminated run cleans up like an interrupted one, and so does one whose terminal goes, unless it is to outlive that.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in host.ENDS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
     try:

@@ -151,7 +151,8 @@ class Together(unittest.TestCase):
 
         def fail():
             # Where there is one processor, nothing runs beside it.
-            while host.processors() > 1 and not any(proc.args[0] == 'sleep' for proc in list(host._children)):
+            end = time.monotonic() + 10
+            while host.processors() > 1 and time.monotonic() < end and not host._children:
                 time.sleep(0.01)
             raise self.reason
 
@@ -167,6 +168,54 @@ class Together(unittest.TestCase):
             self.assertLess(len(begun), host.processors() + 5)
             self.assertEqual(host.run(['echo', 'on'])[1], 'on\n')
 
+    def test_who_asks_twice_gets_the_same(self):
+        """A second interrupt does not keep what the first one does from being done."""
+        stay = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)'
+        begun = threading.Event()
+        timer = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
+        begin = time.monotonic()
+        with self.assertRaises(KeyboardInterrupt), host.side_by_side() as pool:
+            pool.submit(host.run, [sys.executable, '-c', stay], on_line=lambda line: begun.set())
+            self.assertTrue(begun.wait(10))
+            timer.start()
+            raise KeyboardInterrupt
+        timer.join()
+        self.assertLess(time.monotonic() - begin, 60)
+        self.assertFalse(host._children)
+
+    def test_who_waits_for_a_lock_ends_as_well(self):
+        with tempfile.TemporaryDirectory() as cache, mock.patch.dict(os.environ, XDG_CACHE_HOME=cache), host.lock('x'):
+            def wait():
+                with host.lock('x'):
+                    pass
+            begin = time.monotonic()
+            with self.assertRaises(KeyboardInterrupt), host.side_by_side() as pool:
+                future = pool.submit(wait)
+                time.sleep(0.5)
+                raise KeyboardInterrupt
+            self.assertIsInstance(future.exception(), host.Error)
+            self.assertLess(time.monotonic() - begin, 30)
+
+    def test_aside_leaves_the_processors_to_others(self):
+        """Two want the same one: who is aside gets little of it."""
+        with subprocess.Popen(['sleep', '600']) as child:
+            try:
+                os.sched_setscheduler(child.pid, os.SCHED_IDLE, os.sched_param(0))
+            except OSError as error:
+                self.skipTest(f'SCHED_IDLE: {error.strerror}')
+            finally:
+                child.kill()
+        spin = ('import os, sys, time; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); end = float(sys.argv[1])\n'
+                'while time.monotonic() < end: pass\nprint(time.process_time())')
+
+        def spun(end):
+            return float(host.run([sys.executable, '-S', '-c', spin, str(end)])[1])
+        end = time.monotonic() + 3
+        with host.side_by_side(aside=True) as pool:
+            aside = pool.submit(spun, end)
+            with host.side_by_side() as others:
+                self.assertGreater(others.submit(spun, end).result(), 3 * aside.result())
+
 
 class SideBySide(unittest.TestCase):
     def test_the_next_is_built_while_one_is_booted(self):
@@ -180,7 +229,7 @@ class SideBySide(unittest.TestCase):
                 return host.Error('no space')
             return 'tree'
 
-        def run(_tree, _target, machine, _out, suite):
+        def run(_tree, _target, machine, _out, suite, timeout):
             return boot.Result(machine[0], None, [] if going_on.wait(10) else ['alone'])
         with mock.patch.object(main, 'built', built), mock.patch.object(boot, 'run', run):
             results = list(main.boots(argparse.Namespace(kdir='', suite='fastterm_load'), chosen))
@@ -189,33 +238,53 @@ class SideBySide(unittest.TestCase):
                           ('riscv64-default', [])])
 
     def test_machines_with_their_own_time_run_beside(self):
-        """Behind all builds, and by what the others leave of the processors."""
+        """Behind all builds, and aside."""
         chosen = [targets.Target(arch, 'default') for arch in targets.ARCHES.values()]
         last = [*(f'{target.name}-icount' for target in chosen), 'shown']
-        order, idle = [], {}
+        order, aside, beside = [], {}, threading.Event()
 
         def built(_args, target):
             time.sleep(0.01)
             order.append(target.name)
+            aside[target] = host._thread.aside
             return 'tree'
 
-        def run(_tree, _target, machine, _out, suite):
+        def run(_tree, _target, machine, _out, suite, timeout):
+            aside[machine[0]] = getattr(host._thread, 'aside', False)
             if machine[0] in last:
-                self.assertEqual(len(order), len(chosen))
-            idle[machine[0]] = os.sched_getscheduler(0) == os.SCHED_IDLE
-            return boot.Result(machine[0], None)
+                beside.set()
+                return boot.Result(machine[0], None, [] if len(order) == len(chosen) else ['too early'])
+            return boot.Result(machine[0], None, [] if beside.wait(10) else ['alone'])
 
         def shown():
-            idle['shown'] = os.sched_getscheduler(0) == os.SCHED_IDLE
-            return 'shown'
+            aside['shown'] = host._thread.aside
+            return boot.Result('shown', None)
         with mock.patch.object(main, 'built', built), mock.patch.object(boot, 'run', run):
             results = list(main.boots(argparse.Namespace(kdir='', suite=''), chosen, [shown]))
-        names = [result if result == 'shown' else result.name for result in results]
+        names = [result.name for result in results]
+        self.assertEqual([problem for result in results for problem in result.problems], [])
         self.assertEqual(order, [target.name for target in chosen])
         self.assertEqual(names[-4:], last)
         self.assertEqual(len(names), 8)
-        self.assertEqual(idle, {name: name in last for name in names})
+        self.assertEqual(aside, {name: name in last for name in names} | {target: True for target in chosen})
 
+    def test_who_stops_early_leaves_nothing(self):
+        chosen = [targets.Target(arch, 'default') for arch in targets.ARCHES.values()]
+
+        def built(_args, target):
+            if target is not chosen[0]:
+                host.run(['sleep', '600'])
+            return 'tree'
+
+        def run(_tree, _target, machine, _out, suite, timeout):
+            return boot.Result(machine[0], None)
+        with mock.patch.object(main, 'built', built), mock.patch.object(boot, 'run', run):
+            results = main.boots(argparse.Namespace(kdir='', suite=''), chosen)
+            self.assertEqual(next(results).name, 'x86_64-default')
+            begin = time.monotonic()
+            results.close()
+        self.assertLess(time.monotonic() - begin, 30)
+        self.assertFalse(host._children)
 
 
 def alive(pid):
