@@ -25,16 +25,11 @@
 #include "prog.h"
 #include "runaway.h"
 
-/*
- * Kicks for each class of programs: more than 10,000 in all. So many percent are gone after
- * the first. Where every access is checked, a tick may come before a program has left.
- */
+/* Kicks for each class of programs: more than 10,000 in all. */
 #define NR_KICKS	1500
-#define PERCENT		(IS_ENABLED(CONFIG_KASAN) ? 98 : 99)
 
-/* For the others fewer. Chance shall not decide: where 99 % are gone, it is sometimes 195. */
-#define FEW_KICKS	200
-#define FEW_PERCENT	95
+/* For the others fewer, but as many as it takes for chance not to decide. */
+#define FEW_KICKS	500
 
 /* Turns of a loop that the verifier walks: three of them in each other take hours. */
 #define NR_TURNS	20000
@@ -113,7 +108,7 @@ static void redirect_points(struct kunit *test)
 	if (class->body)
 		shape.body = *class->body;
 	r = ftk_runner(test, &shape, NULL);
-	ftk_kick(test, r, NR_KICKS, PHASE_NS, PERCENT);
+	ftk_kick(test, r, NR_KICKS, PHASE_NS, 99);
 }
 
 /* Where every access is checked, an element takes a millisecond to come to be. */
@@ -166,7 +161,7 @@ static void redirect_elements(struct kunit *test)
 	ftk_need_callbacks(test);
 	for (key = 0; hash && key < class->nr; key++)
 		ftk_map_update(test, &m, &key, value);
-	ftk_kick(test, ftk_runner(test, &shape, NULL), FEW_KICKS, PHASE_NS, FEW_PERCENT);
+	ftk_kick(test, ftk_runner(test, &shape, NULL), FEW_KICKS, PHASE_NS, 99);
 }
 
 /* A callback that loops over another one, which loops. */
@@ -248,7 +243,7 @@ static void redirect_samples(struct kunit *test)
 	ftk_need_callbacks(test);
 	add_loops(test, &shape, body, ARRAY_SIZE(body));
 	fill_ring(test, &m);
-	ftk_kick(test, ftk_runner(test, &shape, NULL), FEW_KICKS, PHASE_NS, FEW_PERCENT);
+	ftk_kick(test, ftk_runner(test, &shape, NULL), FEW_KICKS, PHASE_NS, 99);
 }
 
 /* In a callback of bpf_find_vma(), with the lock of a process's memory held. */
@@ -278,7 +273,7 @@ static void redirect_vma(struct kunit *test)
 	add_loops(test, &shape, body, ARRAY_SIZE(body));
 	r = ftk_runner(test, &shape, &opts);
 	r->mm = current->mm;
-	ftk_kick(test, r, FEW_KICKS, PHASE_NS, FEW_PERCENT);
+	ftk_kick(test, r, FEW_KICKS, PHASE_NS, 99);
 	/* It never got out of there by itself, and nobody holds the lock any more. */
 	KUNIT_EXPECT_LE(test, r->runs, FEW_KICKS + 1);
 	KUNIT_EXPECT_FALSE(test, rwsem_is_locked(&current->mm->mmap_lock));
@@ -315,7 +310,7 @@ static void redirect_global(struct kunit *test)
 	};
 	const struct ftk_shape shape = { .entered = &entered, .body = FTK_SNIPPET(body) };
 
-	ftk_kick(test, ftk_runner(test, &shape, &opts), FEW_KICKS, PHASE_NS, FEW_PERCENT);
+	ftk_kick(test, ftk_runner(test, &shape, &opts), FEW_KICKS, PHASE_NS, 99);
 }
 
 /* Detached from wherever it was, it runs on. */

@@ -31,11 +31,10 @@
  * So many percent are gone after the first kick. The function graph tracer, where it is
  * interrupted while it takes a return address over, or gives it back, is left alone until
  * the next one, and is there often. Where every access is checked, so is a kretprobe.
- * Chance makes 97 % of 500 where it is 99.
  */
-#define PERCENT			97
+#define PERCENT			99
 #define PERCENT_GRAPH		50
-#define PERCENT_KRETPROBE	(IS_ENABLED(CONFIG_KASAN) ? 95 : PERCENT)
+#define PERCENT_KRETPROBE	(IS_ENABLED(CONFIG_KASAN) ? 95 : 99)
 
 /* perf's own default, 4 kHz; unless the processor would hardly do anything else. */
 #define SAMPLE_NS	(250 * NSEC_PER_USEC)
