@@ -2,6 +2,7 @@
 """Verdicts on boots, with the real kunit.py and its parser, and an emulator that plays a console."""
 
 import argparse
+import contextlib
 import functools
 import os
 import signal
@@ -170,7 +171,7 @@ class Together(unittest.TestCase):
 
     def test_who_asks_twice_gets_the_same(self):
         """A second interrupt does not keep what the first one does from being done."""
-        stay = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)'
+        stay = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(90)'
         begun = threading.Event()
         timer = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
         begin = time.monotonic()
@@ -184,17 +185,33 @@ class Together(unittest.TestCase):
         self.assertFalse(host._children)
 
     def test_who_waits_for_a_lock_ends_as_well(self):
-        with tempfile.TemporaryDirectory() as cache, mock.patch.dict(os.environ, XDG_CACHE_HOME=cache), host.lock('x'):
+        with tempfile.TemporaryDirectory() as cache, mock.patch.dict(os.environ, XDG_CACHE_HOME=cache), \
+                contextlib.ExitStack() as held:
             def wait():
                 with host.lock('x'):
                     pass
+            held.enter_context(host.lock('x'))
+            # Who waits all the same is too late, and does not wait for ever.
+            timer = threading.Timer(40, held.close)
+            timer.start()
             begin = time.monotonic()
             with self.assertRaises(KeyboardInterrupt), host.side_by_side() as pool:
                 future = pool.submit(wait)
                 time.sleep(0.5)
                 raise KeyboardInterrupt
-            self.assertIsInstance(future.exception(), host.Error)
+            timer.cancel()
             self.assertLess(time.monotonic() - begin, 30)
+            self.assertIsInstance(future.exception(), host.Error)
+
+    def test_locks_in_the_same_order(self):
+        """Whoever takes several does not wait for one who waits for him."""
+        taken = []
+        with mock.patch.object(host, 'lock', lambda name: taken.append(name) or contextlib.nullcontext()):
+            for folders in (('/a', '/b', '/c'), ('/c', '/a', '/b'), ('/b', '/c', '/a')):
+                with main.own_locks(*folders):
+                    pass
+        self.assertEqual(len(set(taken)), 3)
+        self.assertEqual(taken, taken[:3] * 3)
 
     def test_aside_leaves_the_processors_to_others(self):
         """Two want the same one: who is aside gets little of it."""
@@ -273,7 +290,7 @@ class SideBySide(unittest.TestCase):
 
         def built(_args, target):
             if target is not chosen[0]:
-                host.run(['sleep', '600'])
+                host.run(['sleep', '40'])
             return 'tree'
 
         def run(_tree, _target, machine, _out, suite, timeout):
