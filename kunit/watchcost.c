@@ -24,9 +24,8 @@
 /* As often as it may, so that what a sample costs stands out. */
 #define PERIOD_MS	1
 
-/* For so long something is done while the watchdog looks on, in ns without it; in parts. */
+/* For how long something is done while the watchdog looks on, in ns without it. */
 #define LENGTH_NS	(40 * NSEC_PER_MSEC)
-#define NR_PARTS	20
 
 static const u64 ctx[MAX_BPF_FUNC_ARGS];
 
@@ -103,20 +102,6 @@ static u64 measure(void (*work)(const struct bpf_prog *prog), const struct bpf_p
 	return ktime_get_mono_fast_ns() - begin;
 }
 
-/* Whoever waits for the processor has it in between: else preempt_enable() takes its long way. */
-static u64 measure_parts(void (*work)(const struct bpf_prog *prog), const struct bpf_prog *prog,
-			 u32 times)
-{
-	u64 ns = 0;
-	u32 i;
-
-	for (i = 0; i < NR_PARTS; i++) {
-		cond_resched();
-		ns += measure(work, prog, times);
-	}
-	return ns;
-}
-
 /* A sample takes its instructions from what it interrupts. */
 static void compare(struct kunit *test, const char *what,
 		    void (*work)(const struct bpf_prog *prog), const struct bpf_prog *prog)
@@ -125,12 +110,12 @@ static void compare(struct kunit *test, const char *what,
 	u64 without, with;
 
 	ftk_watch(0, PERIOD_MS);
-	times = div64_u64(LENGTH_NS / NR_PARTS * 100ull, measure(work, prog, 100));
+	times = div64_u64(LENGTH_NS * 100ull, measure(work, prog, 100));
 	/* Whoever still had to do something for others does it now. */
-	measure_parts(work, prog, times);
-	without = measure_parts(work, prog, times);
+	measure(work, prog, times);
+	without = measure(work, prog, times);
 	ftk_watch(MSEC_PER_SEC, PERIOD_MS);
-	with = measure_parts(work, prog, times);
+	with = measure(work, prog, times);
 	per_sample = div64_u64(max(with, without) - without,
 			       div_u64(with, PERIOD_MS * NSEC_PER_MSEC));
 	kunit_info(test, "%s: %llu instructions without samples, %llu with\n", what, without, with);
@@ -162,7 +147,7 @@ static void watchdog_no_cost(struct kunit *test)
 		ns[i] = U64_MAX;
 		/* Not what happens once, as when RCU wants to know of a run. */
 		for (round = 0; round < 10; round++) {
-			/* As above. */
+			/* preempt_enable() takes longer where somebody waits for the processor. */
 			cond_resched();
 			local_irq_disable();
 			ns[i] = min(ns[i], measure(do_bpf, prog, 100));
