@@ -109,8 +109,12 @@ static struct perf_event *set_breakpoint(struct stop *stop)
 
 static void run_with_breakpoint(struct kunit *test, struct stop *stop)
 {
+	struct fastterm_outcome outcome;
 	struct perf_event *event;
 
+	/* What the last request has not found is looked for some time longer. */
+	while (bpf_fastterm_outcome(stop->s->cpu, &outcome) == -EINPROGRESS)
+		cond_resched();
 	stop->hit = false;
 	stop->kicked = false;
 	stop->err = -ENOENT;
