@@ -302,13 +302,8 @@ static unsigned long strip(const unsigned long *at)
 static notrace void take(struct walk *walk, unsigned long *at, unsigned long sp,
 			 unsigned int form, struct pt_regs *regs)
 {
-	unsigned long *traced = fastterm_traced(&walk->tracers, strip(at), walk->fp, walk->fp);
-
-	if (traced)
-		walk->slot = (struct fastterm_slot){ traced, *traced, sp, NULL, .form = PLAIN };
-	else
-		walk->slot = (struct fastterm_slot){ at, strip(at), sp, regs, .form = form };
-	walk->slot.text = fastterm_text_at(walk->slot.ip, walk->text);
+	walk->slot = (struct fastterm_slot){ at, strip(at), sp, regs, .form = form };
+	fastterm_return(&walk->slot, walk->text, &walk->tracers, walk->fp, walk->fp);
 	if (walk->slot.text)
 		walk->slot.sp = sp_behind_call(walk->text, walk->fp);
 }

@@ -404,10 +404,11 @@ static int begin_in_kernel(struct walk *w)
 {
 	struct pt_regs *regs = w->regs;
 	struct fastterm_tracers tracers = { .floor = graph_frame(regs->sp) };
-	unsigned long fp = regs->s0, saved, *traced;
+	struct fastterm_slot slot = { .ip = regs->ra };
+	unsigned long fp = regs->s0, saved;
 	struct fastterm_text text, stale;
 	struct stackframe outer;
-	bool leaf;
+	bool traced, leaf;
 	u32 size;
 	int err;
 
@@ -419,8 +420,8 @@ static int begin_in_kernel(struct walk *w)
 	saved = READ_ONCE_NOCHECK(*w->ra);
 	if (saved == regs->ra)
 		return 0;
-	traced = fastterm_traced(&tracers, regs->ra, 0, 0);
-	if (!fastterm_text_at(traced ? *traced : regs->ra, &text) || text.off <= FRAME_OFF) {
+	traced = fastterm_return(&slot, &text, &tracers, 0, 0);
+	if (!slot.text || text.off <= FRAME_OFF) {
 		if (!read_record(w, fp, saved, &outer)) {
 			w->ra = &regs->ra;
 			w->fp = saved;
@@ -446,12 +447,11 @@ static int begin_in_kernel(struct walk *w)
 	return w->sp < regs->sp ? -EFAULT : 0;
 }
 
-/* Tell of one place where the slot's address is kept. Returns false if that was enough. */
-static bool tell(struct walk *w, unsigned long *at)
+/* The slot's address is kept there. */
+static void keep_at(struct walk *w, unsigned long *at)
 {
 	w->slot.at = at;
 	w->slot.regs = at == &w->regs->ra ? w->regs : NULL;
-	return w->fn(&w->slot, w->data);
 }
 
 /* Functions of the kernel return to what the shadow call stack says. */
@@ -479,10 +479,14 @@ static bool tell_copies(struct walk *w, bool program)
 	};
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(places); i++)
-		if (places[i] && places[i] != w->ra &&
-		    READ_ONCE_NOCHECK(*places[i]) == w->slot.ip && !tell(w, places[i]))
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		if (!places[i] || places[i] == w->ra ||
+		    READ_ONCE_NOCHECK(*places[i]) != w->slot.ip)
+			continue;
+		keep_at(w, places[i]);
+		if (!w->fn(&w->slot, w->data))
 			return false;
+	}
 	return true;
 }
 
@@ -490,18 +494,15 @@ static bool tell_copies(struct walk *w, bool program)
 static int visit(struct walk *w)
 {
 	struct fastterm_slot *slot = &w->slot;
-	bool program = w->program, twice = false, leaf;
-	unsigned long *traced;
+	bool program = w->program, twice = false, traced, leaf;
 
+	keep_at(w, w->ra);
 	slot->ip = READ_ONCE_NOCHECK(*w->ra);
 	slot->sp = w->sp;
 	if (slot->ip >= (unsigned long)__irqentry_text_start &&
 	    slot->ip < (unsigned long)__irqentry_text_end)
 		return -ENOENT;
-	traced = fastterm_traced(&w->tracers, slot->ip, graph_frame(w->sp), w->fp);
-	if (traced)
-		slot->ip = *traced;
-	slot->text = fastterm_text_at(slot->ip, w->text);
+	traced = fastterm_return(slot, w->text, &w->tracers, graph_frame(w->sp), w->fp);
 	if (!slot->text) {
 		if (!__is_kernel_text(slot->ip) && !__kernel_text_address(slot->ip))
 			return -EFAULT;
@@ -516,7 +517,7 @@ static int visit(struct walk *w)
 		twice = !traced;
 	}
 	w->program = slot->text;
-	return !tell(w, traced ?: w->ra) || (twice && !tell_copies(w, program));
+	return !w->fn(slot, w->data) || (twice && !tell_copies(w, program));
 }
 
 notrace int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *data)

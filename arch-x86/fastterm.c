@@ -344,7 +344,7 @@ notrace int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *
 {
 	struct fastterm_slot slot = { &regs->ip, regs->ip, regs->sp, regs };
 	unsigned long *sp = (unsigned long *)regs->sp, *bp = (unsigned long *)regs->bp;
-	unsigned long *traced, *thunk;
+	unsigned long *thunk;
 	struct fastterm_tracers tracers = {};
 	struct unwind_state state;
 	struct fastterm_text text;
@@ -354,8 +354,8 @@ notrace int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *
 
 	if (!get_stack_info_noinstr(sp, current, &stack))
 		return -EFAULT;
+	slot.text = fastterm_text_at(slot.ip, &text);
 	for (;;) {
-		slot.text = fastterm_text_at(slot.ip, &text);
 		if (!fn(&slot, data))
 			return 0;
 		thunk = slot.regs && !slot.text ? thunk_slot(regs) : NULL;
@@ -395,12 +395,8 @@ notrace int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *
 		slot.ip = READ_ONCE_NOCHECK(*slot.at);
 		sp = slot.at + 1;
 		slot.sp = (unsigned long)sp;
-		traced = fastterm_traced(&tracers, slot.ip, (unsigned long)slot.at,
-					 (unsigned long)slot.at);
-		if (traced) {
-			slot.at = traced;
-			slot.ip = *traced;
-		}
+		fastterm_return(&slot, &text, &tracers, (unsigned long)slot.at,
+				(unsigned long)slot.at);
 	}
 }
 

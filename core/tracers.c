@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Return addresses that tracers keep: where a function is traced, or probed, its
+ * Return addresses, and who keeps them: where a function is traced, or probed, its
  * return address is that of a function of the tracer's, and the real one is in a
  * place of its own, from which it is taken when the function returns.
  */
@@ -10,6 +10,8 @@
 #include <linux/kprobes.h>
 #include <linux/rethook.h>
 #include <linux/sched.h>
+
+#include <asm/sections.h>
 
 static bool is_tracer(unsigned long ip)
 {
@@ -88,23 +90,35 @@ static noinline unsigned long *find(struct fastterm_tracers *tracers, unsigned l
 }
 
 /**
- * fastterm_traced() - where is a return address that a tracer has replaced?
+ * fastterm_return() - execution goes on at a return address
+ * @slot: where that is kept, how, and the stack pointer then
+ * @text: receives what is there
  * @tracers: what the walk has passed so far
- * @ip: what a function of the kernel would return to
  * @graph: what the function graph tracer knows the frame by; 0 if that cannot be
  *	   told, and then it is the next one
  * @hook: what kretprobe and rethook know it by, likewise
  *
  * Function graph, kretprobe and rethook put the address of a function of theirs
  * in the place of the caller's, which they keep. If several of them did, the last
- * to be returned to is the one that keeps it.
+ * to be returned to is the one that keeps it. Then @slot becomes one in memory, of
+ * form 0: as it is.
  *
  * Context: hardirq or NMI, for the current task.
- * Return: where the real address is kept; NULL if @ip is not a tracer's, or if
- * no tracer has it.
+ * Return: true if a tracer keeps it. slot->text is @text, or NULL if it is no program.
  */
-unsigned long *fastterm_traced(struct fastterm_tracers *tracers, unsigned long ip,
-			       unsigned long graph, unsigned long hook)
+bool fastterm_return(struct fastterm_slot *slot, struct fastterm_text *text,
+		     struct fastterm_tracers *tracers, unsigned long graph,
+		     unsigned long hook)
 {
-	return is_tracer(ip) ? find(tracers, graph, hook) : NULL;
+	unsigned long *traced = is_tracer(slot->ip) ? find(tracers, graph, hook) : NULL;
+
+	if (traced) {
+		slot->at = traced;
+		slot->ip = *traced;
+		slot->regs = NULL;
+		slot->form = 0;
+	}
+	/* Most are in the kernel, which is known sooner. */
+	slot->text = __is_kernel_text(slot->ip) ? NULL : fastterm_text_at(slot->ip, text);
+	return traced;
 }
