@@ -47,16 +47,8 @@ struct tags {
 
 static DEFINE_PER_CPU(struct tags, tags);
 
-/**
- * fastterm_tag_at() - the tag of the present task's or interrupt's activation
- * @sp: the stack pointer behind the return
- *
- * Context: any that does not change the CPU.
- * Return: the tag, NULL if there is none.
- */
-notrace struct fastterm_tag *fastterm_tag_at(unsigned long sp)
+static __always_inline struct fastterm_tag *tag_at(struct tags *t, unsigned long sp)
 {
-	struct tags *t = this_cpu_ptr(&tags);
 	unsigned long used = READ_ONCE(t->used);
 	u32 i;
 
@@ -66,6 +58,18 @@ notrace struct fastterm_tag *fastterm_tag_at(unsigned long sp)
 			return &t->tag[i];
 	}
 	return NULL;
+}
+
+/**
+ * fastterm_tag_at() - the tag of the present task's or interrupt's activation
+ * @sp: the stack pointer behind the return
+ *
+ * Context: any that does not change the CPU.
+ * Return: the tag, NULL if there is none.
+ */
+notrace struct fastterm_tag *fastterm_tag_at(unsigned long sp)
+{
+	return tag_at(this_cpu_ptr(&tags), sp);
 }
 
 /**
@@ -87,7 +91,7 @@ notrace void fastterm_tag_free(const struct fastterm_tag *tag)
  */
 static struct fastterm_tag *tag_for(struct tags *t, unsigned long sp, bool sleepable)
 {
-	struct fastterm_tag *tag = fastterm_tag_at(sp);
+	struct fastterm_tag *tag = tag_at(t, sp);
 	unsigned long free;
 
 	if (tag)
