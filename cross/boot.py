@@ -4,6 +4,7 @@
 import importlib
 import inspect
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ import splat
 TIMEOUT = 900
 # How much of the console is shown of a run that has failed: its end, or from some lines before what the kernel said.
 CONSOLE_TAIL, BEFORE = 25, 5
+# What KUnit says where its filter lets nothing through.
+NO_SUITE = r'^(\[ *[0-9.]+\] )?1\.\.0$'
 
 # The kernel's parser keeps in itself where it prints.
 _judging = threading.Lock()
@@ -104,6 +107,8 @@ def judge(tree, console, *, hung=None, status=0):
     broken = counts.crashed or counts.errors or not counts.total()
     if hung:
         problems.append(f'hang: no end after {hung} s; running was: {unfinished(root)}')
+    elif not counts.total() and any(re.search(NO_SUITE, line) for line in console):
+        problems.append('no test ran: this kernel has none of the name that SUITE= gives, or none at all')
     elif broken:
         problems.append(f'results break off or do not add up; running was: {unfinished(root)}')
     elif status and not problems:

@@ -70,6 +70,11 @@ class Judge(unittest.TestCase):
     def test_no_output(self):
         self.assertIn('before the first suite', judged('')[0])
 
+    def test_no_such_suite(self):
+        for console in ('KTAP version 1\n1..0\n', '[    0.512345] KTAP version 1\n[    0.512400] 1..0\n'):
+            self.assertIn('SUITE=', judged(console)[0])
+        self.assertNotIn('SUITE=', judged('KTAP version 1\n1..10\n')[0])
+
     def test_hang_names_the_suite(self):
         problems = judged(support.PANIC.replace('Kernel panic', ''), hung=5)
         self.assertIn('hang: no end after 5 s; running was: fastterm_load', problems[0])
