@@ -303,7 +303,7 @@ static notrace void take(struct walk *walk, unsigned long *at, unsigned long sp,
 			 unsigned int form, struct pt_regs *regs)
 {
 	walk->slot = (struct fastterm_slot){ at, strip(at), sp, regs, .form = form };
-	fastterm_return(&walk->slot, walk->text, &walk->tracers, walk->fp, walk->fp);
+	fastterm_resolve(&walk->slot, walk->text, &walk->tracers, walk->fp, walk->fp);
 	if (walk->slot.text)
 		walk->slot.sp = sp_behind_call(walk->text, walk->fp);
 }

@@ -420,7 +420,7 @@ static int begin_in_kernel(struct walk *w)
 	saved = READ_ONCE_NOCHECK(*w->ra);
 	if (saved == regs->ra)
 		return 0;
-	traced = fastterm_return(&slot, &text, &tracers, 0, 0);
+	traced = fastterm_resolve(&slot, &text, &tracers, 0, 0);
 	if (!slot.text || text.off <= FRAME_OFF) {
 		if (!read_record(w, fp, saved, &outer)) {
 			w->ra = &regs->ra;
@@ -502,7 +502,7 @@ static int visit(struct walk *w)
 	if (slot->ip >= (unsigned long)__irqentry_text_start &&
 	    slot->ip < (unsigned long)__irqentry_text_end)
 		return -ENOENT;
-	traced = fastterm_return(slot, w->text, &w->tracers, graph_frame(w->sp), w->fp);
+	traced = fastterm_resolve(slot, w->text, &w->tracers, graph_frame(w->sp), w->fp);
 	if (!slot->text) {
 		if (!__is_kernel_text(slot->ip) && !__kernel_text_address(slot->ip))
 			return -EFAULT;

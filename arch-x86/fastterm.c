@@ -395,8 +395,8 @@ notrace int fastterm_arch_walk(struct pt_regs *regs, fastterm_slot_fn fn, void *
 		slot.ip = READ_ONCE_NOCHECK(*slot.at);
 		sp = slot.at + 1;
 		slot.sp = (unsigned long)sp;
-		fastterm_return(&slot, &text, &tracers, (unsigned long)slot.at,
-				(unsigned long)slot.at);
+		fastterm_resolve(&slot, &text, &tracers, (unsigned long)slot.at,
+				 (unsigned long)slot.at);
 	}
 }
 

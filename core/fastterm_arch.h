@@ -134,7 +134,7 @@ typedef bool (*fastterm_slot_fn)(const struct fastterm_slot *slot, void *data);
  * @hook: the last node of rethook, or instance of a kretprobe
  * @floor: the lowest value by which the function graph tracer may know a frame of what
  *	   has been interrupted: entries with one below, or on another stack, are the
- *	   kick's own. 0 if fastterm_return() is never asked for the next entry
+ *	   kick's own. 0 if fastterm_resolve() is never asked for the next entry
  *
  * To be zeroed when a walk begins, but for @floor.
  */
@@ -146,9 +146,9 @@ struct fastterm_tracers {
 
 /* For backends: what the generic part knows of addresses, contexts: any. */
 struct fastterm_text *fastterm_text_at(unsigned long ip, struct fastterm_text *text);
-bool fastterm_return(struct fastterm_slot *slot, struct fastterm_text *text,
-		     struct fastterm_tracers *tracers, unsigned long graph,
-		     unsigned long hook);
+bool fastterm_resolve(struct fastterm_slot *slot, struct fastterm_text *text,
+		      struct fastterm_tracers *tracers, unsigned long graph,
+		      unsigned long hook);
 bool fastterm_called_from(const struct fastterm_text *text, u32 len, unsigned long ip);
 bool fastterm_same_stack(unsigned long sp, unsigned long addr);
 void fastterm_kicked(struct pt_regs *regs);

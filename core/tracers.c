@@ -11,8 +11,6 @@
 #include <linux/rethook.h>
 #include <linux/sched.h>
 
-#include <asm/sections.h>
-
 static bool is_tracer(unsigned long ip)
 {
 #ifdef CONFIG_FUNCTION_GRAPH_TRACER
@@ -90,8 +88,8 @@ static noinline unsigned long *find(struct fastterm_tracers *tracers, unsigned l
 }
 
 /**
- * fastterm_return() - execution goes on at a return address
- * @slot: where that is kept, how, and the stack pointer then
+ * fastterm_resolve() - to what does a return address really lead?
+ * @slot: where it is kept, how, and the stack pointer behind the return
  * @text: receives what is there
  * @tracers: what the walk has passed so far
  * @graph: what the function graph tracer knows the frame by; 0 if that cannot be
@@ -106,9 +104,9 @@ static noinline unsigned long *find(struct fastterm_tracers *tracers, unsigned l
  * Context: hardirq or NMI, for the current task.
  * Return: true if a tracer keeps it. slot->text is @text, or NULL if it is no program.
  */
-bool fastterm_return(struct fastterm_slot *slot, struct fastterm_text *text,
-		     struct fastterm_tracers *tracers, unsigned long graph,
-		     unsigned long hook)
+bool fastterm_resolve(struct fastterm_slot *slot, struct fastterm_text *text,
+		      struct fastterm_tracers *tracers, unsigned long graph,
+		      unsigned long hook)
 {
 	unsigned long *traced = is_tracer(slot->ip) ? find(tracers, graph, hook) : NULL;
 
@@ -118,7 +116,6 @@ bool fastterm_return(struct fastterm_slot *slot, struct fastterm_text *text,
 		slot->regs = NULL;
 		slot->form = 0;
 	}
-	/* Most are in the kernel, which is known sooner. */
-	slot->text = __is_kernel_text(slot->ip) ? NULL : fastterm_text_at(slot->ip, text);
+	slot->text = fastterm_text_at(slot->ip, text);
 	return traced;
 }
