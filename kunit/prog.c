@@ -13,9 +13,11 @@
 #include <linux/cfi.h>
 #include <linux/err.h>
 #include <linux/fdtable.h>
+#include <linux/file.h>
 #include <linux/ftrace.h>
 #include <linux/iopoll.h>
 #include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/mman.h>
 #include <linux/rcupdate.h>
 #include <linux/rcupdate_trace.h>
@@ -518,6 +520,41 @@ int ftk_prog_fd(struct kunit *test, struct bpf_prog *prog)
 }
 
 /**
+ * ftk_patching_begin() - ftrace is about to patch functions
+ *
+ * As long as riscv's stops the machine for it, it takes text_mutex and then
+ * cpu_hotplug_lock, where kprobes and jump labels take them the other way round.
+ * lockdep would say so, and nothing of anybody else's locks from then on.
+ *
+ * Context: a thread, which does the patching; up to ftk_patching_end().
+ */
+void ftk_patching_begin(void)
+{
+	if (IS_ENABLED(CONFIG_RISCV))
+		lockdep_off();
+}
+
+/**
+ * ftk_patching_end() - it has
+ *
+ * Context: that of ftk_patching_begin().
+ */
+void ftk_patching_end(void)
+{
+	if (IS_ENABLED(CONFIG_RISCV))
+		lockdep_on();
+}
+
+/* Here and now: a file that a thread of the kernel's closes is left to a worker. */
+static void ftk_detach(void *fd)
+{
+	ftk_patching_begin();
+	close_fd((unsigned long)fd);
+	flush_delayed_fput();
+	ftk_patching_end();
+}
+
+/**
  * ftk_attach() - attach a program to what it was loaded for
  * @test: the test case, at whose end it is detached
  * @prog: a program with ftk_opts.target or ftk_opts.func
@@ -531,9 +568,12 @@ void ftk_attach(struct kunit *test, struct bpf_prog *prog)
 
 	memset(&attr, 0, sizeof(attr));
 	attr.raw_tracepoint.prog_fd = ftk_prog_fd(test, prog);
+	ftk_patching_begin();
 	fd = kern_sys_bpf(BPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr));
+	ftk_patching_end();
 	KUNIT_ASSERT_GE(test, fd, 0);
-	ftk_close_fd_later(test, fd);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ftk_detach,
+							   (void *)(unsigned long)fd));
 }
 
 /**

@@ -131,6 +131,9 @@ int ftk_load_errno(struct kunit *test, const struct bpf_insn *insns, u32 cnt,
 void ftk_unload(struct kunit *test, struct bpf_prog *prog);
 int ftk_drain(void);
 
+void ftk_patching_begin(void);
+void ftk_patching_end(void);
+
 int ftk_prog_fd(struct kunit *test, struct bpf_prog *prog);
 void ftk_attach(struct kunit *test, struct bpf_prog *prog);
 u32 ftk_run(const struct bpf_prog *prog, const void *ctx);

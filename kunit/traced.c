@@ -13,7 +13,6 @@
 #include <linux/jiffies.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
-#include <linux/lockdep.h>
 #include <linux/math64.h>
 #include <linux/perf_event.h>
 #include <linux/sched/clock.h>
@@ -84,24 +83,6 @@ static struct fgraph_ops graph_ops = {
 	.retfunc = graph_return,
 };
 
-/*
- * As long as riscv's ftrace stops the machine to patch it, it takes text_mutex and
- * then cpu_hotplug_lock, where kprobes and jump labels take them the other way round.
- * lockdep would say so, and nothing of anybody else's locks from then on.
- */
-static int trace(bool on)
-{
-	int err = 0;
-
-	lockdep_off();
-	if (on)
-		err = register_ftrace_graph(&graph_ops);
-	else
-		unregister_ftrace_graph(&graph_ops);
-	lockdep_on();
-	return err;
-}
-
 /* Every return that it waited for has come, and to the right place. */
 static void traced_by_graph(struct kunit *test)
 {
@@ -110,17 +91,23 @@ static void traced_by_graph(struct kunit *test)
 	};
 	struct ftk_runner *r = start(test);
 	u32 i;
+	int err;
 
 	for (i = 0; i < ARRAY_SIZE(functions); i++)
 		KUNIT_ASSERT_EQ_MSG(test, 0,
 				    ftrace_set_filter(&graph_ops.ops, (u8 *)functions[i],
 						      strlen(functions[i]), !i),
 				    "%s", functions[i]);
-	KUNIT_ASSERT_EQ(test, trace(true), 0);
+	ftk_patching_begin();
+	err = register_ftrace_graph(&graph_ops);
+	ftk_patching_end();
+	KUNIT_ASSERT_EQ(test, err, 0);
 	atomic_set(&graph_entries, 0);
 	atomic_set(&graph_returns, 0);
 	ftk_kick(test, r, NR_KICKS, PHASE_NS, PERCENT_GRAPH);
-	trace(false);
+	ftk_patching_begin();
+	unregister_ftrace_graph(&graph_ops);
+	ftk_patching_end();
 	KUNIT_EXPECT_GT(test, atomic_read(&graph_entries), 3 * NR_KICKS);
 	KUNIT_EXPECT_EQ(test, atomic_read(&graph_entries), atomic_read(&graph_returns));
 }

@@ -272,9 +272,6 @@ static void watchdog_trampoline(struct kunit *test)
 
 	if (!IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS))
 		kunit_skip(test, "no ftrace direct calls: no trampolines for functions");
-	/* As in traced.c; but here a worker gives it back, where lockdep is on. */
-	if (IS_ENABLED(CONFIG_RISCV) && IS_ENABLED(CONFIG_PROVE_LOCKING))
-		kunit_skip(test, "no ftrace whose order of locks lockdep accepts");
 	prog = ftk_runner(test, &shape, &opts)->prog;
 	ftk_attach(test, prog);
 	expect_terminated(test, ftk_traced, prog);
