@@ -115,18 +115,20 @@ static void left(struct fastterm_activation *a, const struct fastterm_tag *tag, 
 unsigned long notrace fastterm_exit(unsigned long sp, unsigned long *result)
 {
 	struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
-	struct fastterm_tag *tag = fastterm_tag_at(sp);
+	/* Acquire: whoever wants it has said so before. */
+	int state = atomic_read_acquire(&a->state);
+	struct fastterm_tag *tag = READ_ONCE(a->tag);
 	unsigned long back;
-	int state;
 
+	/* What has come in between has another tag, with another stack pointer, or none. */
+	if (state != FASTTERM_LEAVING || !tag || tag->sp != sp)
+		tag = fastterm_tag_at(sp);
 	/* Nobody else knows where to go. */
 	if (!tag)
 		panic("fastterm: a program returns from nowhere\n");
 	back = tag->back;
 	if (tag->leaving)
 		atomic_inc(&tag->known->prog->aux->fastterm.terminations);
-	/* Acquire: whoever wants it has said so before. */
-	state = atomic_read_acquire(&a->state);
 	if (a->tag == tag && (state == FASTTERM_WANTED || state == FASTTERM_LEAVING))
 		left(a, tag, state, *result);
 	fastterm_tag_free(tag);

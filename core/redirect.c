@@ -44,9 +44,7 @@ struct found {
 
 /**
  * struct walk - what the first pass finds
- * @known: the program that is looked for
- * @id: the program's: another one may have come to be where it was
- * @tag: its tag, if it is to be that activation and no other
+ * @a: what is looked for
  * @passed: whether a frame of the program's has been passed that nothing of it can
  *	    lie below: that of its main function
  * @next: behind the last of @found
@@ -54,9 +52,7 @@ struct found {
  * @found: the slots, the innermost first
  */
 struct walk {
-	const struct fastterm_prog *known;
-	u32 id;
-	const struct fastterm_tag *tag;
+	const struct fastterm_activation *a;
 	bool passed;
 	struct found *next;
 	const struct found *last;
@@ -76,6 +72,7 @@ static bool collect(const struct fastterm_slot *slot, void *data)
 	const struct fastterm_text *text = slot->text;
 	struct walk *walk = data;
 	struct found *found = walk->next;
+	const struct fastterm_prog *known;
 
 	if (found == walk->found + ARRAY_SIZE(walk->found))
 		return false;
@@ -93,10 +90,12 @@ static bool collect(const struct fastterm_slot *slot, void *data)
 		found->image = text->image;
 		found->off = text->off + cfi_get_offset();
 	}
-	if (text->image->known == walk->known && walk->known->id == walk->id) {
+	known = text->image->known;
+	/* By its id too: another one may have come to be where it was. */
+	if (known == walk->a->known && known->id == walk->a->outcome.id) {
 		walk->last = walk->next;
 		/* What is tagged may have come to run the program once more. */
-		walk->passed = !walk->tag && text->image == walk->known->images[0];
+		walk->passed = !walk->a->tag && text->image == known->images[0];
 	}
 	return true;
 }
@@ -105,9 +104,10 @@ static bool collect(const struct fastterm_slot *slot, void *data)
 static bool is_wanted(const struct walk *walk, const struct fastterm_slot *slot)
 {
 	const struct fastterm_tag *tag = fastterm_tag_at(slot->sp);
+	const struct fastterm_activation *a = walk->a;
 
-	return tag && (walk->tag ? tag == walk->tag :
-				   tag->known == walk->known && tag->id == walk->id);
+	return tag && (a->tag ? tag == a->tag :
+				tag->known == a->known && tag->id == a->outcome.id);
 }
 
 /*
@@ -120,9 +120,7 @@ static const struct found *find_base(const struct fastterm_activation *a,
 	const struct found *base;
 	int err;
 
-	walk->known = a->known;
-	walk->id = a->outcome.id;
-	walk->tag = a->tag;
+	walk->a = a;
 	walk->passed = false;
 	walk->next = walk->found;
 	walk->last = NULL;
@@ -140,7 +138,7 @@ static const struct found *find_base(const struct fastterm_activation *a,
 	/* Where there was no room for more, what is the outermost frame is not known. */
 	if (!err && !walk->passed)
 		return ERR_PTR(-EFAULT);
-	if (walk->tag || !walk->last)
+	if (a->tag || !walk->last)
 		return ERR_PTR(-ENOENT);
 	return walk->last == walk->next ? ERR_PTR(-EFAULT) : walk->last;
 }

@@ -12,6 +12,7 @@
  * is terminated. One that is preempted or asleep keeps its tag meanwhile, so there
  * may be several; if there are too many, no other is suspected until one has left.
  */
+#include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/bpf.h>
 #include <linux/err.h>
@@ -41,7 +42,7 @@
  * @tag: the tags
  */
 struct tags {
-	unsigned long used;
+	atomic_t used;
 	struct fastterm_tag tag[MAX_TAGS];
 };
 
@@ -49,8 +50,7 @@ static DEFINE_PER_CPU(struct tags, tags);
 
 static __always_inline struct fastterm_tag *tag_at(struct tags *t, unsigned long sp)
 {
-	unsigned long used = READ_ONCE(t->used);
-	u32 i;
+	u32 used = atomic_read(&t->used), i;
 
 	for (; used; used &= used - 1) {
 		i = __ffs(used);
@@ -82,7 +82,9 @@ notrace struct fastterm_tag *fastterm_tag_at(unsigned long sp)
  */
 notrace void fastterm_tag_free(const struct fastterm_tag *tag)
 {
-	this_cpu_and(tags.used, ~BIT(tag - this_cpu_ptr(&tags)->tag));
+	struct tags *t = this_cpu_ptr(&tags);
+
+	atomic_andnot(BIT(tag - t->tag), &t->used);
 }
 
 /*
@@ -92,12 +94,12 @@ notrace void fastterm_tag_free(const struct fastterm_tag *tag)
 static struct fastterm_tag *tag_for(struct tags *t, unsigned long sp, bool sleepable)
 {
 	struct fastterm_tag *tag = tag_at(t, sp);
-	unsigned long free;
+	u32 free;
 
 	if (tag)
 		return tag;
 	/* Those that may sleep have the first ones, and leave the rest alone. */
-	free = ~READ_ONCE(t->used) & GENMASK((sleepable ? MAX_SLEEPERS : MAX_TAGS) - 1, 0);
+	free = ~atomic_read(&t->used) & GENMASK((sleepable ? MAX_SLEEPERS : MAX_TAGS) - 1, 0);
 	if (!free)
 		return NULL;
 	return &t->tag[sleepable ? __ffs(free) : __fls(free)];
@@ -111,7 +113,7 @@ static bool is_text(unsigned long ip)
 
 /**
  * fastterm_tag_slot() - tag an activation
- * @slot: of its base frame's return
+ * @slot: of its base frame's return, which is none to a tag yet
  * @known: what is known of its program
  *
  * Context: hardirq or NMI, with interrupts off; in the one that has interrupted it.
@@ -125,7 +127,7 @@ struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 	struct fastterm_tag *tag;
 	int err;
 
-	if (fastterm_is_tag(slot) || !slot->sp || !is_text(slot->ip))
+	if (!slot->sp || !is_text(slot->ip))
 		return ERR_PTR(-EFAULT);
 	tag = tag_for(t, slot->sp, known->prog->sleepable);
 	if (!tag)
@@ -140,7 +142,7 @@ struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 	tag->back = slot->ip;
 	tag->ran_ns = 0;
 	tag->leaving = false;
-	set_bit(tag - t->tag, &t->used);
+	atomic_or(BIT(tag - t->tag), &t->used);
 	return tag;
 }
 

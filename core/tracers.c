@@ -11,6 +11,8 @@
 #include <linux/rethook.h>
 #include <linux/sched.h>
 
+#include <asm/sections.h>
+
 static bool is_tracer(unsigned long ip)
 {
 #ifdef CONFIG_FUNCTION_GRAPH_TRACER
@@ -116,6 +118,7 @@ bool fastterm_resolve(struct fastterm_slot *slot, struct fastterm_text *text,
 		slot->regs = NULL;
 		slot->form = 0;
 	}
-	slot->text = fastterm_text_at(slot->ip, text);
+	/* It nearly always is the kernel's, for which nobody has to be called. */
+	slot->text = __is_kernel_text(slot->ip) ? NULL : fastterm_text_at(slot->ip, text);
 	return traced;
 }
