@@ -16,19 +16,23 @@
 #include <linux/file.h>
 #include <linux/ftrace.h>
 #include <linux/iopoll.h>
+#include <linux/kstrtox.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/mman.h>
+#include <linux/perf_event.h>
 #include <linux/rcupdate.h>
 #include <linux/rcupdate_trace.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/trace_events.h>
 #include <linux/uaccess.h>
 
 #include <kunit/resource.h>
 #include <kunit/test.h>
 
 #include "../internal.h"
+#include "file.h"
 #include "prog.h"
 
 #define FTK_LOG_SIZE SZ_64K
@@ -454,6 +458,30 @@ int ftk_load_errno(struct kunit *test, const struct bpf_insn *insns, u32 cnt,
 }
 
 /**
+ * ftk_load_counter() - load a program that counts how often it is run
+ * @test: the test case, at whose end it is freed
+ * @count: an array of one u64
+ * @opts: what is not as usual
+ *
+ * Context: the thread of the test case.
+ * Return: the program.
+ */
+struct bpf_prog *ftk_load_counter(struct kunit *test, const struct ftk_map *count,
+				  const struct ftk_opts *opts)
+{
+	const struct bpf_insn insns[] = {
+		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, count->fd),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
+		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+
+	return ftk_load(test, insns, ARRAY_SIZE(insns), opts);
+}
+
+/**
  * ftk_unload() - put a program before its test case ends
  * @test: the test case that loaded it
  * @prog: a program of ftk_load()
@@ -574,6 +602,37 @@ void ftk_attach(struct kunit *test, struct bpf_prog *prog)
 	KUNIT_ASSERT_GE(test, fd, 0);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ftk_detach,
 							   (void *)(unsigned long)fd));
+}
+
+static void free_event(void *event)
+{
+	perf_event_release_kernel(event);
+}
+
+/**
+ * ftk_attach_kprobe() - attach a program to a place in the kernel, as libbpf does it
+ * @test: the test case, at whose end it is detached
+ * @prog: the program
+ * @addr: the place: of a function, see ftk_probed()
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_attach_kprobe(struct kunit *test, struct bpf_prog *prog, unsigned long addr)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr), .kprobe_addr = addr };
+	struct perf_event *event;
+	char type[16];
+	int err;
+
+	ftk_read(test, ftk_open(test, "sysfs", "bus/event_source/devices/kprobe/type"), NULL, type,
+		 sizeof(type));
+	err = kstrtou32(strim(type), 10, &attr.type);
+	KUNIT_ASSERT_EQ_MSG(test, err, 0, "%s", type);
+	event = perf_event_create_kernel_counter(&attr, -1, current, NULL, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_event, event));
+	bpf_prog_inc(prog);
+	KUNIT_ASSERT_EQ(test, 0, perf_event_set_bpf_prog(event, prog, 0));
 }
 
 /**

@@ -128,6 +128,8 @@ struct bpf_prog *ftk_load(struct kunit *test, const struct bpf_insn *insns,
 			  u32 cnt, const struct ftk_opts *opts);
 int ftk_load_errno(struct kunit *test, const struct bpf_insn *insns, u32 cnt,
 		   const struct ftk_opts *opts);
+struct bpf_prog *ftk_load_counter(struct kunit *test, const struct ftk_map *count,
+				  const struct ftk_opts *opts);
 void ftk_unload(struct kunit *test, struct bpf_prog *prog);
 int ftk_drain(void);
 
@@ -136,6 +138,7 @@ void ftk_patching_end(void);
 
 int ftk_prog_fd(struct kunit *test, struct bpf_prog *prog);
 void ftk_attach(struct kunit *test, struct bpf_prog *prog);
+void ftk_attach_kprobe(struct kunit *test, struct bpf_prog *prog, unsigned long addr);
 u32 ftk_run(const struct bpf_prog *prog, const void *ctx);
 unsigned long ftk_probed(unsigned long func);
 

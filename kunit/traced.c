@@ -160,14 +160,6 @@ static void traced_by_programs(struct kunit *test)
 {
 	struct ftk_runner *r = start(test);
 	struct ftk_map counts = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
-	const struct bpf_insn count[] = {
-		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, counts.fd),
-		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
-		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
-		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
-		BPF_MOV64_IMM(BPF_REG_0, 0),
-		BPF_EXIT_INSN(),
-	};
 	const struct ftk_opts fexit = {
 		.type = BPF_PROG_TYPE_TRACING,
 		.expected_attach_type = BPF_TRACE_FEXIT,
@@ -176,7 +168,7 @@ static void traced_by_programs(struct kunit *test)
 	const u32 key = 0;
 	u64 exits;
 
-	ftk_attach(test, ftk_load(test, count, ARRAY_SIZE(count), &fexit));
+	ftk_attach(test, ftk_load_counter(test, &counts, &fexit));
 	ftk_kick(test, r, NR_KICKS, PHASE_NS, PERCENT);
 	KUNIT_EXPECT_TRUE(test, ftk_map_lookup(&counts, &key, &exits));
 	KUNIT_EXPECT_EQ(test, exits, r->runs);

@@ -8,19 +8,13 @@
 #include <linux/cpumask.h>
 #include <linux/init.h>
 #include <linux/jiffies.h>
-#include <linux/kstrtox.h>
 #include <linux/minmax.h>
-#include <linux/perf_event.h>
 #include <linux/sched.h>
-#include <linux/string.h>
-#include <linux/trace_events.h>
 
-#include <kunit/resource.h>
 #include <kunit/test.h>
 
 #include "../internal.h"
 #include "../trace.h"
-#include "file.h"
 #include "prog.h"
 #include "runaway.h"
 #include "watch.h"
@@ -155,33 +149,4 @@ struct bpf_prog *ftk_load_short(struct kunit *test, enum bpf_prog_type type)
 
 	ftk_short(insns, XDP_PASS);
 	return ftk_load(test, insns, ARRAY_SIZE(insns), &opts);
-}
-
-static void free_event(void *event)
-{
-	perf_event_release_kernel(event);
-}
-
-/**
- * ftk_attach_kprobe() - attach a program to a place in the kernel, as libbpf does it
- * @test: the test case, at whose end it is detached
- * @prog: the program
- * @addr: the place: of a function, see ftk_probed()
- */
-void ftk_attach_kprobe(struct kunit *test, struct bpf_prog *prog, unsigned long addr)
-{
-	struct perf_event_attr attr = { .size = sizeof(attr), .kprobe_addr = addr };
-	struct perf_event *event;
-	char type[16];
-	int err;
-
-	ftk_read(test, ftk_open(test, "sysfs", "bus/event_source/devices/kprobe/type"), NULL, type,
-		 sizeof(type));
-	err = kstrtou32(strim(type), 10, &attr.type);
-	KUNIT_ASSERT_EQ_MSG(test, err, 0, "%s", type);
-	event = perf_event_create_kernel_counter(&attr, -1, current, NULL, NULL);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_event, event));
-	bpf_prog_inc(prog);
-	KUNIT_ASSERT_EQ(test, 0, perf_event_set_bpf_prog(event, prog, 0));
 }

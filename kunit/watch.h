@@ -47,6 +47,5 @@ void ftk_watch_exit(struct kunit *test);
 bool ftk_runner_left(const struct ftk_runner *r);
 void ftk_short(struct bpf_insn insns[FTK_SHORT_LEN], u32 result);
 struct bpf_prog *ftk_load_short(struct kunit *test, enum bpf_prog_type type);
-void ftk_attach_kprobe(struct kunit *test, struct bpf_prog *prog, unsigned long addr);
 
 #endif /* _BPF_FASTTERM_KUNIT_WATCH_H */
