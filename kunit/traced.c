@@ -83,6 +83,13 @@ static struct fgraph_ops graph_ops = {
 	.retfunc = graph_return,
 };
 
+static void trace_no_more(void *ops)
+{
+	ftk_patching_begin();
+	unregister_ftrace_graph(ops);
+	ftk_patching_end();
+}
+
 /* Every return that it waited for has come, and to the right place. */
 static void traced_by_graph(struct kunit *test)
 {
@@ -102,12 +109,11 @@ static void traced_by_graph(struct kunit *test)
 	err = register_ftrace_graph(&graph_ops);
 	ftk_patching_end();
 	KUNIT_ASSERT_EQ(test, err, 0);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, trace_no_more, &graph_ops));
 	atomic_set(&graph_entries, 0);
 	atomic_set(&graph_returns, 0);
 	ftk_kick(test, r, NR_KICKS, PHASE_NS, PERCENT_GRAPH);
-	ftk_patching_begin();
-	unregister_ftrace_graph(&graph_ops);
-	ftk_patching_end();
+	kunit_release_action(test, trace_no_more, &graph_ops);
 	KUNIT_EXPECT_GT(test, atomic_read(&graph_entries), 3 * NR_KICKS);
 	KUNIT_EXPECT_EQ(test, atomic_read(&graph_entries), atomic_read(&graph_returns));
 }
