@@ -20,6 +20,7 @@
 #include <linux/irq_work.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
+#include <linux/sched.h>
 #include <linux/tick.h>
 
 #include <asm/irq_regs.h>
@@ -199,6 +200,12 @@ static u64 how_soon(const struct fastterm_activation *a)
 	return min(AGAIN_MIN << min(a->unfinished, 6), AGAIN_MAX);
 }
 
+/* Asked of the tick itself only where it may have been: it takes a while to answer. */
+static bool tick_stopped(void)
+{
+	return (is_idle_task(current) || tick_nohz_full_enabled()) && tick_nohz_tick_stopped();
+}
+
 /*
  * See to the next kick. @err: what fastterm_redirect() said. Returns false if there
  * will be none, since the program is not running.
@@ -214,7 +221,7 @@ static bool again(struct fastterm_activation *a, int err)
 	if (err != -EFAULT)
 		a->complete = leaving && (!err || err == -ENOENT);
 	/* Without a tick it would be now, and again, and again. */
-	if (a->complete && !tick_nohz_tick_stopped())
+	if (a->complete && !tick_stopped())
 		irq_work_queue(&a->tick);
 	else if (in_nmi())
 		irq_work_queue(&a->soon);
