@@ -93,7 +93,7 @@ static void left(struct fastterm_activation *a, const struct fastterm_tag *tag, 
 		return;
 	}
 	/* What is attached to the tracepoint is no part of it. */
-	__this_cpu_write(fastterm_leaving, false);
+	WRITE_ONCE(*a->flag, false);
 	a->outcome.exit_ns = fastterm_lap(a);
 	if (state == FASTTERM_LEAVING) {
 		trace_bpf_fastterm_exit(&a->outcome, result);

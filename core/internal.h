@@ -302,6 +302,8 @@ enum fastterm_state {
  * @complete: every frame has been moved
  * @unfinished: kicks in a row that could not do all
  * @busy: a kick is at work on it; an NMI may interrupt that
+ * @flag: this CPU's fastterm_leaving
+ * @walk: where this CPU's kicks keep what they find
  * @timer: the next kick, if the last one could not do all
  * @tick: the next kick otherwise, with the tick
  * @soon: arms @timer out of an NMI
@@ -318,6 +320,8 @@ struct fastterm_activation {
 	bool complete;
 	u32 unfinished;
 	bool busy;
+	bool *flag;
+	struct fastterm_walk *walk;
 	struct hrtimer timer;
 	struct irq_work tick;
 	struct irq_work soon;
@@ -400,6 +404,7 @@ typedef void (*fastterm_visitor_fn)(struct pt_regs *regs);
 fastterm_visitor_fn fastterm_visit_by(fastterm_visitor_fn visitor);
 void fastterm_visit(int cpu, bool insist);
 u8 fastterm_interrupted_level(struct pt_regs *regs);
+void fastterm_redirect_init(struct fastterm_activation *activation, int cpu);
 int fastterm_redirect(struct fastterm_activation *activation, struct pt_regs *regs);
 void *fastterm_stub(enum fastterm_value value, u8 fill);
 int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *known);

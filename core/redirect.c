@@ -43,7 +43,7 @@ struct found {
 };
 
 /**
- * struct walk - what the first pass finds
+ * struct fastterm_walk - what the first pass finds
  * @a: what is looked for
  * @passed: whether a frame of the program's has been passed that nothing of it can
  *	    lie below: that of its main function
@@ -51,7 +51,7 @@ struct found {
  * @last: behind the outermost one of them that is in the program; NULL if none is
  * @found: the slots, the innermost first
  */
-struct walk {
+struct fastterm_walk {
 	const struct fastterm_activation *a;
 	bool passed;
 	struct found *next;
@@ -59,7 +59,7 @@ struct walk {
 	struct found found[MAX_SLOTS];
 };
 
-static DEFINE_PER_CPU(struct walk, walks);
+static DEFINE_PER_CPU(struct fastterm_walk, walks);
 
 /* One address may be kept twice: by a function that is about to save it. */
 static bool is_same(const struct found *a, const struct found *b)
@@ -70,7 +70,7 @@ static bool is_same(const struct found *a, const struct found *b)
 static bool collect(const struct fastterm_slot *slot, void *data)
 {
 	const struct fastterm_text *text = slot->text;
-	struct walk *walk = data;
+	struct fastterm_walk *walk = data;
 	struct found *found = walk->next;
 	const struct fastterm_prog *known;
 
@@ -101,7 +101,7 @@ static bool collect(const struct fastterm_slot *slot, void *data)
 }
 
 /* Is this tag that of what is looked for? */
-static bool is_wanted(const struct walk *walk, const struct fastterm_slot *slot)
+static bool is_wanted(const struct fastterm_walk *walk, const struct fastterm_slot *slot)
 {
 	const struct fastterm_tag *tag = fastterm_tag_at(slot->sp);
 	const struct fastterm_activation *a = walk->a;
@@ -115,7 +115,7 @@ static bool is_wanted(const struct walk *walk, const struct fastterm_slot *slot)
  * timer, has no main function below: then it is the outermost frame there is.
  */
 static const struct found *find_base(const struct fastterm_activation *a,
-				     struct walk *walk, struct pt_regs *regs)
+				     struct fastterm_walk *walk, struct pt_regs *regs)
 {
 	const struct found *base;
 	int err;
@@ -169,6 +169,18 @@ static int move(const struct found *found)
 }
 
 /**
+ * fastterm_redirect_init() - what a CPU's kicks find has a place
+ * @a: the CPU's activation
+ * @cpu: the CPU
+ *
+ * Context: any, before the first kick.
+ */
+void fastterm_redirect_init(struct fastterm_activation *a, int cpu)
+{
+	a->walk = per_cpu_ptr(&walks, cpu);
+}
+
+/**
  * fastterm_redirect() - redirect what can be found of an activation
  * @a: this CPU's activation, which is wanted or leaving
  * @regs: the registers that a kick has interrupted
@@ -180,7 +192,7 @@ static int move(const struct found *found)
  */
 int fastterm_redirect(struct fastterm_activation *a, struct pt_regs *regs)
 {
-	struct walk *walk = this_cpu_ptr(&walks);
+	struct fastterm_walk *walk = a->walk;
 	const struct found *base = find_base(a, walk, regs), *found;
 	struct fastterm_tag *tag;
 	int err, missed = 0;

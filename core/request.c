@@ -263,7 +263,7 @@ static bool kicked(struct fastterm_activation *a, struct pt_regs *regs)
 	a->outcome.kicks += !a->complete || a->outcome.frames != frames;
 	if (wanted && atomic_read(&a->state) == FASTTERM_LEAVING) {
 		a->level = level;
-		__this_cpu_write(fastterm_leaving, true);
+		WRITE_ONCE(*a->flag, true);
 	}
 	trace_bpf_fastterm_redirect(&a->outcome, level, err);
 	return again(a, err);
@@ -376,6 +376,8 @@ static int __init fastterm_request_init(void)
 
 	for_each_possible_cpu(cpu) {
 		a = per_cpu_ptr(&fastterm_activation, cpu);
+		a->flag = per_cpu_ptr(&fastterm_leaving, cpu);
+		fastterm_redirect_init(a, cpu);
 		hrtimer_init(&a->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 		a->timer.function = kick_by_timer;
 		a->tick = IRQ_WORK_INIT_LAZY(kick_by_tick);
