@@ -8,6 +8,7 @@
  */
 #include <linux/align.h>
 #include <linux/array_size.h>
+#include <linux/bits.h>
 #include <linux/bug.h>
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
@@ -285,7 +286,7 @@ static u32 insn_at(const u8 *at)
  * The size of the frame of a program's function, by the instructions that make it
  * and save the first register: ra, or fp in a @leaf, which calls nothing.
  */
-static u32 frame_size(const struct fastterm_text *text, bool *leaf)
+static __always_inline u32 frame_size(const struct fastterm_text *text, bool *leaf)
 {
 	const u8 *at = text->code + FRAME_OFF;
 	u32 word = insn_at(at);
@@ -294,10 +295,10 @@ static u32 frame_size(const struct fastterm_text *text, bool *leaf)
 		*leaf = RV_X(insn_at(at + INSN_SIZE), 20, 0x1f) != RV_REG_RA;
 		return -RV_EXTRACT_ITYPE_IMM(word);
 	}
-	/* c.addi16sp, c.sdsp */
+	/* c.addi16sp, of which bits 3 to 6 and 2 are 7, 8, 6, 4 and 5 of the size; c.sdsp */
 	*leaf = RV_X(word, 16 + 2, 0x1f) != RV_REG_RA;
-	return BIT(9) - (RV_X(word, 3, 3) << 7 | RV_X(word, 5, 1) << 6 |
-			 RV_X(word, 2, 1) << 5 | RV_X(word, 6, 1) << 4);
+	return BIT(9) - ((word & GENMASK(4, 3)) << 4 | (word & BIT(5)) << 1 |
+			 (word & BIT(2)) << 3 | (word & BIT(6)) >> 2);
 }
 
 /* Is it the "sd ra" of a prologue, or what follows the "ld ra" of an epilogue? */
