@@ -67,7 +67,7 @@ void fastterm_cut_loops(int cpu, bool cut)
 /**
  * fastterm_hears() - this CPU takes interrupts: undo fastterm_cut_loops()
  *
- * Context: hardirq, with interrupts off.
+ * Context: hardirq, or an NMI that has interrupted what had interrupts on.
  */
 void fastterm_hears(void)
 {

@@ -49,6 +49,12 @@ int bpf_fastterm_outcome(int cpu, struct fastterm_outcome *outcome);
 DECLARE_PER_CPU(bool, fastterm_leaving);
 bool fastterm_is_leaving(void);
 
+static __always_inline bool fastterm_any_leaving(void)
+{
+	/* Another CPU may write it, see fastterm_cut_loops(): one byte, read once a question. */
+	return unlikely(data_race(__this_cpu_read(fastterm_leaving)));
+}
+
 /**
  * fastterm_should_stop() - is the caller part of an activation that is terminated?
  *
@@ -60,8 +66,7 @@ bool fastterm_is_leaving(void);
  */
 static __always_inline bool fastterm_should_stop(void)
 {
-	/* Another CPU may write it, see fastterm_cut_loops(): it is one byte, read once a call. */
-	return unlikely(data_race(__this_cpu_read(fastterm_leaving))) && fastterm_is_leaving();
+	return fastterm_any_leaving() && fastterm_is_leaving();
 }
 
 /* After a callback has returned @ret: make it say "stop" if the caller should. */

@@ -331,6 +331,9 @@ void fastterm_kicked(struct pt_regs *regs)
 {
 	struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 
+	/* The watchdog's timer may come later, as where a virtual CPU has just got its turn. */
+	if (regs && fastterm_any_leaving() && fastterm_irqs_were_on(regs))
+		fastterm_hears();
 	if (regs && this_cpu_xchg(visit, false))
 		READ_ONCE(visit_by)(regs);
 	/* No tick comes where interrupts are off, where the program may have been entered anew. */

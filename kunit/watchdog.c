@@ -570,6 +570,84 @@ static void watchdog_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&ftk_blamed.nr), 0);
 }
 
+/**
+ * struct turns - a program is run on the second CPU
+ * @prog: it
+ * @visit: there is a visit before
+ */
+struct turns {
+	struct bpf_prog *prog;
+	bool visit;
+};
+
+static int take_turns(void *data)
+{
+	static const u64 ctx[MAX_BPF_FUNC_ARGS];
+	const struct turns *t = data;
+
+	if (t->visit)
+		fastterm_visit(1, false);
+	return ftk_run(t->prog, ctx);
+}
+
+/* How many turns its loop takes. */
+static u64 turns(struct kunit *test, struct turns *t, const struct ftk_map *count)
+{
+	const u32 key = 0;
+	u64 before, after;
+
+	KUNIT_ASSERT_TRUE(test, ftk_map_lookup(count, &key, &before));
+	KUNIT_ASSERT_EQ(test, smp_call_on_cpu(1, take_turns, t, false), 0);
+	KUNIT_ASSERT_TRUE(test, ftk_map_lookup(count, &key, &after));
+	return after - before;
+}
+
+static void cut_no_more(void *unused)
+{
+	fastterm_cut_loops(1, false);
+}
+
+/* A CPU was not heard of for long, as a virtual one may be, and takes interrupts after all. */
+static void watchdog_mistaken(struct kunit *test)
+{
+	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct bpf_insn body[] = {
+		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, count.fd),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_2, BPF_REG_1, 0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_2, 1),
+		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_2, 0),
+	};
+	const struct ftk_shape shape = { 1, true, 8, .body = FTK_SNIPPET(body) };
+	struct turns t = { .prog = ftk_runner(test, &shape, NULL)->prog };
+	const struct ftk_opts opts = {
+		.type = BPF_PROG_TYPE_TRACING,
+		.expected_attach_type = BPF_TRACE_FENTRY,
+		.target = t.prog,
+	};
+	unsigned long end = jiffies + FTK_PATIENCE;
+	const u32 key = 0;
+	u64 nr, runs = 0;
+
+	ftk_attach(test, ftk_load_counter(test, &entered, &opts));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, cut_no_more, NULL));
+	/* The timer of the last case may come once more, and any other kick. */
+	do {
+		fastterm_cut_loops(1, true);
+		nr = turns(test, &t, &count);
+		runs++;
+	} while (nr != 1 && time_before(jiffies, end));
+	KUNIT_EXPECT_EQ(test, nr, 1);
+	/* What is entered there is not refused. */
+	KUNIT_ASSERT_TRUE(test, ftk_map_lookup(&entered, &key, &nr));
+	KUNIT_EXPECT_EQ(test, nr, runs);
+	t.visit = true;
+	do {
+		nr = turns(test, &t, &count);
+	} while (nr != 8 && time_before(jiffies, end));
+	KUNIT_EXPECT_EQ(test, nr, 8);
+}
+
 static struct kunit_case watchdog_cases[] = {
 	KUNIT_CASE(watchdog_sysctls),
 	KUNIT_CASE(watchdog_log),
@@ -580,6 +658,7 @@ static struct kunit_case watchdog_cases[] = {
 	KUNIT_CASE(watchdog_softirq),
 	KUNIT_CASE(watchdog_masked),
 	KUNIT_CASE(watchdog_in_nmi),
+	KUNIT_CASE(watchdog_mistaken),
 	KUNIT_CASE(watchdog_sleepable),
 	KUNIT_CASE_SLOW(watchdog_others),
 	{}
