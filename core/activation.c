@@ -5,9 +5,11 @@
 #include <linux/atomic.h>
 #include <linux/bpf.h>
 #include <linux/fastterm_arch.h>
+#include <linux/irqflags.h>
 #include <linux/kprobes.h>
 #include <linux/panic.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 
 #include "internal.h"
@@ -35,19 +37,49 @@ static DEFINE_PER_CPU(bool, is_deaf);
  * has been called from there; or by the scheduler and by faults, which go through
  * no interrupt, and whose programs' loops are then cut short as well.
  *
- * Context: any in which programs run.
+ * Context: any in which programs run: the CPU does not change. Not traced, for the sake
+ * of fastterm_refuses().
  * Return: true if it is.
  */
-bool fastterm_is_leaving(void)
+bool notrace fastterm_is_leaving(void)
 {
 	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 
-	if (this_cpu_read(is_deaf))
-		return true;
+	const struct fastterm_tag *tag;
+
 	if (atomic_read(&a->state) != FASTTERM_LEAVING)
 		return false;
-	return a->tag->task == current && a->level == interrupt_context_level() &&
-	       (unsigned long)__builtin_frame_address(0) < a->tag->sp;
+	/* Where the caller has been preempted, it may have left, and another be wanted. */
+	tag = READ_ONCE(a->tag);
+	return tag && tag->task == current && a->level == interrupt_context_level() &&
+	       fastterm_same_stack((unsigned long)__builtin_frame_address(0), tag->sp);
+}
+
+/**
+ * fastterm_refuses() - would a program become part of the activation that is leaving?
+ *
+ * The scheduler enters programs for the sake of other tasks as well. They are not refused,
+ * nor is anything else in a task that has interrupts off.
+ *
+ * Context: any in which programs are entered: the CPU does not change. Not traced: a
+ * program that is attached to it would ask it.
+ * Return: true if it would.
+ */
+bool notrace fastterm_refuses(void)
+{
+	return (interrupt_context_level() || !irqs_disabled()) && fastterm_is_leaving();
+}
+
+/**
+ * fastterm_stops_loops() - are the loops over callbacks that the caller is in to end?
+ *
+ * Context: any in which programs run: the CPU does not change.
+ * Return: true if they are: with the activation that is leaving, or with all others on
+ * a CPU that no interrupt gets through to.
+ */
+bool fastterm_stops_loops(void)
+{
+	return this_cpu_read(is_deaf) || fastterm_is_leaving();
 }
 
 /**
@@ -129,7 +161,7 @@ unsigned long notrace fastterm_exit(unsigned long sp, unsigned long *result)
 	back = tag->back;
 	if (tag->leaving)
 		atomic_inc(&tag->known->prog->aux->fastterm.terminations);
-	if (a->tag == tag && (state == FASTTERM_WANTED || state == FASTTERM_LEAVING))
+	if (READ_ONCE(a->tag) == tag && (state == FASTTERM_WANTED || state == FASTTERM_LEAVING))
 		left(a, tag, state, *result);
 	fastterm_tag_free(tag);
 	return back;

@@ -47,7 +47,8 @@ int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu);
 int bpf_fastterm_outcome(int cpu, struct fastterm_outcome *outcome);
 
 DECLARE_PER_CPU(bool, fastterm_leaving);
-bool fastterm_is_leaving(void);
+bool fastterm_refuses(void);
+bool fastterm_stops_loops(void);
 
 static __always_inline bool fastterm_any_leaving(void)
 {
@@ -66,7 +67,21 @@ static __always_inline bool fastterm_any_leaving(void)
  */
 static __always_inline bool fastterm_should_stop(void)
 {
-	return fastterm_any_leaving() && fastterm_is_leaving();
+	return fastterm_any_leaving() && fastterm_stops_loops();
+}
+
+/**
+ * fastterm_should_refuse() - would a program become part of an activation that is terminated?
+ *
+ * Where a program is refused that would be entered recursively, this is asked as well,
+ * and it is refused in the same way.
+ *
+ * Context: any in which programs are entered: the CPU does not change.
+ * Return: true if it should not be entered.
+ */
+static __always_inline bool fastterm_should_refuse(void)
+{
+	return fastterm_any_leaving() && fastterm_refuses();
 }
 
 /* After a callback has returned @ret: make it say "stop" if the caller should. */
@@ -107,6 +122,11 @@ static inline int bpf_fastterm_outcome(int cpu, struct fastterm_outcome *outcome
 }
 
 static __always_inline bool fastterm_should_stop(void)
+{
+	return false;
+}
+
+static __always_inline bool fastterm_should_refuse(void)
 {
 	return false;
 }
