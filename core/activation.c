@@ -105,6 +105,8 @@ void fastterm_hears(void)
 {
 	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 
+	if (!this_cpu_read(is_deaf))
+		return;
 	this_cpu_write(is_deaf, false);
 	this_cpu_write(fastterm_leaving, atomic_read(&a->state) == FASTTERM_LEAVING);
 }

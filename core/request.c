@@ -261,8 +261,9 @@ static bool kicked(struct fastterm_activation *a, struct pt_regs *regs)
 	a->outcome.refused += err == -EFAULT;
 	/* One that only looks whether all is well is none that it took. */
 	a->outcome.kicks += !a->complete || a->outcome.frames != frames;
-	if (wanted && atomic_read(&a->state) == FASTTERM_LEAVING) {
-		a->level = level;
+	if (atomic_read(&a->state) == FASTTERM_LEAVING) {
+		if (wanted)
+			a->level = level;
 		WRITE_ONCE(*a->flag, true);
 	}
 	trace_bpf_fastterm_redirect(&a->outcome, level, err);
@@ -332,7 +333,7 @@ void fastterm_kicked(struct pt_regs *regs)
 	struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 
 	/* The watchdog's timer may come later, as where a virtual CPU has just got its turn. */
-	if (regs && fastterm_any_leaving() && fastterm_irqs_were_on(regs))
+	if (regs && fastterm_irqs_were_on(regs))
 		fastterm_hears();
 	if (regs && this_cpu_xchg(visit, false))
 		READ_ONCE(visit_by)(regs);
