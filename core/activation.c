@@ -44,7 +44,6 @@ static DEFINE_PER_CPU(bool, is_deaf);
 bool notrace fastterm_is_leaving(void)
 {
 	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
-
 	const struct fastterm_tag *tag;
 
 	if (atomic_read(&a->state) != FASTTERM_LEAVING)

@@ -204,7 +204,7 @@ int fastterm_redirect(struct fastterm_activation *a, struct pt_regs *regs)
 	if (IS_ERR_OR_NULL(tag))
 		return tag ? PTR_ERR(tag) : -EFAULT;
 	tag->leaving = true;
-	a->tag = tag;
+	WRITE_ONCE(a->tag, tag);
 	atomic_set(&a->state, FASTTERM_LEAVING);
 	for (found = walk->found; found < base; found++) {
 		if (!found->image)

@@ -92,7 +92,7 @@ static int want(const struct fastterm_prog *known, struct fastterm_tag *tag, int
 		/* Whoever sees any of the new outcome sees that there is one. */
 		smp_wmb();
 		a->known = known;
-		a->tag = tag;
+		WRITE_ONCE(a->tag, tag);
 		a->outcome = (struct fastterm_outcome){ .id = known->id };
 		a->complete = false;
 		a->unfinished = 0;

@@ -15,6 +15,7 @@
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/bpf.h>
+#include <linux/compiler.h>
 #include <linux/err.h>
 #include <linux/fastterm_arch.h>
 #include <linux/kernel.h>
@@ -84,6 +85,8 @@ notrace void fastterm_tag_free(const struct fastterm_tag *tag)
 {
 	struct tags *t = this_cpu_ptr(&tags);
 
+	/* What it said has been read. */
+	barrier();
 	atomic_andnot(BIT(tag - t->tag), &t->used);
 }
 
@@ -142,6 +145,8 @@ struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 	tag->back = slot->ip;
 	tag->ran_ns = 0;
 	tag->leaving = false;
+	/* Whoever comes in between finds all of it, or nothing. */
+	barrier();
 	atomic_or(BIT(tag - t->tag), &t->used);
 	return tag;
 }
