@@ -35,7 +35,7 @@
  */
 #define PERCENT			99
 #define PERCENT_GRAPH		50
-#define PERCENT_KRETPROBE	(IS_ENABLED(CONFIG_KASAN) ? 75 : 99)
+#define PERCENT_KRETPROBE	(IS_ENABLED(CONFIG_KASAN) ? 80 : 99)
 
 /* perf's own default, 4 kHz; unless the processor would hardly do anything else. */
 #define SAMPLE_NS	(250 * NSEC_PER_USEC)
@@ -147,6 +147,11 @@ static int register_probe(const char *symbol)
 	return register_kretprobe(&probe);
 }
 
+static void probe_no_more(void *kretprobe)
+{
+	unregister_kretprobe(kretprobe);
+}
+
 /* The helper that is running, three times over; or one that nobody else can trace. */
 static void traced_by_kretprobe(struct kunit *test)
 {
@@ -154,10 +159,11 @@ static void traced_by_kretprobe(struct kunit *test)
 
 	if (register_probe("bpf_loop"))
 		KUNIT_ASSERT_EQ(test, register_probe("bpf_probe_read_kernel"), 0);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, probe_no_more, &probe));
 	atomic_set(&probe_entries, 0);
 	atomic_set(&probe_returns, 0);
 	ftk_kick(test, r, NR_KICKS, PHASE_NS, PERCENT_KRETPROBE);
-	unregister_kretprobe(&probe);
+	kunit_release_action(test, probe_no_more, &probe);
 	KUNIT_EXPECT_GT(test, atomic_read(&probe_entries), NR_KICKS);
 	KUNIT_EXPECT_EQ(test, atomic_read(&probe_entries), atomic_read(&probe_returns));
 }

@@ -626,6 +626,7 @@ static void watchdog_mistaken(struct kunit *test)
 		.target = t.prog,
 	};
 	unsigned long end = jiffies + FTK_PATIENCE;
+	u32 i, heard = 0;
 	const u32 key = 0;
 	u64 nr, runs = 0;
 
@@ -641,11 +642,13 @@ static void watchdog_mistaken(struct kunit *test)
 	/* What is entered there is not refused. */
 	KUNIT_ASSERT_TRUE(test, ftk_map_lookup(&entered, &key, &nr));
 	KUNIT_EXPECT_EQ(test, nr, runs);
+	/* It is the visits, and not that timer. */
 	t.visit = true;
-	do {
-		nr = turns(test, &t, &count);
-	} while (nr != 8 && time_before(jiffies, end));
-	KUNIT_EXPECT_EQ(test, nr, 8);
+	for (i = 0; i < 10; i++) {
+		fastterm_cut_loops(1, true);
+		heard += turns(test, &t, &count) == 8;
+	}
+	KUNIT_EXPECT_GE(test, heard, 5);
 }
 
 static struct kunit_case watchdog_cases[] = {
