@@ -29,19 +29,14 @@ DEFINE_PER_CPU(bool, fastterm_leaving);
  */
 static DEFINE_PER_CPU(bool, is_deaf);
 
-/**
- * fastterm_is_leaving() - is the caller part of the activation that is leaving?
- *
- * Others are not disturbed: a program that interrupts it, or another task. In the
- * same task and at the same level, what runs on the stack above the base frame
- * has been called from there; or by the scheduler and by faults, which go through
- * no interrupt, and whose programs' loops are then cut short as well.
- *
- * Context: any in which programs run: the CPU does not change. Not traced, for the sake
- * of fastterm_refuses().
- * Return: true if it is.
+/*
+ * Is the caller part of the activation that is leaving? Others are not disturbed: a
+ * program that interrupts it, or another task. In the same task and at the same level,
+ * what runs on the stack above the base frame has been called from there; or by the
+ * scheduler and by faults, which go through no interrupt, and whose programs' loops are
+ * then cut short as well. Not traced, for the sake of fastterm_refuses().
  */
-bool notrace fastterm_is_leaving(void)
+static notrace bool is_leaving(void)
 {
 	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 	const struct fastterm_tag *tag;
@@ -66,7 +61,7 @@ bool notrace fastterm_is_leaving(void)
  */
 bool notrace fastterm_refuses(void)
 {
-	return (interrupt_context_level() || !irqs_disabled()) && fastterm_is_leaving();
+	return (interrupt_context_level() || !irqs_disabled()) && is_leaving();
 }
 
 /**
@@ -78,7 +73,7 @@ bool notrace fastterm_refuses(void)
  */
 bool fastterm_stops_loops(void)
 {
-	return this_cpu_read(is_deaf) || fastterm_is_leaving();
+	return this_cpu_read(is_deaf) || is_leaving();
 }
 
 /**

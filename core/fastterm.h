@@ -50,6 +50,14 @@ DECLARE_PER_CPU(bool, fastterm_leaving);
 bool fastterm_refuses(void);
 bool fastterm_stops_loops(void);
 
+/**
+ * fastterm_any_leaving() - may the CPU have a program that is to end?
+ *
+ * All that is asked where none is: what it costs to have fastterm.
+ *
+ * Context: any in which the CPU does not change.
+ * Return: false if it has none.
+ */
 static __always_inline bool fastterm_any_leaving(void)
 {
 	/* Another CPU may write it, see fastterm_cut_loops(): one byte, read once a question. */

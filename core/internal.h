@@ -396,7 +396,6 @@ struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 				       const struct fastterm_prog *known);
 struct fastterm_tag *fastterm_suspect(struct pt_regs *regs);
 int fastterm_terminate_tag(struct fastterm_tag *tag);
-bool fastterm_is_leaving(void);
 void fastterm_cut_loops(int cpu, bool cut);
 void fastterm_hears(void);
 
