@@ -21,6 +21,9 @@ struct bpf_iter_ftk_thing {
 /* How many references to a thing, and iterators over things, there are. */
 extern atomic_t ftk_things;
 
+/* What happens when a thing is put, if a case wants anything to: in its program's context. */
+extern void (*ftk_on_put)(void);
+
 struct ftk_thing *ftk_thing_get(void);
 void ftk_thing_put(struct ftk_thing *thing);
 struct ftk_thing *ftk_thing_find(int value);

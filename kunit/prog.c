@@ -373,8 +373,10 @@ static int ftk_load_fd(struct kunit *test, const struct bpf_insn *insns,
 				      ftk_prog_fd(test, opts->target);
 		attr.attach_btf_id = FTK_TYPE_FUNC;
 	} else if (opts->func) {
-		attr.attach_btf_id = btf_find_by_name_kind(bpf_get_btf_vmlinux(), opts->func,
-							   BTF_KIND_FUNC);
+		attr.attach_btf_id =
+			btf_find_by_name_kind(bpf_get_btf_vmlinux(), opts->func,
+					      opts->expected_attach_type == BPF_TRACE_RAW_TP ?
+					      BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
 	}
 	attr.func_info = (unsigned long)func_info;
 	attr.func_info_cnt = nr_funcs;

@@ -97,7 +97,8 @@ enum ftk_type {
  * @name: name of the program; that of the test case if NULL
  * @target: a program of ftk_load() whose main function it is attached to by
  *	    ftk_attach(), or NULL
- * @func: a function of the kernel that it is attached to instead, or NULL
+ * @func: a function of the kernel that it is attached to instead, or for BPF_TRACE_RAW_TP
+ *	  the type of a tracepoint's, or NULL
  * @types: a map of ftk_map_typed() whose BTF the program uses in place of one of
  *	   its own; then it has at most four functions, all but the entry static
  */

@@ -133,6 +133,8 @@ static const char * const kfuncs[] = {
 static struct ftk_thing ftk_the_thing;
 atomic_t ftk_things = ATOMIC_INIT(0);
 
+void (*ftk_on_put)(void);
+
 __bpf_kfunc_start_defs();
 
 __bpf_kfunc struct ftk_thing *ftk_thing_get(void)
@@ -143,6 +145,10 @@ __bpf_kfunc struct ftk_thing *ftk_thing_get(void)
 
 __bpf_kfunc void ftk_thing_put(struct ftk_thing *thing)
 {
+	typeof(ftk_on_put) on_put = READ_ONCE(ftk_on_put);
+
+	if (on_put)
+		on_put();
 	atomic_dec(&ftk_things);
 }
 
