@@ -54,7 +54,8 @@ def say(text, renewed=False):
 def child_env(**extra):
     """The environment of a kernel build: ours without what would change its meaning, in the C locale."""
     env = {k: v for k, v in os.environ.items() if not FOREIGN.match(k)}
-    env.update(LC_ALL='C', CCACHE_DIR=str(cache() / 'ccache'), CCACHE_MAXSIZE='12G',
+    # Depend mode: what is not in the cache is compiled, not preprocessed first, which takes a third as long again.
+    env.update(LC_ALL='C', CCACHE_DIR=str(cache() / 'ccache'), CCACHE_MAXSIZE='12G', CCACHE_DEPEND='1',
                KBUILD_BUILD_TIMESTAMP='1970-01-01', KBUILD_BUILD_USER='fastterm', KBUILD_BUILD_HOST='fastterm')
     env.update(extra)
     return env
