@@ -612,6 +612,34 @@ static void free_event(void *event)
 }
 
 /**
+ * ftk_attach_event() - attach a program to a perf event
+ * @test: the test case, at whose end it is detached
+ * @prog: the program, of a type that such events enter
+ * @attr: what the event is
+ * @cpu: the CPU on which it counts, or -1 for wherever this task is
+ *
+ * Context: the thread of the test case.
+ * Return: the event.
+ */
+struct perf_event *ftk_attach_event(struct kunit *test, struct bpf_prog *prog,
+				    struct perf_event_attr *attr, int cpu)
+{
+	struct task_struct *task = cpu < 0 ? current : NULL;
+	struct perf_event *event;
+	int err;
+
+	event = perf_event_create_kernel_counter(attr, cpu, task, NULL, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_event, event));
+	bpf_prog_inc(prog);
+	err = perf_event_set_bpf_prog(event, prog, 0);
+	if (err)
+		bpf_prog_put(prog);
+	KUNIT_ASSERT_EQ(test, err, 0);
+	return event;
+}
+
+/**
  * ftk_attach_kprobe() - attach a program to a place in the kernel, as libbpf does it
  * @test: the test case, at whose end it is detached
  * @prog: the program
@@ -622,7 +650,6 @@ static void free_event(void *event)
 void ftk_attach_kprobe(struct kunit *test, struct bpf_prog *prog, unsigned long addr)
 {
 	struct perf_event_attr attr = { .size = sizeof(attr), .kprobe_addr = addr };
-	struct perf_event *event;
 	char type[16];
 	int err;
 
@@ -630,11 +657,41 @@ void ftk_attach_kprobe(struct kunit *test, struct bpf_prog *prog, unsigned long 
 		 sizeof(type));
 	err = kstrtou32(strim(type), 10, &attr.type);
 	KUNIT_ASSERT_EQ_MSG(test, err, 0, "%s", type);
-	event = perf_event_create_kernel_counter(&attr, -1, current, NULL, NULL);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_event, event));
-	bpf_prog_inc(prog);
-	KUNIT_ASSERT_EQ(test, 0, perf_event_set_bpf_prog(event, prog, 0));
+	ftk_attach_event(test, prog, &attr, -1);
+}
+
+/**
+ * ftk_attach_kprobe_multi() - attach a program to a function, as to one of many
+ * @test: the test case, at whose end it is detached
+ * @prog: a program with ftk_opts.expected_attach_type of BPF_TRACE_KPROBE_MULTI
+ * @func: the function
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_attach_kprobe_multi(struct kunit *test, struct bpf_prog *prog, unsigned long func)
+{
+	const u64 addr = func;
+	unsigned long ubuf;
+	union bpf_attr attr;
+	int fd;
+
+	/* The addresses come from user memory; see ftk_show_log(). */
+	ubuf = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	KUNIT_ASSERT_FALSE(test, !ubuf || IS_ERR_VALUE(ubuf));
+	KUNIT_ASSERT_EQ(test, copy_to_user((void __user *)ubuf, &addr, sizeof(addr)), 0);
+
+	memset(&attr, 0, sizeof(attr));
+	attr.link_create.prog_fd = ftk_prog_fd(test, prog);
+	attr.link_create.attach_type = BPF_TRACE_KPROBE_MULTI;
+	attr.link_create.kprobe_multi.cnt = 1;
+	attr.link_create.kprobe_multi.addrs = ubuf;
+	ftk_patching_begin();
+	fd = kern_sys_bpf(BPF_LINK_CREATE, &attr, sizeof(attr));
+	ftk_patching_end();
+	KUNIT_ASSERT_GE(test, fd, 0);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ftk_detach,
+							   (void *)(unsigned long)fd));
 }
 
 /**

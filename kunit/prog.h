@@ -31,6 +31,8 @@
 #include <linux/types.h>
 
 struct kunit;
+struct perf_event;
+struct perf_event_attr;
 struct ftk_map;
 
 /*
@@ -139,7 +141,10 @@ void ftk_patching_end(void);
 
 int ftk_prog_fd(struct kunit *test, struct bpf_prog *prog);
 void ftk_attach(struct kunit *test, struct bpf_prog *prog);
+struct perf_event *ftk_attach_event(struct kunit *test, struct bpf_prog *prog,
+				    struct perf_event_attr *attr, int cpu);
 void ftk_attach_kprobe(struct kunit *test, struct bpf_prog *prog, unsigned long addr);
+void ftk_attach_kprobe_multi(struct kunit *test, struct bpf_prog *prog, unsigned long func);
 u32 ftk_run(const struct bpf_prog *prog, const void *ctx);
 unsigned long ftk_probed(unsigned long func);
 

@@ -311,6 +311,26 @@ noinline u64 ftk_run_guarded(const struct bpf_prog *prog, const void *ctx, u64 *
 	return result;
 }
 
+/* Under the RCU that its hooks hold; see ftk_run(). */
+static u64 run_once(struct ftk_runner *r)
+{
+	const void *ctx = r->context ?: r->ctx;
+	u64 result;
+
+	migrate_disable();
+	if (r->prog->sleepable) {
+		rcu_read_lock_trace();
+		result = ftk_run_guarded(r->prog, ctx, &r->broken);
+		rcu_read_unlock_trace();
+	} else {
+		rcu_read_lock();
+		result = ftk_run_guarded(r->prog, ctx, &r->broken);
+		rcu_read_unlock();
+	}
+	migrate_enable();
+	return result;
+}
+
 static int run(void *data)
 {
 	struct ftk_runner *r = data;
@@ -319,11 +339,7 @@ static int run(void *data)
 	if (r->mm)
 		kthread_use_mm(r->mm);
 	do {
-		migrate_disable();
-		rcu_read_lock();
-		result = ftk_run_guarded(r->prog, r->context ?: r->ctx, &r->broken);
-		rcu_read_unlock();
-		migrate_enable();
+		result = run_once(r);
 		r->wrong += r->expected && result != r->expected;
 		WRITE_ONCE(r->runs, r->runs + 1);
 		cond_resched();

@@ -216,10 +216,22 @@ static const struct btf_kfunc_id_set ftk_thing_set = {
 	.set = &ftk_thing_ids,
 };
 
+/* Sleepable programs may be attached to it. */
+BTF_KFUNCS_START(ftk_sleepable_ids)
+BTF_ID_FLAGS(func, ftk_thing_put, KF_SLEEPABLE)
+BTF_KFUNCS_END(ftk_sleepable_ids)
+
+static const struct btf_kfunc_id_set ftk_sleepable_set = {
+	.owner = THIS_MODULE,
+	.set = &ftk_sleepable_ids,
+};
+
 static int __init ftk_thing_init(void)
 {
 	return register_btf_kfunc_id_set(BPF_PROG_TYPE_SCHED_CLS, &ftk_thing_set) ?:
-	       register_btf_kfunc_id_set(BPF_PROG_TYPE_TRACING, &ftk_thing_set);
+	       register_btf_kfunc_id_set(BPF_PROG_TYPE_SYSCALL, &ftk_thing_set) ?:
+	       register_btf_kfunc_id_set(BPF_PROG_TYPE_TRACING, &ftk_thing_set) ?:
+	       register_btf_fmodret_id_set(&ftk_sleepable_set);
 }
 late_initcall(ftk_thing_init);
 

@@ -2,27 +2,21 @@
 /*
  * What a program that is terminated still does on its way out
  *
- * Its stub image is code like its own: loads may fault in it, it may throw, and it
- * calls functions that other programs may be attached to.
+ * Its stub image is code like its own: loads may fault in it, and it may throw.
  */
 
 #include <linux/array_size.h>
 #include <linux/btf.h>
 #include <linux/fastterm_arch.h>
 #include <linux/filter.h>
-#include <linux/irq_work.h>
-#include <linux/irqflags.h>
 #include <linux/kprobes.h>
-#include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include <linux/u64_stats_sync.h>
 #include <linux/vmalloc.h>
 
 #include <kunit/test.h>
 
 #include "../internal.h"
-#include "kfuncs.h"
 #include "prog.h"
 #include "runaway.h"
 
@@ -177,192 +171,10 @@ static void suffix_throws_at_end(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, t->funcs[1], prog);
 }
 
-static u64 refusals(const struct bpf_prog *prog)
-{
-	u64 nr = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		nr += u64_stats_read(&per_cpu_ptr(prog->stats, cpu)->misses);
-	return nr;
-}
-
-static u64 counted(struct kunit *test, const struct ftk_map *count)
-{
-	const u32 key = 0;
-	u64 nr;
-
-	KUNIT_ASSERT_TRUE(test, ftk_map_lookup(count, &key, &nr));
-	return nr;
-}
-
-/* A program that counts is attached to a function. */
-static struct bpf_prog *trace_function(struct kunit *test, const char *func,
-				       const struct ftk_map *count)
-{
-	const struct ftk_opts opts = {
-		.type = BPF_PROG_TYPE_TRACING,
-		.expected_attach_type = BPF_TRACE_FENTRY,
-		.func = func,
-	};
-	struct bpf_prog *prog;
-
-	if (!IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS))
-		kunit_skip(test, "no ftrace direct calls: no trampolines for functions");
-	prog = ftk_load_counter(test, count, &opts);
-	ftk_attach(test, prog);
-	return prog;
-}
-
-static void nothing_on_put(void *unused)
-{
-	WRITE_ONCE(ftk_on_put, NULL);
-}
-
-/* A program is terminated that puts fifty things on its way out. */
-static void kick_holder(struct kunit *test, void (*on_put)(void))
-{
-	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
-	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
-	struct ftk_shape shape = {
-		2, .entered = &entered, .body = FTK_SNIPPET(body_helper),
-	};
-	const s64 things = atomic_read(&ftk_things);
-
-	WRITE_ONCE(ftk_on_put, on_put);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, nothing_on_put, NULL), 0);
-	ftk_hold_things(test, &shape);
-	ftk_kick(test, ftk_runner(test, &shape, &opts), NR_KICKS, PHASE_NS, 99);
-	KUNIT_EXPECT_EQ(test, atomic_read(&ftk_things), things);
-	kunit_release_action(test, nothing_on_put, NULL);
-}
-
-/* What is attached to ftk_thing_put() is not entered then, but at any other time. */
-static void expect_refused(struct kunit *test, const struct bpf_prog *prog,
-			   const struct ftk_map *count)
-{
-	kick_holder(test, NULL);
-	KUNIT_EXPECT_EQ(test, counted(test, count), 0);
-	KUNIT_EXPECT_GE(test, refusals(prog), NR_KICKS);
-	ftk_thing_put(ftk_thing_get());
-	KUNIT_EXPECT_EQ(test, counted(test, count), 1);
-}
-
-static void suffix_refuses_fentry(struct kunit *test)
-{
-	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
-
-	expect_refused(test, trace_function(test, "ftk_thing_put", &count), &count);
-}
-
-static void suffix_refuses_kprobe(struct kunit *test)
-{
-	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
-	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_KPROBE };
-	struct bpf_prog *prog;
-
-	if (!IS_ENABLED(CONFIG_KPROBES_ON_FTRACE))
-		kunit_skip(test, "no kprobes on ftrace: they have interrupts off");
-	prog = ftk_load_counter(test, &count, &opts);
-	ftk_attach_kprobe(test, prog, (unsigned long)ftk_thing_put);
-	expect_refused(test, prog, &count);
-}
-
-static void free_nothing(void)
-{
-	kfree(NULL);
-}
-
-/* Others come by this one all the time. */
-static void suffix_refuses_tracepoint(struct kunit *test)
-{
-	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
-	const struct ftk_opts opts = {
-		.type = BPF_PROG_TYPE_TRACING,
-		.expected_attach_type = BPF_TRACE_RAW_TP,
-		.func = "btf_trace_kfree",
-	};
-	struct bpf_prog *prog = ftk_load_counter(test, &count, &opts);
-
-	ftk_attach(test, prog);
-	kick_holder(test, free_nothing);
-	KUNIT_EXPECT_GE(test, refusals(prog), NR_KICKS);
-	free_nothing();
-	KUNIT_EXPECT_GT(test, counted(test, &count), 0);
-}
-
-/* How often ftk_visit() has been called, and how often while the caller's CPU was leaving. */
-static u32 nr_visits, nr_leaving;
-
-static noinline __noclone u32 ftk_visit(u32 nr)
-{
-	barrier_data(&nr);
-	return nr + 1;
-}
-
-static void visit(void)
-{
-	nr_visits = ftk_visit(nr_visits);
-	nr_leaving += atomic_read(this_cpu_ptr(&fastterm_activation.state)) == FASTTERM_LEAVING;
-}
-
-static void visit_by_irq(struct irq_work *work)
-{
-	visit();
-}
-
-static struct irq_work visit_work = IRQ_WORK_INIT_HARD(visit_by_irq);
-
-static void visit_from_irq(void)
-{
-	irq_work_queue(&visit_work);
-}
-
-static void visit_with_irqs_off(void)
-{
-	unsigned long flags;
-
-	local_irq_save(flags);
-	visit();
-	local_irq_restore(flags);
-}
-
-/* What is attached to ftk_visit() is entered each time. */
-static void expect_entered(struct kunit *test, void (*on_put)(void))
-{
-	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
-	struct bpf_prog *prog = trace_function(test, "ftk_visit", &count);
-
-	nr_visits = 0;
-	nr_leaving = 0;
-	kick_holder(test, on_put);
-	irq_work_sync(&visit_work);
-	KUNIT_EXPECT_GE(test, nr_leaving, NR_KICKS);
-	KUNIT_EXPECT_EQ(test, counted(test, &count), nr_visits);
-	KUNIT_EXPECT_EQ(test, refusals(prog), 0);
-}
-
-/* What interrupts it may enter programs. */
-static void suffix_is_interrupted(struct kunit *test)
-{
-	expect_entered(test, visit_from_irq);
-}
-
-/* So may the scheduler, in the same task: what tells it from others is that. */
-static void suffix_with_irqs_off(struct kunit *test)
-{
-	expect_entered(test, visit_with_irqs_off);
-}
-
 static struct kunit_case suffix_cases[] = {
 	KUNIT_CASE(suffix_faults),
 	KUNIT_CASE(suffix_throws),
 	KUNIT_CASE(suffix_throws_at_end),
-	KUNIT_CASE_SLOW(suffix_refuses_fentry),
-	KUNIT_CASE_SLOW(suffix_refuses_kprobe),
-	KUNIT_CASE_SLOW(suffix_refuses_tracepoint),
-	KUNIT_CASE_SLOW(suffix_is_interrupted),
-	KUNIT_CASE_SLOW(suffix_with_irqs_off),
 	{}
 };
 

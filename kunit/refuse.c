@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a program that is terminated does not do on its way out: enter others
+ *
+ * Its stub image calls functions that other programs may be attached to, in several
+ * ways. Those are refused, as if they were entered recursively, and they are entered
+ * as ever by what interrupts it, and by the scheduler.
+ */
+
+#include <linux/array_size.h>
+#include <linux/filter.h>
+#include <linux/irq_work.h>
+#include <linux/irqflags.h>
+#include <linux/kstrtox.h>
+#include <linux/percpu.h>
+#include <linux/perf_event.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/u64_stats_sync.h>
+
+#include <kunit/test.h>
+
+#include "../internal.h"
+#include "file.h"
+#include "kfuncs.h"
+#include "prog.h"
+#include "runaway.h"
+
+/* As many as it takes for chance not to decide. */
+#define NR_KICKS	500
+
+/* The kicks come after up to so many ns in the program. */
+#define PHASE_NS	20000
+
+static const struct bpf_insn body_helper[] = {
+	FTK_CALL(BPF_FUNC_ktime_get_ns),
+};
+
+/* What puts things, and may be terminated. */
+static const struct ftk_opts usual = { .type = BPF_PROG_TYPE_TRACEPOINT };
+static const struct ftk_opts sleepable = {
+	.type = BPF_PROG_TYPE_SYSCALL,
+	.flags = BPF_F_SLEEPABLE,
+};
+
+static u64 refusals(const struct bpf_prog *prog)
+{
+	u64 nr = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		nr += u64_stats_read(&per_cpu_ptr(prog->stats, cpu)->misses);
+	return nr;
+}
+
+static u64 counted(struct kunit *test, const struct ftk_map *count)
+{
+	const u32 key = 0;
+	u64 nr;
+
+	KUNIT_ASSERT_TRUE(test, ftk_map_lookup(count, &key, &nr));
+	return nr;
+}
+
+/* A program that counts is attached to a function. */
+static struct bpf_prog *trace_function(struct kunit *test, const char *func, u32 flags,
+				       const struct ftk_map *count)
+{
+	const struct ftk_opts opts = {
+		.type = BPF_PROG_TYPE_TRACING,
+		.expected_attach_type = BPF_TRACE_FENTRY,
+		.flags = flags,
+		.func = func,
+	};
+	struct bpf_prog *prog;
+
+	if (!IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS))
+		kunit_skip(test, "no ftrace direct calls: no trampolines for functions");
+	prog = ftk_load_counter(test, count, &opts);
+	ftk_attach(test, prog);
+	return prog;
+}
+
+static void nothing_on_put(void *unused)
+{
+	WRITE_ONCE(ftk_on_put, NULL);
+}
+
+/* A program is terminated that puts fifty things on its way out. */
+static void kick_holder(struct kunit *test, const struct ftk_opts *opts, void (*on_put)(void))
+{
+	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	struct ftk_shape shape = {
+		2, .entered = &entered, .body = FTK_SNIPPET(body_helper),
+	};
+	const s64 things = atomic_read(&ftk_things);
+
+	WRITE_ONCE(ftk_on_put, on_put);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, nothing_on_put, NULL), 0);
+	ftk_hold_things(test, &shape);
+	ftk_kick(test, ftk_runner(test, &shape, opts), NR_KICKS, PHASE_NS, 99);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ftk_things), things);
+	kunit_release_action(test, nothing_on_put, NULL);
+}
+
+/* What is attached to ftk_thing_put() is not entered then, but at any other time. */
+static void expect_refused(struct kunit *test, const struct ftk_opts *opts,
+			   const struct bpf_prog *prog, const struct ftk_map *count)
+{
+	kick_holder(test, opts, NULL);
+	KUNIT_EXPECT_EQ(test, counted(test, count), 0);
+	KUNIT_EXPECT_GE(test, refusals(prog), NR_KICKS);
+	ftk_thing_put(ftk_thing_get());
+	KUNIT_EXPECT_EQ(test, counted(test, count), 1);
+}
+
+static void refuse_fentry(struct kunit *test)
+{
+	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+
+	expect_refused(test, &usual, trace_function(test, "ftk_thing_put", 0, &count), &count);
+}
+
+static void refuse_sleepable(struct kunit *test)
+{
+	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+
+	expect_refused(test, &sleepable,
+		       trace_function(test, "ftk_thing_put", BPF_F_SLEEPABLE, &count), &count);
+}
+
+static void refuse_kprobe(struct kunit *test)
+{
+	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_KPROBE };
+	struct bpf_prog *prog;
+
+	if (!IS_ENABLED(CONFIG_KPROBES_ON_FTRACE))
+		kunit_skip(test, "no kprobes on ftrace: they have interrupts off");
+	prog = ftk_load_counter(test, &count, &opts);
+	ftk_attach_kprobe(test, prog, (unsigned long)ftk_thing_put);
+	expect_refused(test, &usual, prog, &count);
+}
+
+static void refuse_kprobe_multi(struct kunit *test)
+{
+	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct ftk_opts opts = {
+		.type = BPF_PROG_TYPE_KPROBE,
+		.expected_attach_type = BPF_TRACE_KPROBE_MULTI,
+	};
+	struct bpf_prog *prog;
+
+	if (!IS_ENABLED(CONFIG_FPROBE))
+		kunit_skip(test, "no CONFIG_FPROBE, by which kprobe.multi attaches");
+	prog = ftk_load_counter(test, &count, &opts);
+	ftk_attach_kprobe_multi(test, prog, (unsigned long)ftk_thing_put);
+	expect_refused(test, &usual, prog, &count);
+}
+
+static void free_nothing(void)
+{
+	kfree(NULL);
+}
+
+/* Others come by this one all the time, and the program is entered for them. */
+static void expect_refused_frees(struct kunit *test, const struct bpf_prog *prog,
+				 const struct ftk_map *count)
+{
+	u64 before;
+
+	kick_holder(test, &usual, free_nothing);
+	KUNIT_EXPECT_GE(test, refusals(prog), NR_KICKS);
+	before = counted(test, count);
+	free_nothing();
+	KUNIT_EXPECT_GT(test, counted(test, count), before);
+}
+
+static void refuse_trace_event(struct kunit *test)
+{
+	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr) };
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
+	struct bpf_prog *prog = ftk_load_counter(test, &count, &opts);
+	char id[16];
+
+	ftk_read(test, ftk_open(test, "tracefs", "events/kmem/kfree/id"), NULL, id, sizeof(id));
+	KUNIT_ASSERT_EQ(test, kstrtou64(strim(id), 10, &attr.config), 0);
+	ftk_attach_event(test, prog, &attr, 1);
+	expect_refused_frees(test, prog, &count);
+}
+
+static void refuse_tracepoint(struct kunit *test)
+{
+	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct ftk_opts opts = {
+		.type = BPF_PROG_TYPE_TRACING,
+		.expected_attach_type = BPF_TRACE_RAW_TP,
+		.func = "btf_trace_kfree",
+	};
+	struct bpf_prog *prog = ftk_load_counter(test, &count, &opts);
+
+	ftk_attach(test, prog);
+	expect_refused_frees(test, prog, &count);
+}
+
+/* How often ftk_visit() has been called, and how often while the caller's CPU was leaving. */
+static u32 nr_visits, nr_leaving;
+
+static noinline __noclone u32 ftk_visit(u32 nr)
+{
+	barrier_data(&nr);
+	return nr + 1;
+}
+
+static void visit(void)
+{
+	nr_visits = ftk_visit(nr_visits);
+	nr_leaving += atomic_read(this_cpu_ptr(&fastterm_activation.state)) == FASTTERM_LEAVING;
+}
+
+static void visit_by_irq(struct irq_work *work)
+{
+	visit();
+}
+
+static struct irq_work visit_work = IRQ_WORK_INIT_HARD(visit_by_irq);
+
+static void visit_from_irq(void)
+{
+	irq_work_queue(&visit_work);
+}
+
+static void visit_with_irqs_off(void)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	visit();
+	local_irq_restore(flags);
+}
+
+/* What is attached to ftk_visit() is entered each time. */
+static void expect_entered(struct kunit *test, void (*on_put)(void))
+{
+	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	struct bpf_prog *prog = trace_function(test, "ftk_visit", 0, &count);
+
+	nr_visits = 0;
+	nr_leaving = 0;
+	kick_holder(test, &usual, on_put);
+	irq_work_sync(&visit_work);
+	KUNIT_EXPECT_GE(test, nr_leaving, NR_KICKS);
+	KUNIT_EXPECT_EQ(test, counted(test, &count), nr_visits);
+	KUNIT_EXPECT_EQ(test, refusals(prog), 0);
+}
+
+/* What interrupts it may enter programs. */
+static void refuse_no_interrupt(struct kunit *test)
+{
+	expect_entered(test, visit_from_irq);
+}
+
+/* So may the scheduler, in the same task: what tells it from others is that. */
+static void refuse_no_scheduler(struct kunit *test)
+{
+	expect_entered(test, visit_with_irqs_off);
+}
+
+/* Nothing else in these kernels counts as one of these. */
+static void fault(void)
+{
+	static struct pt_regs regs;
+
+	perf_sw_event(PERF_COUNT_SW_EMULATION_FAULTS, 1, &regs, 0);
+}
+
+/* Whoever waits on the second CPU's counter has interrupts off as well. */
+static void refuse_no_perf_event(struct kunit *test)
+{
+	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_PERF_EVENT };
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_EMULATION_FAULTS,
+		.sample_period = 1,
+	};
+	struct bpf_prog *prog = ftk_load_counter(test, &count, &opts);
+	struct perf_event *event = ftk_attach_event(test, prog, &attr, 1);
+	u64 nr, enabled, running;
+
+	kick_holder(test, &usual, fault);
+	nr = perf_event_read_value(event, &enabled, &running);
+	KUNIT_EXPECT_GE(test, nr, NR_KICKS);
+	KUNIT_EXPECT_EQ(test, counted(test, &count), nr);
+}
+
+static struct kunit_case refuse_cases[] = {
+	KUNIT_CASE_SLOW(refuse_fentry),
+	KUNIT_CASE_SLOW(refuse_sleepable),
+	KUNIT_CASE_SLOW(refuse_kprobe),
+	KUNIT_CASE_SLOW(refuse_kprobe_multi),
+	KUNIT_CASE_SLOW(refuse_trace_event),
+	KUNIT_CASE_SLOW(refuse_tracepoint),
+	KUNIT_CASE_SLOW(refuse_no_interrupt),
+	KUNIT_CASE_SLOW(refuse_no_scheduler),
+	KUNIT_CASE_SLOW(refuse_no_perf_event),
+	{}
+};
+
+static struct kunit_suite refuse_suite = {
+	.name = "fastterm_refuse",
+	.init = ftk_requester_init,
+	.exit = ftk_requester_exit,
+	.test_cases = refuse_cases,
+};
+
+kunit_test_suite(refuse_suite);
