@@ -49,7 +49,8 @@ class State:
             self.data = {'complete': True, 'changed': {}, 'added': {}}
         except ValueError as error:
             raise Error(f'{self.file}: the record of the graft is damaged: {error}\n'
-                        'put every file in original/ beside it back into the tree by hand, and remove .fastterm') from error
+                        'put every file in original/ beside it back into the tree by hand, and remove '
+                        f'{" ".join([*_left(self.tree), ".fastterm"])}') from error
 
     def exists(self):
         """Whether the tree is grafted, or half so."""
@@ -110,6 +111,10 @@ class State:
                      'added': {n: self.data['added'][n] for n in added}}
         self._save()
 
+    def write(self, name, data):
+        """Write a file of the tree. What is half written when a run is killed lies beside the record, and goes with it."""
+        host.write_whole(self.tree / name, data, self.folder)
+
     def _save(self):
         host.write_whole(self.file, json.dumps(self.data, indent=1).encode())
 
@@ -130,15 +135,16 @@ class State:
     def undo(self):
         """Give back the tree as it was.
 
-        Files get the present time, or a build would go on with objects of the grafted ones. Originals are moved, so
-        that a full disk is no obstacle; should this be interrupted, it can be done again.
+        Files get the present time, or a build would go on with objects of the grafted ones. What was added goes first,
+        which makes room for the record, and originals are moved, so that a full disk is no obstacle; should this be
+        interrupted, it can be done again.
         """
-        if self.data['complete'] and self.exists():
-            self.data['complete'] = False
-            self._save()
         for name in self.data['added']:
             (self.tree / name).unlink(missing_ok=True)
             _prune((self.tree / name).parent)
+        if self.data['complete'] and self.exists():
+            self.data['complete'] = False
+            self._save()
         for name in self.data['changed']:
             if self.original_path(name).exists():
                 os.utime(self.original_path(name))
@@ -152,6 +158,12 @@ def _prune(folder):
     while folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
+
+
+def _left(tree):
+    """What a graft has added to @tree and is there, our own folder as one."""
+    folder = 'kernel/bpf/fastterm'
+    return sorted({folder if name.startswith(f'{folder}/') else name for name in overlay() if (tree / name).exists()})
 
 
 def _open(tree):
@@ -176,12 +188,14 @@ def apply(tree):
     grafted = [] if state.exists() else [name for name in hooks.files() if b'fastterm' in (state.original(name) or b'')]
     if grafted:
         raise Error(f'{tree} is grafted already, and the record of it, .fastterm/, is gone: {", ".join(grafted)}\n'
-                    'give these files back what they were (git checkout, for example), or graft a fresh tree')
+                    f'give these files back what they were (git checkout, for example) and remove what it has added '
+                    f'({" ".join(_left(tree)) or "nothing is left of that"}), or graft a fresh tree')
     changed = hooks.apply_all(state.original, version)
     added = {name: path.read_bytes() for name, path in overlay().items()}
     strange = [n for n in added if n not in state.data['added'] and (tree / n).exists()]
     if strange:
-        raise Error(f'{tree} already has {", ".join(strange)}, which no graft of ours put there')
+        raise Error(f'{tree} already has {", ".join(strange)}, and no record of a graft that put that there: '
+                    'remove it if one has left it, or move it elsewhere if it is yours')
     wanted = changed | added
     if state.exists() and set(state.files()) == set(wanted) and \
             all((tree / n).exists() and (tree / n).read_bytes() == d for n, d in wanted.items()):
@@ -190,7 +204,7 @@ def apply(tree):
     gone = set(state.data['added']) - set(added)
     state.begin(changed, added)
     for name in restored:
-        host.write_whole(tree / name, state.original(name))
+        state.write(name, state.original(name))
     for name in gone:
         (tree / name).unlink(missing_ok=True)
         _prune((tree / name).parent)
@@ -198,7 +212,7 @@ def apply(tree):
         path = tree / name
         host.make_folder(path.parent)
         if not path.exists() or path.read_bytes() != data:
-            host.write_whole(path, data)
+            state.write(name, data)
     state.complete(changed, added)
     return True
 

@@ -27,6 +27,10 @@ class Error(Exception):
     """Something the user can act on: one message, no traceback, exit status 1."""
 
 
+class Expired(Error):
+    """What did not end in the time it was given."""
+
+
 def cache():
     """Folder for everything that outlives a checkout: kernel source, build trees, ccache."""
     base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
@@ -156,7 +160,7 @@ def run(cmd, *, log=None, on_line=None, timeout=None, check=True, what=None, **k
         proc.stdout.close()
     output = ''.join(lines)
     if expired.is_set():
-        raise Error(f'{what or cmd[0]}: no end after {timeout} s' + _tail(output, log))
+        raise Expired(f'{what or cmd[0]}: no end after {timeout} s' + _tail(output, log))
     if check and proc.returncode:
         raise Error(f'{what or cmd[0]}: exit status {proc.returncode}' + _tail(output, log))
     return proc.returncode, output
@@ -248,10 +252,13 @@ def make_folder(path):
         own_like(path, path.parent)
 
 
-def write_whole(path, data):
-    """Write a file so that it is there whole or not at all; hard links to the old one keep the old content."""
+def write_whole(path, data, folder=None):
+    """Write a file so that it is there whole or not at all; hard links to the old one keep the old content.
+
+    Until it is whole it is in @folder, on the same file system; usually in its own.
+    """
     mode = path.stat().st_mode if path.exists() else 0o644
-    handle, tmp = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
+    handle, tmp = tempfile.mkstemp(prefix=f'.{path.name}.', dir=folder or path.parent)
     try:
         with open(handle, 'wb') as file:
             file.write(data)

@@ -2,7 +2,11 @@
 """Graft and ungraft, on a kernel tree of a few small files."""
 
 import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -160,6 +164,37 @@ class Graft(Fixture):
                 break
         self.assertGreater(n, 8)
 
+    def test_killed_anywhere_leaves_nothing(self):
+        """The n-th file is whole, and not yet in its place: nobody can tidy up, and ungraft gives back the original."""
+        code = ('import os, signal, sys; from pathlib import Path; import graft, hooks\n'
+                'left, replace = int(sys.argv[3]), os.replace\n'
+                'def replaced(*args):\n'
+                '    global left\n'
+                '    left -= 1\n'
+                '    replace(*args) if left else os.kill(os.getpid(), signal.SIGKILL)\n'
+                'hooks.FOLDER, os.replace = Path(sys.argv[2]), replaced\n'
+                'graft.apply(Path(sys.argv[1]))\n')
+        for n in (1, 2, 4, 5, 6, 7, 20):
+            with self.subTest(n):
+                done = subprocess.run([sys.executable, '-B', '-c', code, self.tree, self.hooks, str(n)], check=False,
+                                      env=dict(os.environ, PYTHONPATH=':'.join(sys.path)))
+                self.assertEqual(done.returncode, -signal.SIGKILL)
+                graft.remove(self.tree)
+                self.assertEqual(self.snapshot(), self.before)
+
+    def test_ungraft_on_a_full_disk(self):
+        """What goes makes room for what has to be written."""
+        graft.apply(self.tree)
+        write = host.write_whole
+
+        def full(path, data, folder=None):
+            if any((self.tree / name).exists() for name in graft.overlay()):
+                raise OSError(28, 'No space left on device', 'x')
+            write(path, data, folder)
+        with mock.patch.object(host, 'write_whole', full):
+            graft.remove(self.tree)
+        self.assertEqual(self.snapshot(), self.before)
+
     def own_change_is_not_lost(self):
         with (self.tree / 'kernel/bpf/core.c').open('a') as file:
             file.write('int mine;\n')
@@ -183,10 +218,10 @@ class Graft(Fixture):
         self.hook('a.cocci', COCCI.format(places=1).replace('fastterm()', 'newer()'))
         write = host.write_whole
 
-        def failing(path, data):
+        def failing(path, data, folder=None):
             if path == self.tree / 'kernel/bpf/core.c':
                 raise KeyboardInterrupt
-            write(path, data)
+            write(path, data, folder)
         with mock.patch.object(host, 'write_whole', failing):
             with self.assertRaises(KeyboardInterrupt):
                 graft.apply(self.tree)
@@ -211,6 +246,30 @@ class Graft(Fixture):
         with self.assertRaisesRegex(host.Error, r'grafted already, and the record of it, \.fastterm/, is gone: '
                                     r'kernel/bpf/core\.c'):
             graft.apply(self.tree)
+
+    def follow(self, advice):
+        """Do what an error says: files given back, and the others removed."""
+        (self.tree / 'kernel/bpf/core.c').write_text(SOURCE)
+        (self.tree / 'kernel/bpf/Kconfig').write_text(KCONFIG)
+        for name in advice.split():
+            path = self.tree / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        graft.apply(self.tree)
+        graft.remove(self.tree)
+
+    def test_the_advice_helps_where_the_record_is_gone(self):
+        graft.apply(self.tree)
+        shutil.rmtree(self.tree / '.fastterm')
+        with self.assertRaises(host.Error) as caught:
+            graft.apply(self.tree)
+        self.follow(re.search(r'remove what it has added \((.*?)\)', str(caught.exception))[1])
+
+    def test_the_advice_helps_where_the_record_is_damaged(self):
+        graft.apply(self.tree)
+        (self.tree / '.fastterm/state.json').write_text('{"complete": tr')
+        with self.assertRaises(host.Error) as caught:
+            graft.apply(self.tree)
+        self.follow(re.search(r'by hand, and remove (.*)', str(caught.exception))[1])
 
     @unittest.skipIf(os.geteuid(), 'not root, which alone can give files away')
     def test_root_leaves_files_to_their_owner(self):
