@@ -18,6 +18,8 @@ import splat
 
 # Longest silence-to-end a healthy run may take under emulation, in seconds.
 TIMEOUT = 900
+# How long kunit.py may take to end a run whose time is over, in seconds.
+GRACE = 30
 # How much of the console is shown of a run that has failed: its end, or from some lines before what the kernel said.
 CONSOLE_TAIL, BEFORE = 25, 5
 # What KUnit says where its filter lets nothing through.
@@ -116,8 +118,12 @@ def judge(tree, console, *, hung=None, status=0):
     splats = splat.find(console)
     for number, line in splats:
         problems.append(f'kernel said, at line {number} of the console, {running_at(console, number)}: {line}')
-    begin = max(splats[0][0] - 1 - BEFORE, 0) if splats else max(len(console) - CONSOLE_TAIL, 0)
-    return root, problems, console[begin:begin + CONSOLE_TAIL] if problems else []
+    end = max(len(console) - CONSOLE_TAIL, 0)
+    begin = max(splats[0][0] - 1 - BEFORE, 0) if splats else end
+    shown = console[begin:begin + CONSOLE_TAIL]
+    if begin + CONSOLE_TAIL < len(console) and (hung or broken):
+        shown += ['[...]', *console[max(end, begin + CONSOLE_TAIL):]]
+    return root, problems, shown if problems else []
 
 
 def run(tree, target, machine, out, *, suite=None, timeout=TIMEOUT):
@@ -133,11 +139,14 @@ def run(tree, target, machine, out, *, suite=None, timeout=TIMEOUT):
     nothing = out / 'kunitconfig'
     nothing.write_text('')
     begin = time.monotonic()
-    status, _ = host.run(
-        kernel.kunit_py(tree, 'exec', f'--arch={target.arch.linux}', f'--build_dir={out}', f'--kunitconfig={nothing}',
-                        f'--qemu_config={qemu}', f'--timeout={timeout}', f'--json={out / "results.json"}',
-                        *([suite] if suite else [])),
-        log=out / 'kunit.log', check=False, timeout=timeout + 30, what=f'booting {name}')
+    try:
+        status, _ = host.run(
+            kernel.kunit_py(tree, 'exec', f'--arch={target.arch.linux}', f'--build_dir={out}', f'--kunitconfig={nothing}',
+                            f'--qemu_config={qemu}', f'--timeout={timeout}', f'--json={out / "results.json"}',
+                            *([suite] if suite else [])),
+            log=out / 'kunit.log', check=False, timeout=timeout + GRACE, what=f'booting {name}')
+    except host.Expired:
+        status = None
     hung = timeout if time.monotonic() - begin >= timeout else None
     if not (out / 'test.log').exists():
         return Result(name, None, [f'kunit.py did not boot it: see {out / "kunit.log"}'], {},

@@ -42,20 +42,34 @@ def kernel_tree():
 TARGET = targets.Target(targets.ARCHES['x86_64'], 'default')
 
 
-class FakeQemu:
-    """A folder at the head of PATH whose qemu-system-x86_64 prints a console and then ends, or stays."""
+EMULATOR = '''#!{python}
+import os, pathlib, subprocess, sys, time
+here = pathlib.Path(__file__).parent
+sys.stdout.write((here / 'console').read_text())
+sys.stdout.flush()
+if {holds}:
+    subprocess.Popen(['sleep', '600'])
+(here / 'pid').write_text(str(os.getpid()))
+if {stay}:
+    time.sleep(600)
+'''
 
-    def __init__(self, console, stay=False):
-        self.console, self.stay = console, stay
+
+class FakeQemu:
+    """A folder at the head of PATH whose qemu-system-x86_64 prints a console and then ends, or stays.
+
+    @holds: the console stays open when it has ended.
+    """
+
+    def __init__(self, console, stay=False, holds=False):
+        self.console, self.stay, self.holds = console, stay, holds
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name)
         (path / 'console').write_text(self.console)
         qemu = path / 'qemu-system-x86_64'
-        qemu.write_text(f'#!{sys.executable}\nimport os, pathlib, sys, time\nhere = pathlib.Path(__file__).parent\n'
-                        'sys.stdout.write((here / "console").read_text())\nsys.stdout.flush()\n'
-                        f'(here / "pid").write_text(str(os.getpid()))\n{"time.sleep(600)" if self.stay else ""}\n')
+        qemu.write_text(EMULATOR.format(python=sys.executable, holds=self.holds, stay=self.stay))
         qemu.chmod(qemu.stat().st_mode | stat.S_IXUSR)
         self.path = mock.patch.dict(os.environ, PATH=f'{path}:{os.environ["PATH"]}')
         self.path.start()

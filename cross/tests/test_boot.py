@@ -55,6 +55,13 @@ class Judge(unittest.TestCase):
             self.assertTrue(any(line in text for text in shown), shown)
         self.assertEqual(boot.judge(support.kernel_tree(), support.PASSING.splitlines())[2], [])
 
+    def test_of_a_hang_the_end_is_shown_as_well(self):
+        lines = [*support.SPLAT.splitlines(), *['x'] * 200, 'the last line']
+        for hung, shows in (5, True), (None, False):
+            shown = boot.judge(support.kernel_tree(), lines, hung=hung)[2]
+            self.assertTrue(any('BUG: sleeping' in line for line in shown))
+            self.assertEqual('the last line' in shown, shows)
+
     def test_truncated_anywhere(self):
         """However much of the end is missing, the run has not passed. Only what follows the results may be."""
         lines = support.PASSING.splitlines(keepends=True)
@@ -109,7 +116,30 @@ class Run(unittest.TestCase):
         self.assertIn('hang: no end after 2 s; running was: fastterm_load', result.problems[0])
         self.assertTrue(result.shown)
 
+    def test_a_hang_that_kunit_py_does_not_end(self):
+        """Something holds the console: the run ends all the same, and is judged."""
+        # kunit.py writes the console to a file by and by.
+        console = support.PANIC.replace('Kernel panic', '') + f'{"x" * 99}\n' * 500
+        with support.FakeQemu(console, stay=True, holds=True) as qemu, \
+                mock.patch.object(boot, 'GRACE', 2):
+            result = self.boot(2)
+            self.assertFalse(alive(int(qemu.pid_file.read_text())))
+        self.assertIn('hang: no end after 2 s; running was: fastterm_load', result.problems[0])
+        self.assertGreater((self.out / 'console.log').stat().st_size, 0)
+
+    def test_what_goes_wrong_is_told(self):
+        for what, console, says in (('panic', support.PANIC, 'Kernel panic'), ('splat', support.SPLAT, 'BUG: sleeping'),
+                                    ('truncated', support.PASSING[:support.PASSING.index('    ok 2')], 'was: fastterm_load')):
+            with self.subTest(what), support.FakeQemu(console):
+                self.assertIn(says, ' '.join(self.boot(60).problems))
+
     def test_no_emulator(self):
+        with tempfile.TemporaryDirectory() as empty, mock.patch.dict(os.environ, PATH=empty):
+            result = self.boot(60)
+        self.assertIn('kunit.py did not boot it: see ', result.problems[0])
+        self.assertTrue(any('qemu-system-x86_64' in line for line in result.shown), result.shown)
+
+    def test_an_emulator_that_fails(self):
         with support.FakeQemu('') as qemu:
             (Path(qemu.folder.name) / 'qemu-system-x86_64').write_text('#!/bin/sh\nexit 1\n')
             self.assertFalse(self.boot(60).ok)
