@@ -14,6 +14,7 @@ import re
 FIRST_LINES = re.compile('|'.join((
     r'WARNING: ',                               # WARN(), lockdep, RCU, UBSAN's older form
     r'\bBUG: ',                                 # BUG(), KASAN, soft lockup, sleeping function, scheduling while atomic
+    r'\bBUG [\w.:-]+ \(',                        # slab
     r'------------\[ cut here \]------------',  # WARN() and BUG()
     r'Kernel panic - not syncing',
     r'\bOops\b',
@@ -23,6 +24,9 @@ FIRST_LINES = re.compile('|'.join((
     r'invalid opcode: ',
     r'UBSAN: ',
     r'KFENCE: ',
+    r'page allocation failure',
+    r'irq \d+: nobody cared',
+    r'unchecked MSR access error',
     r'kmemleak: [1-9]\d* new suspected',
     r'rcu: INFO: rcu_\w+ (?:self-)?detected',
     r'INFO: rcu_\w+ (?:self-)?detected',
@@ -35,7 +39,7 @@ FIRST_LINES = re.compile('|'.join((
     r'refcount_t: ',
     r'list_(?:add|del) corruption',
     r'stack-protector: ',
-    r'Stack overflow|stack guard page was hit',
+    r'Insufficient stack space|stack guard page was hit',
     r'CFI failure at ',
     r'unhandled signal|Attempted to kill init',
     r'Initramfs unpacking failed',              # a guest without some of its files

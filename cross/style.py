@@ -55,7 +55,12 @@ def _compile(tree, target):
     status, output = host.run(kernel.make(tree, folder, target, kernel.jobs(), 'W=1', 'C=2', 'KCFLAGS=-g0',
                                            f'CHECK={sys.executable} -B {host.CHECKOUT}/cross/sparse.py', *places),
                               log=folder / 'style.log', check=False)
-    # The kernel's own files have warnings of sparse's too; they are not ours to mend.
-    bad = [line for line in output.splitlines() if re.search(r': (warning|error):', line)
-           and any(f'/{name}:' in line for name in graft.overlay())]
+    bad = complaints(output)
     return _case(f'W=1 and sparse, {target.arch.name}', status or bad, '\n'.join(bad) or output)
+
+
+def complaints(output):
+    """What compilers, sparse and objtool say of files of ours. The kernel's own have some too, which are not ours to mend."""
+    ours = {name.rpartition('.')[0] for name in graft.overlay()} - {''}
+    return [line for line in output.splitlines() if re.search(r': (warning|error):', line)
+            and any(f'{name}.' in line for name in ours)]
