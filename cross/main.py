@@ -78,6 +78,7 @@ def setup(args):
 
 
 def cmd_setup(args):
+    packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
     host.say(f'ready: {source.distribution() if not args.kdir else args.kdir}, cache folder {host.cache()}')
 
@@ -342,7 +343,7 @@ def cmd_help(_args):
           f'\n  VARIANT  {", ".join(targets.VARIANTS)}, all'
           f'\n  SUITE    {", ".join(suites())}; shell patterns and <suite>.<case> too'
           f'\n  OBJ      BPF objects to run; PROG, one program of them; SECONDS, of the guest; SITES=1, all decisions'
-          f'\n  KDIR     a kernel tree of yours instead of the distribution\'s source; only graft writes into it')
+          f'\n  KDIR     a kernel tree of yours instead of the distribution\'s source; only graft and ungraft write into it')
 
 
 def main():
@@ -360,6 +361,7 @@ def main():
     try:
         if args.kdir:
             args.kdir = host.user_path('KDIR', args.kdir).resolve()
+            source.version(args.kdir)
         for name in ('cache', 'sites'):
             if getattr(args, name) not in ('', '1'):
                 raise Error(f'{name.upper()}={getattr(args, name)}: unknown; valid is 1')

@@ -39,6 +39,14 @@ def missing(tools, root='/'):
     return [(what, package) for what, package in tools if not there(what)]
 
 
+def update():
+    """Renew apt's lists, if we may. Returns whether that was done."""
+    if os.geteuid():
+        return False
+    host.run(['apt-get', 'update'], env=host.child_env(DEBIAN_FRONTEND='noninteractive'), what='apt-get update')
+    return True
+
+
 def setup(tools):
     """Install what is missing of @tools; or say how. Silent when nothing is."""
     lacking = missing(tools)
@@ -54,9 +62,8 @@ def setup(tools):
         raise Error('these tools are missing: ' + ', '.join(what for what, _ in lacking) +
                     f'\ninstall them with:\n  sudo apt-get update && sudo {" ".join(install)}')
     host.say(f'installing {len(packages)} packages: {" ".join(packages)}')
-    env = host.child_env(DEBIAN_FRONTEND='noninteractive')
-    host.run(['apt-get', 'update'], env=env, what='apt-get update')
-    host.run(install, env=env, what=' '.join(install))
+    update()
+    host.run(install, env=host.child_env(DEBIAN_FRONTEND='noninteractive'), what=' '.join(install))
     lacking = missing(tools)
     if lacking:
         raise Error('installed, but still not found: ' + ', '.join(f'{w} (package {p})' for w, p in lacking))

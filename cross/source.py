@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Kernel source: what version a tree is, and the distribution's, unpacked once in the cache folder."""
 
+import functools
 import re
 import shutil
 import tempfile
 from pathlib import Path
 
 import host
+import packages
 from host import Error
 
 PACKAGE = 'linux-source-6.12'
@@ -48,7 +50,11 @@ def _unpack(tmp):
             raise Error('no kernel source: name a kernel tree of your own with KDIR=<folder>')
         host.say(f'fetching {PACKAGE}')
         # apt's sandbox user cannot write to a folder of ours; it then downloads as who calls it.
-        status, output = host.run(['apt-get', 'download', PACKAGE], cwd=tmp, check=False)
+        download = functools.partial(host.run, ['apt-get', 'download', PACKAGE], cwd=tmp, check=False)
+        status, output = download()
+        # Its lists may be old, or not there yet.
+        if status and packages.update():
+            status, output = download()
         if status:
             raise Error(f'apt-get download {PACKAGE} failed: run apt-get update as root and try again, '
                         f'or name a kernel tree of your own with KDIR=<folder>\n{output}')

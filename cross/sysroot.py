@@ -10,6 +10,7 @@ from pathlib import Path
 import host
 import kernel
 import made
+import packages
 from host import Error
 
 # Binary package that names the version -> what is taken from its source.
@@ -69,9 +70,9 @@ def _fetch(versions, work):
 
     Most machines do not list source packages: we do, in lists of our own, and leave the machine's alone.
     """
-    _, text = host.run(['apt-get', 'indextargets', '--format', '$(ORIGIN) $(SOURCESENTRY)', 'Created-By: Packages'],
-                       what='asking apt for its sources')
-    files = {Path(line.split(' ', 1)[1].rpartition(':')[0]) for line in text.splitlines() if line.startswith('Debian ')}
+    files = _lists()
+    if not files and packages.update():
+        files = _lists()
     if not files:
         raise Error('apt has no package lists of Debian: run apt-get update as root and try again')
     apt = work / 'apt'
@@ -86,6 +87,13 @@ def _fetch(versions, work):
                *(['-o', 'APT::Sandbox::User=root'] if not os.geteuid() else [])]
     host.run(['apt-get', *options, 'update'], what='apt-get update, for lists of source packages')
     host.run(['apt-get', *options, 'source', *versions], cwd=work, what=f'apt-get source {" ".join(versions)}')
+
+
+def _lists():
+    """The files in which apt has found its lists of Debian's packages."""
+    _, text = host.run(['apt-get', 'indextargets', '--format', '$(ORIGIN) $(SOURCESENTRY)', 'Created-By: Packages'],
+                       what='asking apt for its sources')
+    return {Path(line.split(' ', 1)[1].rpartition(':')[0]) for line in text.splitlines() if line.startswith('Debian ')}
 
 
 def sources_of(text):

@@ -2,7 +2,10 @@
 """What a user types wrongly, and machines that lack something: a clear error, exit status 1, no traceback."""
 
 import os
+import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -30,6 +33,8 @@ class Commands(unittest.TestCase):
         self.refused('kunit', 'ARCH=vax', says='ARCH=vax: unknown; valid are x86_64, arm64, riscv64, all')
         self.refused('kernel', 'VARIANT=fast', says='VARIANT=fast: unknown; valid are default, debug, hardened, all')
         self.refused('kunit', 'SUITE=nothing', says=f'SUITE=nothing: no such suite; valid are {", ".join(main.suites())}')
+        for command in ('help', 'clean', 'setup', 'style'):
+            self.refused(command, 'KDIR=/nowhere', says='KDIR=/nowhere: not a Linux kernel source tree')
         for command in ('setup', 'style', 'clean', 'check-hooks', 'bench'):
             self.refused(command, 'SUITE=nothing', says='SUITE=nothing: no such suite')
             self.refused(command, 'ARCH=vax', says='ARCH=vax: unknown')
@@ -45,6 +50,39 @@ class Commands(unittest.TestCase):
     def test_graft_needs_a_tree(self):
         self.refused('graft', says='make graft needs KDIR=')
         self.refused('ungraft', says='make ungraft needs KDIR=')
+
+    def test_what_ends_a_run_ends_what_it_runs(self):
+        """Ctrl-C, a request, and a terminal that goes: the exit status says so, and no child is left."""
+        code = ('import signal, sys; import host, main\n'
+                'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
+                'signal.signal(signal.SIGHUP, signal.SIG_DFL)\n'
+                'main.cmd_help = lambda args: host.run(["sh", "-c", "echo $$; exec sleep 600"], on_line=print)\n'
+                'sys.argv = ["main.py", "help"]\n'
+                'sys.stdout.reconfigure(line_buffering=True)\n'
+                'sys.exit(main.main())\n')
+        for number in host.ENDS:
+            with self.subTest(number), \
+                    subprocess.Popen([sys.executable, '-B', '-c', code], text=True, stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, env=dict(os.environ, PYTHONPATH=':'.join(sys.path))) as run:
+                child = int(run.stdout.readline())
+                run.send_signal(number)
+                self.assertEqual(run.wait(30), 130)
+                self.assertEqual(run.stderr.read(), 'fastterm: interrupted\n')
+                with self.assertRaises(ProcessLookupError):
+                    os.kill(child, 0)
+
+    def test_what_ends_ci_ends_what_it_runs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / '.ci').mkdir()
+            shutil.copy(host.CHECKOUT / '.ci' / 'run', Path(folder) / '.ci')
+            (Path(folder) / 'Makefile').write_text('style:\n\t@echo $$PPID\n\t@sleep 600\n')
+            with subprocess.Popen(['bash', Path(folder) / '.ci' / 'run'], env=host.child_env(), text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+                child = int(run.stdout.readline())
+                run.send_signal(signal.SIGTERM)
+                self.assertEqual(run.wait(30), 130)
+                with self.assertRaises(ProcessLookupError):
+                    os.kill(child, 0)
 
     def test_help_names_every_command_and_has_an_example_of_it(self):
         done = make('help')
