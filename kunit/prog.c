@@ -584,6 +584,19 @@ static void ftk_detach(void *fd)
 	ftk_patching_end();
 }
 
+/* Make a link to a program, until the case ends. */
+static void ftk_link(struct kunit *test, int cmd, union bpf_attr *attr)
+{
+	int fd;
+
+	ftk_patching_begin();
+	fd = kern_sys_bpf(cmd, attr, sizeof(*attr));
+	ftk_patching_end();
+	KUNIT_ASSERT_GE(test, fd, 0);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ftk_detach,
+							   (void *)(unsigned long)fd));
+}
+
 /**
  * ftk_attach() - attach a program to what it was loaded for
  * @test: the test case, at whose end it is detached
@@ -594,16 +607,10 @@ static void ftk_detach(void *fd)
 void ftk_attach(struct kunit *test, struct bpf_prog *prog)
 {
 	union bpf_attr attr;
-	int fd;
 
 	memset(&attr, 0, sizeof(attr));
 	attr.raw_tracepoint.prog_fd = ftk_prog_fd(test, prog);
-	ftk_patching_begin();
-	fd = kern_sys_bpf(BPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr));
-	ftk_patching_end();
-	KUNIT_ASSERT_GE(test, fd, 0);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ftk_detach,
-							   (void *)(unsigned long)fd));
+	ftk_link(test, BPF_RAW_TRACEPOINT_OPEN, &attr);
 }
 
 static void free_event(void *event)
@@ -673,7 +680,6 @@ void ftk_attach_kprobe_multi(struct kunit *test, struct bpf_prog *prog, unsigned
 	const u64 addr = func;
 	unsigned long ubuf;
 	union bpf_attr attr;
-	int fd;
 
 	/* The addresses come from user memory; see ftk_show_log(). */
 	ubuf = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
@@ -686,12 +692,7 @@ void ftk_attach_kprobe_multi(struct kunit *test, struct bpf_prog *prog, unsigned
 	attr.link_create.attach_type = BPF_TRACE_KPROBE_MULTI;
 	attr.link_create.kprobe_multi.cnt = 1;
 	attr.link_create.kprobe_multi.addrs = ubuf;
-	ftk_patching_begin();
-	fd = kern_sys_bpf(BPF_LINK_CREATE, &attr, sizeof(attr));
-	ftk_patching_end();
-	KUNIT_ASSERT_GE(test, fd, 0);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ftk_detach,
-							   (void *)(unsigned long)fd));
+	ftk_link(test, BPF_LINK_CREATE, &attr);
 }
 
 /**
