@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ GRACE = 30
 CONSOLE_TAIL, BEFORE = 25, 5
 # What KUnit says where its filter lets nothing through.
 NO_SUITE = r'^(\[ *[0-9.]+\] )?1\.\.0$'
+
+# The line with which results begin, and the one that belongs behind it: the name of a suite or a case, or how many there are.
+VERSION, BEHIND = r'KTAP version 1$', r'# Subtest: |^(\[ *[0-9.]+\])? *1\.\.[0-9]+$'
 
 # The kernel's parser keeps in itself where it prints.
 _judging = threading.Lock()
@@ -59,6 +63,22 @@ def parse(tree, console):
     if len(inspect.signature(kunit.parse_run_tests).parameters) > 1:   # newer kernels hand the printer over
         return kunit.parse_run_tests(console, silent)
     return kunit.parse_run_tests(console)
+
+
+def undisturbed(console):
+    """The lines of @console; what else the kernel said between those two, where the parser loses its way, before them."""
+    lines, version = [], None
+    for line in console:
+        if re.search(VERSION, line):
+            version = len(lines)
+        elif re.search(BEHIND, line):
+            version = None
+        elif version is not None:
+            lines.insert(version, line)
+            version += 1
+            continue
+        lines.append(line)
+    return lines
 
 
 def skip_reasons(root, console):
@@ -102,7 +122,7 @@ def judge(tree, console, *, hung=None, status=0):
 
     @hung: seconds after which the run was ended; @status: kunit.py's.
     """
-    root = parse(tree, console)
+    root = parse(tree, undisturbed(console))
     counts, problems = root.counts, []
     if counts.failed:
         problems.append(f'{counts.failed} failed')
@@ -161,5 +181,12 @@ def _result(tree, name, out, hung, status):
     with open(out / 'results.ktap', 'w', encoding='utf-8') as file:
         subprocess.run([str(c) for c in kernel.kunit_py(tree, 'parse', '--raw_output=kunit', out / 'console.log')],
                        stdout=file, check=False, env=host.child_env())
+    better = undisturbed(console)
+    if better != console:
+        # kunit.py has judged what came.
+        with tempfile.NamedTemporaryFile('w', encoding='utf-8') as file:
+            file.writelines(f'{line}\n' for line in better)
+            file.flush()
+            status, _ = host.run(kernel.kunit_py(tree, 'parse', f'--json={out / "results.json"}', file.name), check=False)
     root, problems, shown = judge(tree, console, hung=hung, status=status)
     return Result(name, root, problems, skip_reasons(root, console), shown)

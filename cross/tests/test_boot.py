@@ -4,6 +4,7 @@
 import argparse
 import contextlib
 import functools
+import json
 import os
 import signal
 import subprocess
@@ -62,6 +63,15 @@ class Judge(unittest.TestCase):
             self.assertTrue(any('BUG: sleeping' in line for line in shown))
             self.assertEqual('the last line' in shown, shows)
 
+    def test_what_the_kernel_says_in_between(self):
+        """Wherever a message comes, the results are the same; what is missing is missing all the same."""
+        lines = support.PASSING.splitlines()
+        for place in range(len(lines) + 1):
+            with self.subTest(place):
+                self.assertEqual(judged('\n'.join([*lines[:place], '[    2.60] clocksource: tsc', *lines[place:]])), [])
+        for failing in support.FAILING, support.PANIC, support.PASSING.replace('    ok 1 straight_line\n', ''):
+            self.assertTrue(judged(failing.replace('    KTAP version 1', '    KTAP version 1\nclocksource: tsc')))
+
     def test_truncated_anywhere(self):
         """However much of the end is missing, the run has not passed. Only what follows the results may be."""
         lines = support.PASSING.splitlines(keepends=True)
@@ -108,6 +118,13 @@ class Run(unittest.TestCase):
         self.assertEqual(result.problems, [])
         for name in ('console.log', 'results.json', 'results.ktap'):
             self.assertGreater((self.out / name).stat().st_size, 0, name)
+
+    def test_all_well_but_for_a_message_in_between(self):
+        with support.FakeQemu(support.PASSING.replace('    KTAP version 1', '    KTAP version 1\nclocksource: tsc')):
+            self.assertEqual(self.boot(60).problems, [])
+        results = json.loads((self.out / 'results.json').read_text())
+        self.assertEqual([case['name'] for case in results['sub_groups'][0]['test_cases']], ['straight_line', 'kfunc'])
+        self.assertIn('clocksource: tsc', (self.out / 'console.log').read_text())
 
     def test_hang(self):
         with support.FakeQemu(support.PANIC.replace('Kernel panic', ''), stay=True) as qemu:
