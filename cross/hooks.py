@@ -24,6 +24,9 @@ from host import Error
 FOLDER = host.CHECKOUT / 'core' / 'hooks'
 MACROS = FOLDER / 'macros.h'
 
+# With spaces as in the hook: what is added is kernel code, and looks like it.
+SPATCH = ('spatch', '--very-quiet', '--no-includes', '--smpl-spacing')
+
 
 class Hook:
     """One hook file: its name, and the places it changes, {file: number}."""
@@ -65,15 +68,15 @@ class Hook:
         return ''.join(lines).encode(), 1
 
     def _patch(self, file, data):
-        key = hashlib.sha256(b'\0'.join((self.path.read_bytes(), MACROS.read_bytes(), file.encode(), data))).hexdigest()
-        kept = host.cache() / 'hooks' / key
+        made_of = (self.path.read_bytes(), MACROS.read_bytes(), file.encode(), data, ' '.join(SPATCH).encode())
+        kept = host.cache() / 'hooks' / hashlib.sha256(b'\0'.join(made_of)).hexdigest()
         with tempfile.TemporaryDirectory() as tmp:
             before, after = Path(tmp) / 'before.c', Path(tmp) / 'after.c'
             before.write_bytes(data)
             after.write_bytes(kept.read_bytes() if kept.exists() else data)
             if not kept.exists():
-                host.run(['spatch', '--very-quiet', '--no-includes', '--macro-file', MACROS, '--sp-file', self.path,
-                          '--in-place', after], what=f'hook {self.name} on {file}')
+                host.run([*SPATCH, '--macro-file', MACROS, '--sp-file', self.path, '--in-place', after],
+                         what=f'hook {self.name} on {file}')
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 host.write_whole(kept, after.read_bytes())
             # Without context lines, each hunk of diff is a run of changed lines: a place.

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What kernel people run before they post: checkpatch, kernel-doc, W=1 and sparse, on our files; no warning passes."""
 
+import difflib
 import functools
+import io
 import re
 import sys
 import tempfile
@@ -15,7 +17,7 @@ from targets import ARCHES, Target
 def check(tree):
     """[(case, status, text)] for a ktap suite. The grafted files are checked: some rules go by a file's place."""
     files = [name for name in graft.overlay() if not name.endswith('Makefile')]
-    cases = [_checkpatch(tree, files), _kernel_doc(tree, [name for name in files if name.endswith(('.c', '.h'))])]
+    cases = [_checkpatch(tree, files), _hooks(tree), _kernel_doc(tree, [name for name in files if name.endswith(('.c', '.h'))])]
     return cases + list(host.together([functools.partial(_compile, tree, Target(arch, 'default'))
                                        for arch in ARCHES.values()]))
 
@@ -34,6 +36,21 @@ def _checkpatch(tree, files):
                                    'perl', tree.path / 'scripts' / 'checkpatch.pl', '--strict', '--terse', '--no-summary',
                                    '--show-types', '--ignore', 'ARCH_INCLUDE_LINUX', '-f'], cwd=tree.path, check=False)
     return _case('checkpatch --strict', status or output.strip(), output)
+
+
+def _hooks(tree):
+    """What the hooks make of the kernel's files, as a patch. Parentheses that are too many are in lines of the kernel's."""
+    state = graft.State(tree.path)
+    with tempfile.NamedTemporaryFile('w', suffix='.patch') as patch:
+        for name in state.data['changed']:
+            sides = (state.original(name), (tree.path / name).read_bytes())
+            patch.writelines(difflib.unified_diff(*(io.StringIO(side.decode(), newline='\n').readlines() for side in sides),
+                                                  f'a/{name}', f'b/{name}'))
+        patch.flush()
+        status, output = host.run(['perl', tree.path / 'scripts' / 'checkpatch.pl', '--strict', '--terse', '--no-summary',
+                                   '--no-signoff', '--show-types', '--showfile', '--ignore',
+                                   'COMMIT_MESSAGE,UNNECESSARY_PARENTHESES', patch.name], cwd=tree.path, check=False)
+    return _case('checkpatch --strict, hooks', status or output.strip(), output)
 
 
 def _kernel_doc(tree, files):

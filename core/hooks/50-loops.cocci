@@ -30,8 +30,8 @@ expression vma, start;
  bpf_find_vma(...)
  {
  ...
- if (vma && vma->vm_start <= start && vma->vm_end > start
-+	&& !fastterm_should_stop()
- ) { ... }
+-if (vma && vma->vm_start <= start && vma->vm_end > start)
++if (vma && vma->vm_start <= start && vma->vm_end > start && !fastterm_should_stop())
+ { ... }
  ...
  }
