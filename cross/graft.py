@@ -180,25 +180,34 @@ def _open(tree):
     return state
 
 
-def apply(tree):
-    """Bring @tree to the state of this checkout. Idempotent; files that stay the same are not touched."""
+def wanted(tree):
+    """(the tree's record, {file: content} of those that the graft changes, of those that it adds). Nothing is written, but
+    an interrupted graft is undone."""
     tree = Path(tree)
     version = source.version(tree)
     state = _open(tree)
     grafted = [] if state.exists() else [name for name in hooks.files() if b'fastterm' in (state.original(name) or b'')]
     if grafted:
         raise Error(f'{tree} is grafted already, and the record of it, .fastterm/, is gone: {", ".join(grafted)}\n'
-                    f'give these files back what they were (git checkout, for example) and remove what it has added '
-                    f'({" ".join(_left(tree)) or "nothing is left of that"}), or graft a fresh tree')
+                    f'give these files back what they were (git checkout, for example, or git revert if it has taken the '
+                    f'series) and remove what it has added ({" ".join(_left(tree)) or "nothing is left of that"}), or '
+                    'graft a fresh tree')
     changed = hooks.apply_all(state.original, version)
     added = {name: path.read_bytes() for name, path in overlay().items()}
     strange = [n for n in added if n not in state.data['added'] and (tree / n).exists()]
     if strange:
         raise Error(f'{tree} already has {", ".join(strange)}, and no record of a graft that put that there: '
                     'remove it if one has left it, or move it elsewhere if it is yours')
-    wanted = changed | added
-    if state.exists() and set(state.files()) == set(wanted) and \
-            all((tree / n).exists() and (tree / n).read_bytes() == d for n, d in wanted.items()):
+    return state, changed, added
+
+
+def apply(tree):
+    """Bring @tree to the state of this checkout. Idempotent; files that stay the same are not touched."""
+    tree = Path(tree)
+    state, changed, added = wanted(tree)
+    whole = changed | added
+    if state.exists() and set(state.files()) == set(whole) and \
+            all((tree / n).exists() and (tree / n).read_bytes() == d for n, d in whole.items()):
         return False
     restored = set(state.data['changed']) - set(changed)
     gone = set(state.data['added']) - set(added)
@@ -208,7 +217,7 @@ def apply(tree):
     for name in gone:
         (tree / name).unlink(missing_ok=True)
         _prune((tree / name).parent)
-    for name, data in wanted.items():
+    for name, data in whole.items():
         path = tree / name
         host.make_folder(path.parent)
         if not path.exists() or path.read_bytes() != data:

@@ -43,6 +43,12 @@ class Hook:
         if not self.places:
             raise Error(f'{path}: names no file that it changes')
 
+    @property
+    def why(self):
+        """What its head says, without what is for tools."""
+        head = re.match(r'(?:// .*\n)*', self.path.read_text(encoding='utf-8')).group().splitlines()
+        return ' '.join(line[3:] for line in head if not re.match(r'// (SPDX-|Changes:)', line))
+
     def apply(self, file, data, version):
         """The content @data of @file, changed; an error where it does not have the expected places."""
         changed, places = (self._insert if self.path.suffix == '.lines' else self._patch)(file, data)

@@ -26,6 +26,7 @@ import kernel
 import ktap
 import packages
 import run
+import series
 import source
 import style
 import targets
@@ -43,6 +44,7 @@ HELP = (
     ('bench', 'what fastterm costs, over the BPF programs of the kernel tree', 'make bench ARCH=x86_64'),
     ('graft', 'put fastterm into a kernel tree of yours', 'make graft KDIR=~/linux'),
     ('ungraft', 'take it out again, byte for byte', 'make ungraft KDIR=~/linux'),
+    ('series', 'fastterm as patches for git am, in out/series/', 'make series KDIR=~/linux'),
     ('check-hooks', 'do the semantic patches fit a kernel?', 'make check-hooks KDIR=~/linux'),
     ('style', 'checkpatch, kernel-doc, W=1 and sparse on our files', 'make style'),
     ('clean', 'remove out/; with CACHE=1 also source, build trees and ccache', 'make clean CACHE=1'),
@@ -319,11 +321,21 @@ def cmd_ungraft(args):
     host.say(f'{args.kdir}: as it was before')
 
 
+def cmd_series(args):
+    packages.setup((*packages.GRAFT, ('git', 'git')))
+    tree, out = args.kdir or source.distribution(), host.OUT / 'series'
+    with own_locks(tree, out):
+        for path in series.make(tree, out):
+            print(path)
+    host.say(series.how_to_take(tree, out))
+
+
 def cmd_clean(args):
     with contextlib.ExitStack() as held:
         # Not from below anybody who builds or boots. The locks stay: removed ones could be held by two.
         locks = host.cache() / 'locks'
-        names = {own_lock_name(folder) for folder in (host.CHECKOUT, host.OUT / 'bench', host.OUT / 'demo', host.OUT / 'run')}
+        names = {own_lock_name(folder) for folder in (host.CHECKOUT, host.OUT / 'bench', host.OUT / 'demo', host.OUT / 'run',
+                                             host.OUT / 'series')}
         names |= {path.name for path in locks.glob('*')} if args.cache else set()
         # In the order in which everybody takes several.
         for name in sorted(names, key=lambda name: (not name.startswith('folder-'), not name.startswith('tree-'), name)):

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The graft as a series of patches that `git am` takes: for a tree whose history shall have it, and for review.
+
+Each patch is built by itself: what it adds is either not built yet, or all that it needs is there. The patches are made
+in a repository of their own, of nothing but the files that change, so that the tree need not be one, and is only read.
+"""
+
+import fnmatch
+import hashlib
+import json
+import os
+import re
+import shlex
+import tempfile
+import textwrap
+from pathlib import Path
+
+import graft
+import hooks
+import host
+import source
+from host import Error
+
+BACKEND = ('Implement what <linux/fastterm_arch.h> asks for: how the code of this JIT is read and changed, how the stacks '
+           'that a program is on are walked, and where its return addresses are.')
+
+# Beside the patches: what they were when they were made.
+RECORD = '.made'
+
+# (subject, what it says, the files it takes of those that no earlier one has taken); in the order in which they are made.
+PATCHES = (
+    ('bpf: Add fastterm, fast-path termination of programs',
+     'The verifier proves that a program ends, not that it ends soon: one in nested loops can hold its CPU for years, and '
+     'detaching it stops nothing. fastterm kicks the CPU: an interrupt moves the addresses at which the program goes '
+     'on into its stub image, a copy of its own machine code in which everything skippable is skipped. It leaves by its own '
+     'exit, with everything it holds released.\n'
+     'This is the generic part. What an architecture provides is in <linux/fastterm_arch.h>. Nothing of it is built yet.',
+     ('include/linux/fastterm*.h', 'kernel/bpf/fastterm/*'), ('kernel/bpf/fastterm/kunit/*',)),
+    ('bpf: Let fastterm see what is verified, loaded and run',
+     'Hooks in the verifier, in the loader, and where programs are run. Without CONFIG_BPF_FASTTERM, which nobody can '
+     'choose yet, all of them are empty.',
+     ('include/*', 'kernel/*'), ('kernel/bpf/fastterm/*', 'kernel/bpf/Kconfig', 'kernel/bpf/Makefile')),
+    ('bpf: Add KUnit suites for fastterm',
+     'They load real programs through the verifier and the JIT, let them run away wherever programs run, and look at what '
+     'becomes of them and of what they held. Nothing of it is built yet.',
+     ('kernel/bpf/fastterm/kunit/*',), ()),
+    ('bpf: Build fastterm',
+     'With CONFIG_BPF_FASTTERM it is decided, for every program that is loaded, what would be skipped, and debugfs shows '
+     'that. No architecture has a backend yet, so nothing is terminated.',
+     ('kernel/bpf/*',), ()),
+    ('bpf, x86: Add a fastterm backend', BACKEND, ('arch/x86/*',), ()),
+    ('bpf, arm64: Add a fastterm backend', BACKEND, ('arch/arm64/*',), ()),
+    ('bpf, riscv: Add a fastterm backend', BACKEND, ('arch/riscv/*',), ()),
+)
+
+
+def make(tree, out):
+    """Write the series for @tree to the folder @out, in place of an earlier one. Returns the patches' files, in order."""
+    author = _author(tree)
+    if not graft.State(tree).data['complete']:
+        raise Error(f'{tree}: a graft was interrupted; undo it with make ungraft KDIR={tree}')
+    _refuse_to_lose(out)
+    state, changed, added = graft.wanted(tree)
+    whole = {name: (state.original(name) if name in changed else None, data) for name, data in (changed | added).items()}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix='series-', dir=out.parent) as tmp:
+        repository, made = Path(tmp) / 'repository', Path(tmp) / 'series'
+        git = _git(Path(tmp), repository, author)
+        repository.mkdir()
+        git('init', '--quiet')
+        _commit(git, repository, {name: before for name, (before, _) in whole.items() if before is not None},
+                f'Linux {source.version(tree)}')
+        for subject, text, files in split(whole):
+            _commit(git, repository, {name: whole[name][1] for name in files}, _message(subject, text, files))
+        # Whole names of what is changed: short ones would be ambiguous in a kernel's repository.
+        git('format-patch', '--quiet', '--zero-commit', '--full-index', '--no-signature', f'-{len(PATCHES)}', '-o', made)
+        (made / RECORD).write_text(json.dumps({path.name: _digest(path) for path in made.iterdir()}), encoding='utf-8')
+        _replace(out, made, Path(tmp) / 'old')
+    return sorted(path for path in out.iterdir() if path.name != RECORD)
+
+
+def _digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _refuse_to_lose(out):
+    """What somebody has added to an earlier series, or changed in it, would go with it."""
+    if not os.path.lexists(out):
+        return
+    try:
+        made = json.loads((out / RECORD).read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        made = {}
+    others = [path.name for path in out.iterdir() if path.name != RECORD and made.get(path.name) != _digest(path)] \
+        if out.is_dir() else [out.name]
+    if others:
+        raise Error(f'{out}: {", ".join(sorted(others))}: not as a series was made here; move {out} elsewhere')
+
+
+def _replace(out, new, old):
+    """Put @new in the place of @out, which becomes @old; if that fails or is interrupted, all is as before."""
+    try:
+        if os.path.lexists(out):
+            os.rename(out, old)
+        os.rename(new, out)
+    except BaseException:
+        if os.path.lexists(old) and not os.path.lexists(out):
+            os.rename(old, out)
+        raise
+
+
+def split(names):
+    """[(subject, text, files)]; an error where a file belongs to no patch, since nobody would miss it."""
+    left, patches = sorted(names), []
+    for subject, text, wanted, others in PATCHES:
+        files = [name for name in left if _any(name, wanted) and not _any(name, others)]
+        left = [name for name in left if name not in files]
+        patches.append((subject, text, files))
+    if left:
+        raise Error(f'{", ".join(left)}: in no patch of {Path(__file__).name}')
+    return patches
+
+
+def _any(name, patterns):
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _message(subject, text, files):
+    """What a patch says: its text, and why each hook is there that changes a file of it."""
+    paragraphs = text.split('\n')
+    for hook in hooks.load():
+        places = sorted(set(hook.places) & set(files))
+        if hook.path.suffix == '.cocci' and places:
+            paragraphs.append(f'{", ".join(places)}: {hook.why}')
+    return '\n\n'.join([subject, *(textwrap.fill(paragraph, 72, break_long_words=False, break_on_hyphens=False)
+                                   for paragraph in paragraphs)])
+
+
+def _commit(git, repository, files, message):
+    for name, data in files.items():
+        path = repository / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    git('add', '--all')
+    git('commit', '--quiet', '-m', message)
+
+
+def _author(tree):
+    """Who the patches are from: as git knows the user in that tree, but for what it makes up of the machine's name."""
+    env = _env(kept=('GIT_AUTHOR_', 'GIT_CONFIG'))
+    # Where the tree is somebody else's git may not read what its repository has configured.
+    for folder in (tree, '/'):
+        status, said = host.run(['git', '-C', folder, '-c', 'user.useConfigOnly=true', 'var', 'GIT_AUTHOR_IDENT'], env=env,
+                                check=False)
+        ident = re.search(r'^(.+) <(.+)> \d+ [+-]\d{4}$', said.strip().rpartition('\n')[2])
+        if not status and ident:
+            return ident.groups()
+    raise Error('git does not know whom the patches are from: git config --global user.name "...", and user.email')
+
+
+def _env(kept=()):
+    """An environment that names no other repository, and tells git to trace nothing, which would be part of what it says."""
+    return {k: v for k, v in host.child_env().items() if not k.startswith('GIT_') or k.startswith(tuple(kept))}
+
+
+def _git(home, repository, author):
+    """git in the repository, as nobody has configured it: the series shall be the same for everybody."""
+    name, email = author
+    (home / '.gitconfig').write_text('[safe]\n\tdirectory = *\n', encoding='utf-8')
+    env = _env() | dict(HOME=str(home), XDG_CONFIG_HOME=str(home), GIT_CONFIG_NOSYSTEM='1', GIT_ATTR_NOSYSTEM='1',
+                        GIT_AUTHOR_NAME=name, GIT_AUTHOR_EMAIL=email, GIT_COMMITTER_NAME=name, GIT_COMMITTER_EMAIL=email)
+    return lambda *args: host.run(['git', '-C', repository, *args], env=env, what=f'git {args[0]}')
+
+
+def how_to_take(tree, out):
+    """What to do with the series in @out, for people: it depends on what @tree is."""
+    def git(*args):
+        return host.run(['git', '-C', tree, *args], env=_env(kept=('GIT_CONFIG',)), check=False)
+    status, prefix = git('rev-parse', '--show-prefix')
+    below = f' --directory={shlex.quote(prefix.strip())}' if not status and prefix.strip() else ''
+    says = [f'for Linux {source.version(tree)}; in its repository: git am -s{below} {shlex.quote(str(out))}/*.patch']
+    if graft.State(tree).exists():
+        says.append(f'before that: make ungraft KDIR={shlex.quote(str(tree))}')
+    elif not status:
+        _, changed = git('status', '--porcelain', '--', *hooks.files())
+        if changed.strip():
+            says.append(f'git am refuses what is not committed, of which the patches were made:\n{changed.rstrip()}')
+    return '\n'.join(says)
