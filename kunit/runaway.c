@@ -13,6 +13,9 @@
 #include <linux/rcupdate.h>
 #include <linux/rcupdate_trace.h>
 #include <linux/sched.h>
+#include <linux/stacktrace.h>
+
+#include <asm/sections.h>
 
 #include <kunit/test.h>
 
@@ -528,6 +531,23 @@ int ftk_terminate(struct ftk_runner *r, struct fastterm_outcome *outcome)
 }
 
 /*
+ * Is what a kick has interrupted an interrupt itself, which has only just come, or is
+ * about to go? The preemption count does not tell then, but its entry is on the stack
+ * like the kick's own. Only NMIs come at such a time.
+ */
+static bool in_entry(void)
+{
+	unsigned long entries[64];
+	u32 i, nr, nr_entries = 0;
+
+	nr = stack_trace_save(entries, ARRAY_SIZE(entries), 0);
+	for (i = 0; i < nr; i++)
+		nr_entries += entries[i] >= (unsigned long)__entry_text_start &&
+			      entries[i] < (unsigned long)__entry_text_end;
+	return nr_entries > 1;
+}
+
+/*
  * A kick that finds another task, or an interrupt that came first, is no failure; nor
  * is one that finds the program's own on its way to or from the scheduler, which it
  * is with preemption disabled once more than for the tracepoint.
@@ -538,7 +558,8 @@ static void count_elsewhere(void *data, const struct fastterm_outcome *outcome, 
 	struct ftk_runner *r = data;
 
 	if (err == -ENOENT && smp_processor_id() == r->cpu &&
-	    (level || current != r->thread || (preempt_count() & PREEMPT_MASK) > PREEMPT_OFFSET))
+	    (level || current != r->thread ||
+	     (preempt_count() & PREEMPT_MASK) > PREEMPT_OFFSET || in_entry()))
 		r->elsewhere++;
 }
 
