@@ -91,8 +91,8 @@ def _refuse_to_lose(out):
         made = json.loads((out / RECORD).read_text(encoding='utf-8'))
     except (OSError, ValueError):
         made = {}
-    others = [path.name for path in out.iterdir() if path.name != RECORD and made.get(path.name) != _digest(path)] \
-        if out.is_dir() else [out.name]
+    others = [path.name for path in out.iterdir() if path.name != RECORD and
+              not (path.is_file() and made.get(path.name) == _digest(path))] if out.is_dir() else [out.name]
     if others:
         raise Error(f'{out}: {", ".join(sorted(others))}: not as a series was made here; move {out} elsewhere')
 

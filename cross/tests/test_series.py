@@ -133,6 +133,10 @@ class Series(Fixture):
                 self.made()
             self.assertEqual(path.read_text(), text)
             path.unlink() if before is None else path.write_text(before)
+        (self.out / 'mine').mkdir()
+        with self.assertRaisesRegex(host.Error, 'mine: not as a series was made here'):
+            self.made()
+        (self.out / 'mine').rmdir()
         self.made()
         shutil.rmtree(self.out)
         self.out.write_text('a file of that name\n')
