@@ -7,9 +7,6 @@
 #include <asm/nospec-branch.h>
 #include <asm/unwind_hints.h>
 
-	.code64
-	.section .text, "ax"
-
 SYM_CODE_START(fastterm_arch_exit)
 	UNWIND_HINT_UNDEFINED
 	ANNOTATE_NOENDBR

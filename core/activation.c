@@ -11,6 +11,7 @@
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/sched/task_stack.h>
 
 #include "internal.h"
 #include "trace.h"
@@ -27,7 +28,20 @@ DEFINE_PER_CPU(bool, fastterm_leaving);
  * No interrupt gets through to this CPU. If that is a program's fault, it runs in an NMI,
  * or in an exception that masks what there is.
  */
-static DEFINE_PER_CPU(bool, is_deaf);
+static DEFINE_PER_CPU(bool, irqs_unreachable);
+
+/*
+ * Is an address above the stack pointer, and on the same stack? The task's stack is known.
+ * Of others it is that they are no larger.
+ */
+static __always_inline bool is_above(unsigned long sp, unsigned long addr)
+{
+	unsigned long task = (unsigned long)task_stack_page(current);
+	bool sp_on_task = sp - task < THREAD_SIZE;
+	bool addr_on_task = addr - task < THREAD_SIZE;
+
+	return addr >= sp && sp_on_task == addr_on_task && addr - sp < THREAD_SIZE;
+}
 
 /*
  * Is the caller part of the activation that is leaving? Others are not disturbed: a
@@ -46,7 +60,7 @@ static notrace bool is_leaving(void)
 	/* Where the caller has been preempted, it may have left, and another be wanted. */
 	tag = READ_ONCE(a->tag);
 	return tag && tag->task == current && a->level == interrupt_context_level() &&
-	       fastterm_same_stack((unsigned long)__builtin_frame_address(0), tag->sp);
+	       is_above((unsigned long)__builtin_frame_address(0), tag->sp);
 }
 
 /**
@@ -73,7 +87,7 @@ bool notrace fastterm_refuses(void)
  */
 bool fastterm_stops_loops(void)
 {
-	return this_cpu_read(is_deaf) || is_leaving();
+	return this_cpu_read(irqs_unreachable) || is_leaving();
 }
 
 /**
@@ -85,7 +99,7 @@ bool fastterm_stops_loops(void)
  */
 void fastterm_cut_loops(int cpu, bool cut)
 {
-	WRITE_ONCE(per_cpu(is_deaf, cpu), cut);
+	WRITE_ONCE(per_cpu(irqs_unreachable, cpu), cut);
 	if (cut)
 		WRITE_ONCE(per_cpu(fastterm_leaving, cpu), true);
 }
@@ -99,9 +113,9 @@ void fastterm_hears(void)
 {
 	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 
-	if (!this_cpu_read(is_deaf))
+	if (!this_cpu_read(irqs_unreachable))
 		return;
-	this_cpu_write(is_deaf, false);
+	this_cpu_write(irqs_unreachable, false);
 	this_cpu_write(fastterm_leaving, atomic_read(&a->state) == FASTTERM_LEAVING);
 }
 
@@ -109,8 +123,8 @@ void fastterm_hears(void)
  * What is wanted, @state says, may also leave before it has been found. An interrupt may
  * have come in between, and have put another activation in this one's place.
  */
-static void left(struct fastterm_activation *a, const struct fastterm_tag *tag, int state,
-		 unsigned long result)
+static void activation_exited(struct fastterm_activation *a, const struct fastterm_tag *tag,
+			      int state, unsigned long result)
 {
 	int claimed = state;
 
@@ -156,9 +170,9 @@ unsigned long notrace fastterm_exit(unsigned long sp, unsigned long *result)
 		panic("fastterm: a program returns from nowhere\n");
 	back = tag->back;
 	if (tag->leaving)
-		atomic_inc(&tag->known->prog->aux->fastterm.terminations);
+		atomic_inc(&tag->fprog->prog->aux->fastterm.terminations);
 	if (READ_ONCE(a->tag) == tag && (state == FASTTERM_WANTED || state == FASTTERM_LEAVING))
-		left(a, tag, state, *result);
+		activation_exited(a, tag, state, *result);
 	fastterm_tag_free(tag);
 	return back;
 }

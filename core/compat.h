@@ -41,10 +41,15 @@ fastterm_refs(const struct bpf_verifier_state *state, u32 *nr)
 	return func->refs;
 }
 
-/* Were interrupts on in what has been interrupted? */
+/*
+ * Were interrupts on in what has been interrupted? An architecture without a backend need not
+ * be able to say: nothing is interrupted there.
+ */
 static inline bool fastterm_irqs_were_on(struct pt_regs *regs)
 {
-#ifdef interrupts_enabled
+#ifndef CONFIG_BPF_FASTTERM_BACKEND
+	return true;
+#elif defined(interrupts_enabled)
 	return interrupts_enabled(regs);
 #else
 	return !regs_irqs_disabled(regs);

@@ -19,7 +19,9 @@
 struct bpf_prog;
 struct bpf_prog_aux;
 struct bpf_verifier_env;
+struct bpf_verifier_log;
 struct seq_file;
+struct task_struct;
 
 /**
  * struct fastterm_outcome - what became of a termination
@@ -95,9 +97,41 @@ static __always_inline bool fastterm_should_refuse(void)
 /* After a callback has returned @ret: make it say "stop" if the caller should. */
 #define fastterm_ask(ret)	((void)(fastterm_should_stop() && ((ret) = 1)))
 
-void fastterm_before_call(struct bpf_verifier_env *env);
-void fastterm_after_call(struct bpf_verifier_env *env, int err);
-void fastterm_no_return(struct bpf_verifier_env *env);
+/* See <linux/fastterm_arch.h>. */
+void fastterm_arch_exit(void);
+unsigned long fastterm_untag(const struct task_struct *task, unsigned long sp);
+
+/**
+ * fastterm_is_exit() - is a return address a tag?
+ * @ret: the return address
+ *
+ * Context: any.
+ * Return: true if it is: then fastterm_untag() says where it continues.
+ */
+static __always_inline bool fastterm_is_exit(unsigned long ret)
+{
+	return unlikely(ret == (unsigned long)fastterm_arch_exit);
+}
+
+/**
+ * fastterm_real_return() - to where does a return address lead?
+ * @task: the task whose stack is unwound; NULL for the current one
+ * @ret: the return address that has been found there
+ * @sp: the stack pointer behind that return
+ *
+ * For unwinders: an activation that is tagged returns to fastterm_arch_exit(), which continues
+ * where its caller is.
+ *
+ * Context: any.
+ * Return: @ret, or if that is a tag, the address that the tag stands for.
+ */
+static __always_inline unsigned long fastterm_real_return(const struct task_struct *task,
+							  unsigned long ret, unsigned long sp)
+{
+	return fastterm_is_exit(ret) ? fastterm_untag(task, sp) : ret;
+}
+
+bool fastterm_log(const struct bpf_verifier_log *log);
 void fastterm_insn_patched(struct bpf_verifier_env *env,
 			   const struct bpf_prog *prog, u32 off, u32 len);
 void fastterm_verified(struct bpf_verifier_env *env, int err);
@@ -139,9 +173,22 @@ static __always_inline bool fastterm_should_refuse(void)
 	return false;
 }
 
-static inline void fastterm_before_call(struct bpf_verifier_env *env) { }
-static inline void fastterm_after_call(struct bpf_verifier_env *env, int err) { }
-static inline void fastterm_no_return(struct bpf_verifier_env *env) { }
+/* A macro, since gcc orders operands of later comparisons differently if it sees the argument. */
+#define fastterm_is_exit(...)	false
+
+static inline unsigned long fastterm_untag(const struct task_struct *task, unsigned long sp)
+{
+	return 0;
+}
+
+static inline unsigned long fastterm_real_return(const struct task_struct *task,
+						 unsigned long ret, unsigned long sp)
+{
+	return ret;
+}
+
+#define fastterm_log(...)	false
+
 static inline void fastterm_insn_patched(struct bpf_verifier_env *env,
 					 const struct bpf_prog *prog,
 					 u32 off, u32 len) { }

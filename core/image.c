@@ -17,10 +17,12 @@
 #include <linux/cacheflush.h>
 #include <linux/cfi.h>
 #include <linux/fastterm_arch.h>
+#include <linux/bitmap.h>
 #include <linux/filter.h>
 #include <linux/perf_event.h>
 #include <linux/slab.h>
 
+#include "encode.h"
 #include "internal.h"
 
 atomic_long_t fastterm_text = ATOMIC_LONG_INIT(0);
@@ -35,8 +37,10 @@ atomic_long_t fastterm_text = ATOMIC_LONG_INIT(0);
  * @code_size: size of the code there
  * @copy_size: and with everything behind it that is copied
  * @thunks: where thunks begin
+ * @refs: bits for the offsets of instructions that refer to an address
  * @image: the stub image
  * @rw: what it will be, from its first byte
+ * @rw_size: and its size
  * @targets: what thunks go to
  * @nr_thunks: number of thunks
  * @max_thunks: and how many there is place for
@@ -48,8 +52,10 @@ struct builder {
 	u32 code_size;
 	u32 copy_size;
 	u32 thunks;
+	unsigned long *refs;
 	struct fastterm_image *image;
 	u8 *rw;
+	u32 rw_size;
 	unsigned long *targets;
 	u32 nr_thunks;
 	u32 max_thunks;
@@ -107,26 +113,39 @@ static u8 poke_len(const struct bpf_jit_poke_descriptor *poke)
  * that belongs to it, how many thunks there can be, one for each instruction that
  * leaves, and how many boundaries that are no safepoints. What stands before the
  * entry, a hash or the check of one, is no code that could be told from data, and
- * refers to nothing but itself.
+ * refers to nothing but itself. What refers to an address is remembered: all else is copied as
+ * it is.
  */
 static int scan(struct builder *b)
 {
+	const struct fastterm_layout *layout = b->func->aux->fastterm.layout;
 	const u32 literal = round_up(b->code_size, LITERAL);
 	const struct bpf_jit_poke_descriptor *poke;
 	struct fastterm_insn insn;
 	bool bypass;
-	u32 off;
+	u32 off, i = 0;
 	int len;
 
+	b->refs = kvcalloc(BITS_TO_LONGS(b->code_size), sizeof(*b->refs), GFP_KERNEL);
+	if (!b->refs)
+		return -ENOMEM;
 	for (off = cfi_get_offset(); off < b->code_size; off += len) {
+		while (layout && i < b->func->len - 1 && off >= layout->ends[i])
+			i++;
+		if (layout)
+			layout->natives[i]++;
 		poke = poke_at(b, off, &bypass);
 		if (poke) {
 			len = poke_len(poke);
+			__set_bit(off, b->refs);
 			continue;
 		}
 		len = fastterm_arch_decode(b->from, off, b->code_size, from_ip(b), &insn);
 		if (len < 0)
 			return len;
+		if (insn.kind == FASTTERM_INSN_PLAIN)
+			continue;
+		__set_bit(off, b->refs);
 		if (insn.kind == FASTTERM_INSN_DATA && insn.target == from_ip(b) + literal)
 			b->copy_size = max(b->copy_size, literal + LITERAL);
 		if ((insn.kind == FASTTERM_INSN_CALL || insn.kind == FASTTERM_INSN_JUMP) &&
@@ -171,7 +190,7 @@ static int alloc_code(struct fastterm_image *image, u32 size)
 }
 
 static int begin(struct builder *b, struct bpf_prog *func,
-		 const struct fastterm_prog *known)
+		 const struct fastterm_prog *fprog)
 {
 	const struct bpf_prog_aux *aux = func->aux;
 	int err, thunk;
@@ -193,13 +212,14 @@ static int begin(struct builder *b, struct bpf_prog *func,
 		return thunk;
 
 	size = b->thunks + b->max_thunks * thunk;
+	b->rw_size = size;
 	b->rw = kvzalloc(size, GFP_KERNEL);
 	b->targets = kvcalloc(b->max_thunks, sizeof(*b->targets), GFP_KERNEL);
 	b->image = kzalloc(struct_size(b->image, unsafe, b->max_unsafe),
 			   GFP_KERNEL_ACCOUNT);
 	if (!b->rw || !b->targets || !b->image)
 		return -ENOMEM;
-	b->image->known = known;
+	b->image->fprog = fprog;
 	memcpy(b->rw, b->from, b->copy_size);
 	return alloc_code(b->image, size);
 }
@@ -217,7 +237,7 @@ static long thunk_to(struct builder *b, unsigned long target)
 	if (i == b->nr_thunks) {
 		if (i == b->max_thunks)
 			return -ERANGE;
-		err = fastterm_arch_thunk(b->rw, off, to_ip(b), target);
+		err = fastterm_thunk(b->rw, off, b->rw_size, to_ip(b), target);
 		if (err < 0)
 			return err;
 		b->targets[b->nr_thunks++] = target;
@@ -228,7 +248,7 @@ static long thunk_to(struct builder *b, unsigned long target)
 /* Make the copy of @insn at @off refer to @insn->target, by a thunk if need be. */
 static int refer(struct builder *b, u32 off, struct fastterm_insn *insn)
 {
-	int err = fastterm_arch_encode(b->rw, off, to_ip(b), insn);
+	int err = fastterm_encode(b->rw, off, b->rw_size, to_ip(b), insn);
 	long thunk;
 
 	if (err != -ERANGE || (insn->kind != FASTTERM_INSN_CALL &&
@@ -238,7 +258,7 @@ static int refer(struct builder *b, u32 off, struct fastterm_insn *insn)
 	if (thunk < 0)
 		return thunk;
 	insn->target = to_ip(b) + thunk;
-	return fastterm_arch_encode(b->rw, off, to_ip(b), insn);
+	return fastterm_encode(b->rw, off, b->rw_size, to_ip(b), insn);
 }
 
 static int copy_poke(struct builder *b, u32 off)
@@ -255,20 +275,20 @@ static int copy_poke(struct builder *b, u32 off)
 	insn.target = bypass ?
 		      (unsigned long)poke->bypass_addr - from_ip(b) + to_ip(b) :
 		      from_ip(b) + off;
-	err = fastterm_arch_encode(b->rw, off, to_ip(b), &insn);
+	err = fastterm_encode(b->rw, off, b->rw_size, to_ip(b), &insn);
 	return err ? : insn.len;
 }
 
 /* Where a call of the original goes in the copy: from function to function. */
 static unsigned long counterpart(struct bpf_prog *prog,
-				 const struct fastterm_prog *known,
+				 const struct fastterm_prog *fprog,
 				 unsigned long target)
 {
 	u32 i;
 
-	for (i = 0; i < known->nr_funcs; i++)
+	for (i = 0; i < fprog->nr_funcs; i++)
 		if (target == (unsigned long)fastterm_func(prog, i)->bpf_func)
-			return (unsigned long)known->images[i]->code +
+			return (unsigned long)fprog->images[i]->code +
 			       cfi_get_offset();
 	return target;
 }
@@ -315,6 +335,7 @@ static int skip(struct builder *b, u32 off, struct fastterm_insn *insn,
 		struct fastterm_site *site, const struct fastterm_place *place)
 {
 	unsigned long exit = place->target;
+	void *stub;
 	int err;
 
 	switch (site->decision.kind) {
@@ -325,10 +346,14 @@ static int skip(struct builder *b, u32 off, struct fastterm_insn *insn,
 		    insn->target != place->target)
 			return 0;
 		site->native = off;
+		if (site->decision.kind != FASTTERM_SUBPROG)
+			site->target = place->target;
 		if (site->decision.why)
 			return 0;
-		insn->target = (unsigned long)fastterm_stub(site->value,
-							    site->decision.fill);
+		stub = fastterm_stub(site->value, site->decision.fill);
+		if (site->decision.kind == FASTTERM_SUBPROG)
+			stub = fastterm_arch_canceled;
+		insn->target = (unsigned long)stub;
 		err = refer(b, off, insn);
 		return err ? : 1;
 	case FASTTERM_TAIL_CALL:
@@ -339,7 +364,7 @@ static int skip(struct builder *b, u32 off, struct fastterm_insn *insn,
 			return 0;
 		if (!site->native)
 			site->native = off;
-		err = fastterm_arch_encode(b->rw, off, to_ip(b), insn);
+		err = fastterm_encode(b->rw, off, b->rw_size, to_ip(b), insn);
 		return err ? : 1;
 	default:
 		return 0;
@@ -356,17 +381,17 @@ static void add_unsafe(struct builder *b, u32 off)
 
 /* Copy a function. @site: its first site, or one of a later function. */
 static int copy(struct builder *b, struct bpf_prog *prog,
-		struct fastterm_prog *known, u32 func, struct fastterm_site *site)
+		struct fastterm_prog *fprog, u32 func, struct fastterm_site *site)
 {
 	const struct fastterm_layout *layout = b->func->aux->fastterm.layout;
-	struct fastterm_site *end = known->sites + known->nr_sites;
+	struct fastterm_site *end = fprog->sites + fprog->nr_sites;
 	const struct fastterm_place *place = NULL;
 	struct fastterm_insn insn;
 	bool done = false;
 	u32 off;
 	int len, err;
 
-	for (off = cfi_get_offset(); off < b->code_size; off += len) {
+	for_each_set_bit(off, b->refs, b->code_size) {
 		while (site < end && site->func == func) {
 			if (site->jump >= layout->nr)
 				return -EINVAL;
@@ -375,8 +400,7 @@ static int copy(struct builder *b, struct bpf_prog *prog,
 				return -EINVAL;
 			if (off < place->end)
 				break;
-			if (!done && (site->decision.kind == FASTTERM_LOOP ||
-				      site->decision.kind == FASTTERM_TAIL_CALL))
+			if (!done && !site->decision.why)
 				return -ENOENT;
 			site++;
 			done = false;
@@ -389,8 +413,6 @@ static int copy(struct builder *b, struct bpf_prog *prog,
 		len = fastterm_arch_decode(b->from, off, b->code_size, from_ip(b), &insn);
 		if (len < 0)
 			return len;
-		if (insn.kind == FASTTERM_INSN_PLAIN)
-			continue;
 		if (site < end && site->func == func && off >= place->start) {
 			err = skip(b, off, &insn, site, place);
 			if (err < 0)
@@ -406,11 +428,15 @@ static int copy(struct builder *b, struct bpf_prog *prog,
 			add_unsafe(b, off + len);
 		/* The address of a callback stays: who is handed it relies on its work. */
 		if (insn.kind == FASTTERM_INSN_CALL)
-			insn.target = counterpart(prog, known, insn.target);
+			insn.target = counterpart(prog, fprog, insn.target);
 		err = refer(b, off, &insn);
 		if (err)
 			return err;
 	}
+	/* The last instruction may be a site, and others were passed over. */
+	for (; site < end && site->func == func; site++, done = false)
+		if (!done && !site->decision.why)
+			return -ENOENT;
 	return 0;
 }
 
@@ -442,7 +468,8 @@ static int make_shadow(struct fastterm_image *image, const struct bpf_prog *prog
 	memset(&aux->ksym, 0, sizeof(aux->ksym));
 	INIT_LIST_HEAD_RCU(&aux->ksym.lnode);
 	aux->ksym.start = (unsigned long)shadow->bpf_func;
-	aux->ksym.end = (unsigned long)image->code + image->size;
+	/* Whoever looks for a symbol takes the end for part of it, and so the last byte is. */
+	aux->ksym.end = (unsigned long)image->code + image->size - 1;
 	aux->ksym.prog = true;
 	snprintf(aux->ksym.name, sizeof(aux->ksym.name), "bpf_stub_%*phN_%s_%u",
 		 (int)sizeof(prog->tag), prog->tag, prog->aux->name, aux->func_idx);
@@ -466,56 +493,65 @@ static int write_image(const struct builder *b)
 /**
  * fastterm_images_build() - make the stub images of all functions of a program
  * @prog: the program
- * @known: its sites, with places in @known->images for the images
+ * @fprog: its sites, with places in @fprog->images for the images
  *
  * All or none: the images call each other.
  *
  * Context: process context, may sleep; after the JIT, before anything can be
  * attached to the program.
- * Return: 0; -ENOENT if a loop's or tail call's exit is not in the code;
+ * Return: 0; -ENOENT if what is to be skipped is not in the code;
  * -EINVAL if the code has an instruction that cannot be copied; -ERANGE if it is
  * so large that a thunk is out of reach; -ENOMEM.
  */
-int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *known)
+int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *fprog)
 {
-	struct fastterm_site *site = known->sites;
+	struct fastterm_site *site = fprog->sites;
 	struct builder *builders;
 	int err = 0;
 	u32 i;
 
-	builders = kvcalloc(known->nr_funcs, sizeof(*builders), GFP_KERNEL);
-	known->images = kcalloc(known->nr_funcs, sizeof(*known->images),
+	builders = kvcalloc(fprog->nr_funcs, sizeof(*builders), GFP_KERNEL);
+	fprog->images = kcalloc(fprog->nr_funcs, sizeof(*fprog->images),
 				GFP_KERNEL_ACCOUNT);
-	if (!builders || !known->images) {
+	if (!builders || !fprog->images) {
 		kvfree(builders);
-		fastterm_images_free(known);
+		fastterm_images_free(fprog);
 		return -ENOMEM;
 	}
-	for (i = 0; i < known->nr_funcs && !err; i++) {
-		err = begin(&builders[i], fastterm_func(prog, i), known);
-		known->images[i] = builders[i].image;
+	for (i = 0; i < fprog->nr_funcs && !err; i++) {
+		err = begin(&builders[i], fastterm_func(prog, i), fprog);
+		fprog->images[i] = builders[i].image;
 	}
-	for (i = 0; i < known->nr_funcs && !err; i++) {
-		while (site < known->sites + known->nr_sites && site->func < i)
+	for (i = 0; i < fprog->nr_funcs && !err; i++) {
+		while (site < fprog->sites + fprog->nr_sites && site->func < i)
 			site++;
-		err = copy(&builders[i], prog, known, i, site);
+		err = copy(&builders[i], prog, fprog, i, site);
 	}
-	for (i = 0; i < known->nr_funcs && !err; i++)
+	for (i = 0; i < fprog->nr_funcs && !err; i++)
 		err = write_image(&builders[i]) ?:
-		      make_shadow(known->images[i], prog, builders[i].func);
-	for (i = 0; i < known->nr_funcs; i++) {
+		      make_shadow(fprog->images[i], prog, builders[i].func);
+	for (i = 0; i < fprog->nr_funcs; i++) {
 		kvfree(builders[i].targets);
 		kvfree(builders[i].rw);
+		kvfree(builders[i].refs);
 	}
 	kvfree(builders);
 	if (err) {
-		fastterm_images_free(known);
+		fastterm_images_free(fprog);
 		return err;
 	}
 	/* The main function is found as itself, and as the program. */
-	prog->aux->fastterm.image = known->images[0];
-	for (i = 0; i < known->nr_funcs; i++)
-		fastterm_func(prog, i)->aux->fastterm.image = known->images[i];
+	prog->aux->fastterm.image = fprog->images[0];
+	for (i = 0; i < fprog->nr_funcs; i++) {
+		struct fastterm_image *image = fprog->images[i];
+
+		fastterm_func(prog, i)->aux->fastterm.image = image;
+		image->main = !i;
+		image->func = i ? fastterm_func(prog, i) : prog;
+		image->entry = (unsigned long)image->func->bpf_func;
+		image->func_size = image->func->jited_len;
+		image->rules = image->func->aux->fastterm.rules;
+	}
 	return 0;
 }
 
@@ -527,18 +563,18 @@ static void tell_perf(const struct bpf_ksym *ksym, bool gone)
 
 /**
  * fastterm_images_publish() - let symbols and faults in stub images be found
- * @known: a program's; without images nothing happens
+ * @fprog: a program's; without images nothing happens
  *
  * Context: process context.
  */
-void fastterm_images_publish(struct fastterm_prog *known)
+void fastterm_images_publish(struct fastterm_prog *fprog)
 {
 	u32 i;
 
-	for (i = 0; known->images && i < known->nr_funcs; i++) {
-		struct bpf_prog_aux *aux = known->images[i]->shadow->aux;
+	for (i = 0; fprog->images && i < fprog->nr_funcs; i++) {
+		struct bpf_prog_aux *aux = fprog->images[i]->shadow->aux;
 
-		aux->id = known->id;
+		aux->id = fprog->id;
 		bpf_ksym_add(&aux->ksym);
 		tell_perf(&aux->ksym, false);
 	}
@@ -546,18 +582,18 @@ void fastterm_images_publish(struct fastterm_prog *known)
 
 /**
  * fastterm_images_hide() - undo fastterm_images_publish()
- * @known: a program's; if it was not published, nothing happens
+ * @fprog: a program's; if it was not published, nothing happens
  *
  * The images themselves stay until a grace period has passed.
  *
  * Context: process or softirq context.
  */
-void fastterm_images_hide(struct fastterm_prog *known)
+void fastterm_images_hide(struct fastterm_prog *fprog)
 {
 	u32 i;
 
-	for (i = 0; known->images && i < known->nr_funcs; i++) {
-		struct bpf_ksym *ksym = &known->images[i]->shadow->aux->ksym;
+	for (i = 0; fprog->images && i < fprog->nr_funcs; i++) {
+		struct bpf_ksym *ksym = &fprog->images[i]->shadow->aux->ksym;
 
 		if (list_empty(&ksym->lnode))
 			continue;
@@ -568,16 +604,16 @@ void fastterm_images_hide(struct fastterm_prog *known)
 
 /**
  * fastterm_images_free() - free a program's stub images
- * @known: a program's
+ * @fprog: a program's
  *
  * Context: process context, may sleep; when nothing can run in them any more.
  */
-void fastterm_images_free(struct fastterm_prog *known)
+void fastterm_images_free(struct fastterm_prog *fprog)
 {
 	u32 i;
 
-	for (i = 0; known->images && i < known->nr_funcs; i++)
-		free_image(known->images[i]);
-	kfree(known->images);
-	known->images = NULL;
+	for (i = 0; fprog->images && i < fprog->nr_funcs; i++)
+		free_image(fprog->images[i]);
+	kfree(fprog->images);
+	fprog->images = NULL;
 }

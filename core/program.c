@@ -120,43 +120,34 @@ void fastterm_insn_patched(struct bpf_verifier_env *env,
 	struct fastterm_decision old = aux[len - 1].fastterm;
 	int i, call = -1;
 
-	if (is_may_goto(insn, len)) {
-		aux[1].fastterm.kind = FASTTERM_LOOP;
-		return;
-	}
-	if (!old.kind || len == 1)
+	if (!old.kind || len == 1 || insn[len - 1].code == (BPF_JMP | BPF_TAIL_CALL))
 		return;
 
+	/* The last one still belongs to the old one; it need not be the site. */
 	memset(&aux[len - 1].fastterm, 0, sizeof(old));
-	i = loop_test(insn, len);
+	aux[len - 1].fastterm.id = old.id;
+	i = is_may_goto(insn, len) ? 1 : loop_test(insn, len);
 	if (i >= 0) {
+		aux[i].fastterm.id = old.id;
 		aux[i].fastterm.kind = FASTTERM_LOOP;
 		return;
 	}
-	for (i = 0; i < len; i++) {
+	/* The call itself may stand behind others, which check or prepare something. */
+	for (i = 0; i < len - 1; i++) {
 		if (!is_call(&insn[i]))
 			continue;
 		if (call >= 0)
-			return;
+			break;
 		call = i;
 	}
-	if (call < 0)
+	if (is_call(&insn[len - 1]))
+		call = len - 1;
+	else if (i < len - 1 || call < 0)
 		return;
 	if (call == len - 1 ||
 	    (!old.why && old.values == BIT(FASTTERM_NULL) && !old.fill &&
 	     value_survives(&insn[call + 1], len - call - 1, 0)))
 		aux[call].fastterm = old;
-}
-
-static bool jumps_back(const struct bpf_insn *insn)
-{
-	u8 class = BPF_CLASS(insn->code), op = BPF_OP(insn->code);
-
-	if (class != BPF_JMP && class != BPF_JMP32)
-		return false;
-	if (op == BPF_CALL || op == BPF_EXIT || insn->code == (BPF_JMP | BPF_TAIL_CALL))
-		return false;
-	return (insn->code == (BPF_JMP32 | BPF_JA) ? insn->imm : insn->off) < 0;
 }
 
 /* The function that instruction @insn is in, if that is not before @func. */
@@ -168,27 +159,9 @@ static u32 func_of(const struct bpf_verifier_env *env, u32 func, u32 insn)
 	return func;
 }
 
-/* Those without type information are static, and so is one that the verifier adds. */
-static bool is_global(const struct bpf_verifier_env *env, u32 func)
-{
-	const struct bpf_func_info_aux *infos = env->prog->aux->func_info_aux;
-
-	return infos && func < env->subprog_cnt - env->hidden_subprog_cnt &&
-	       infos[func].linkage == BTF_FUNC_GLOBAL;
-}
-
-/* Whether the call at @i is that of a global function, where the JIT has kept the distance. */
-static bool calls_global(const struct bpf_verifier_env *env, u32 i)
-{
-	return is_global(env, func_of(env, 0, i + env->insn_aux_data[i].call_imm + 1));
-}
-
 /*
- * What instruction @i is, with what the verifier's data on it say; false if no site.
- *
- * The call of a global function is skipped: the verifier knows nothing of what it does but
- * that it releases what it acquires, and takes any number for its result. Such a function
- * is walked once for all its calls, so nothing else bounds how often a loop calls one.
+ * What instruction @i is, with what was decided when the verifier visited it; false if it
+ * is no site. What was never visited, or was put there by the verifier, is kept.
  */
 static bool site_of(const struct bpf_verifier_env *env, u32 i, struct fastterm_site *site)
 {
@@ -196,32 +169,26 @@ static bool site_of(const struct bpf_verifier_env *env, u32 i, struct fastterm_s
 	struct fastterm_decision *d = &site->decision;
 
 	*d = env->insn_aux_data[i].fastterm;
-	if (insn->code == (BPF_JMP | BPF_TAIL_CALL)) {
-		memset(d, 0, sizeof(*d));
-		d->kind = FASTTERM_TAIL_CALL;
-	} else if (is_subprog_call(insn)) {
-		memset(d, 0, sizeof(*d));
-		d->kind = FASTTERM_SUBPROG;
-		if (calls_global(env, i)) {
-			d->values = BIT(FASTTERM_ECANCELED);
-			site->value = FASTTERM_ECANCELED;
-		} else {
-			d->why = FASTTERM_SUBPROG_CALL;
-		}
-	} else if (is_inlined_call(insn)) {
+	if (is_inlined_call(insn))
 		return false;
-	} else if (is_call(insn)) {
+	if (insn->code == (BPF_JMP | BPF_TAIL_CALL)) {
 		if (!d->kind) {
-			d->kind = insn->src_reg == BPF_PSEUDO_KFUNC_CALL ?
-				  FASTTERM_KFUNC : FASTTERM_HELPER;
+			d->kind = FASTTERM_TAIL_CALL;
 			d->why = FASTTERM_UNSEEN;
 		}
-		if (!d->why)
-			site->value = d->fill & 1 ? FASTTERM_ECANCELED :
-						    __ffs(d->values);
+	} else if (is_call(insn)) {
+		if (!d->kind) {
+			d->kind = is_subprog_call(insn) ? FASTTERM_SUBPROG :
+				  insn->src_reg == BPF_PSEUDO_KFUNC_CALL ? FASTTERM_KFUNC :
+				  FASTTERM_HELPER;
+			d->why = is_subprog_call(insn) ? FASTTERM_SUBPROG_CALL :
+							 FASTTERM_UNSEEN;
+		}
 	} else if (d->kind != FASTTERM_LOOP) {
 		return false;
 	}
+	if (!d->why && d->kind != FASTTERM_LOOP)
+		site->value = fastterm_result(d);
 	return true;
 }
 
@@ -239,19 +206,14 @@ static bool site_of(const struct bpf_verifier_env *env, u32 i, struct fastterm_s
  * counted every instruction of the longest run, unless that calls global functions,
  * which are walked once for all their calls.
  */
-static bool is_walked(const struct bpf_verifier_env *env)
+static bool is_walked(const struct bpf_verifier_env *env, const struct fastterm_prog *fprog)
 {
-	u32 i;
-
-	for (i = 1; i < env->subprog_cnt; i++)
-		if (is_global(env, i))
-			return false;
-	return env->insn_processed <= MAX_SHORT_RUN;
+	return !fprog->verdict.calls_global && env->insn_processed <= MAX_SHORT_RUN;
 }
 
-static void find_loops(const struct bpf_verifier_env *env, struct fastterm_prog *known)
+static void find_loops(const struct bpf_verifier_env *env, struct fastterm_prog *fprog)
 {
-	const bool walked = is_walked(env);
+	const bool walked = is_walked(env, fprog);
 	const struct bpf_prog *prog = env->prog;
 	unsigned long seen = 0;
 	u32 i;
@@ -266,11 +228,11 @@ static void find_loops(const struct bpf_verifier_env *env, struct fastterm_prog 
 			i++;
 			continue;
 		}
-		known->loops |= aux->fastterm.kind == FASTTERM_LOOP;
+		fprog->loops |= aux->fastterm.kind == FASTTERM_LOOP;
 		if (aux->fastterm.kind == FASTTERM_LOOP &&
 		    insn->dst_reg == BPF_REG_AX)
 			__set_bit(FASTTERM_MAY_GOTO, &seen);
-		else if (jumps_back(insn) && !walked)
+		else if (fastterm_jumps_back(insn) && !walked)
 			__set_bit(FASTTERM_BACK_EDGE, &seen);
 		if (insn->code == (BPF_JMP | BPF_TAIL_CALL))
 			__set_bit(FASTTERM_TAIL, &seen);
@@ -279,8 +241,8 @@ static void find_loops(const struct bpf_verifier_env *env, struct fastterm_prog 
 		if (aux->is_iter_next)
 			__set_bit(FASTTERM_ITERATOR, &seen);
 	}
-	known->why_long = seen ? __ffs(seen) : FASTTERM_SHORT;
-	known->loops |= seen & (BIT(FASTTERM_ITERATOR) | BIT(FASTTERM_TAIL) |
+	fprog->why_long = seen ? __ffs(seen) : FASTTERM_SHORT;
+	fprog->loops |= seen & (BIT(FASTTERM_ITERATOR) | BIT(FASTTERM_TAIL) |
 				BIT(FASTTERM_BACK_EDGE));
 }
 
@@ -315,6 +277,95 @@ static u32 find_sites(const struct bpf_verifier_env *env,
 	return nr;
 }
 
+/*
+ * Is every instruction that the stub image was explored without still there, once, and as
+ * it was decided? The states by which it was explored are older than the code.
+ */
+static void compare(const struct bpf_verifier_env *env, struct fastterm_checked *checked,
+		    struct fastterm_prog *fprog)
+{
+	u32 i;
+
+	for (i = 0; i < fprog->nr_sites; i++) {
+		const struct fastterm_site *site = &fprog->sites[i];
+		const struct fastterm_decision *d = &site->decision;
+		u8 now = fastterm_assumption(d, env->insn_aux_data[site->insn].calls_callback);
+
+		if (!now)
+			continue;
+		if (!d->id || d->id > checked->nr || checked->assumed[d->id - 1] != now) {
+			fprog->verdict.why = FASTTERM_REFUSED_LOST;
+			fprog->verdict.insn = d->id ? d->id - 1 : site->insn;
+			return;
+		}
+		checked->assumed[d->id - 1] = 0;
+	}
+	for (i = 0; i < checked->nr; i++) {
+		if (!checked->assumed[i])
+			continue;
+		fprog->verdict.why = FASTTERM_REFUSED_LOST;
+		fprog->verdict.insn = i;
+		return;
+	}
+}
+
+/* Which instruction of the program as it was loaded each one belongs to. */
+static u32 *find_ids(const struct bpf_verifier_env *env)
+{
+	u32 i, id = 0, *ids = kvmalloc_array(env->prog->len, sizeof(*ids), GFP_KERNEL);
+
+	for (i = env->prog->len; ids && i--; ) {
+		id = env->insn_aux_data[i].fastterm.id ? : id;
+		ids[i] = id ? id - 1 : 0;
+	}
+	return ids;
+}
+
+/*
+ * The most calls that are kept on any way through the stub image. What the verifier has put
+ * there belongs to an instruction of the program.
+ */
+static u32 most_calls(const struct fastterm_checked *checked, const struct fastterm_prog *fprog)
+{
+	u32 i, most, kept = 0, *weights = kvcalloc(checked->nr, sizeof(*weights), GFP_KERNEL);
+
+	for (i = 0; weights && fprog->ids && i < fprog->nr_sites; i++) {
+		const struct fastterm_decision *d = &fprog->sites[i].decision;
+
+		if (d->why && d->why != FASTTERM_SUBPROG_CALL)
+			kept += ++weights[fprog->ids[fprog->sites[i].insn]];
+	}
+	most = kept ? fastterm_trace_bound(&checked->trace, weights, checked->nr, NULL) : 0;
+	kvfree(weights);
+	return most;
+}
+
+/* Find out how long the program can go on after a redirect, as far as that is known now. */
+static void find_bound(const struct bpf_verifier_env *env, struct fastterm_checked *checked,
+		       struct fastterm_prog *fprog)
+{
+	fprog->verdict.bound = fastterm_trace_bound(&checked->trace, NULL, checked->nr,
+						    &fprog->verdict.loop);
+	if (!fprog->verdict.bound || fprog->verdict.bound == U32_MAX) {
+		fprog->verdict.why = fprog->verdict.bound ? FASTTERM_REFUSED_UNBOUNDED :
+							    FASTTERM_REFUSED_MEMORY;
+		return;
+	}
+	fprog->nr_loaded = checked->nr;
+	fprog->ids = find_ids(env);
+	fprog->nr_ids = fprog->ids ? env->prog->len : 0;
+	fprog->verdict.calls = most_calls(checked, fprog);
+	swap(fprog->trace, checked->trace);
+}
+
+/* What was needed to find that out. */
+static void forget_ways(struct fastterm_prog *fprog)
+{
+	fastterm_trace_free(&fprog->trace);
+	kvfree(fprog->ids);
+	fprog->ids = NULL;
+}
+
 /**
  * fastterm_verified() - the verifier is done with a program
  * @env: the verifier's
@@ -328,29 +379,41 @@ static u32 find_sites(const struct bpf_verifier_env *env,
 void fastterm_verified(struct bpf_verifier_env *env, int err)
 {
 	struct fastterm_aux *ours = &env->prog->aux->fastterm;
-	struct fastterm_prog *known;
+	struct fastterm_checked *checked = ours->checked;
+	struct fastterm_prog *fprog = NULL;
 	u32 nr;
 
-	kfree(ours->snapshot);
-	ours->snapshot = NULL;
+	ours->checked = NULL;
 	if (err)
-		return;
+		goto out;
 
-	nr = find_sites(env, NULL);
-	known = kvzalloc(struct_size(known, sites, nr), GFP_KERNEL_ACCOUNT);
-	if (!known)
-		return;
-	known->nr_sites = nr;
-	find_sites(env, known->sites);
-	find_loops(env, known);
-	known->nr_funcs = fastterm_nr_funcs(env->prog);
-	ours->prog = known;
+	nr = checked ? find_sites(env, NULL) : 0;
+	fprog = kvzalloc(struct_size(fprog, sites, nr), GFP_KERNEL_ACCOUNT);
+	if (!fprog)
+		goto out;
+	fprog->nr_sites = nr;
+	if (checked) {
+		fprog->verdict = checked->verdict;
+		find_sites(env, fprog->sites);
+		if (!fprog->verdict.why)
+			compare(env, checked, fprog);
+		if (!fprog->verdict.why)
+			find_bound(env, checked, fprog);
+	}
+	find_loops(env, fprog);
+	fprog->nr_funcs = fastterm_nr_funcs(env->prog);
+	ours->prog = fprog;
 	atomic_inc(&fastterm_nr_progs);
+out:
+	if (checked)
+		fastterm_trace_free(&checked->trace);
+	kvfree(checked);
 }
 
 static enum fastterm_absence build(struct bpf_prog *prog,
-				   struct fastterm_prog *known)
+				   struct fastterm_prog *fprog)
 {
+	const struct fastterm_rules *rules;
 	u32 i;
 
 	if (!fastterm_supported())
@@ -360,18 +423,27 @@ static enum fastterm_absence build(struct bpf_prog *prog,
 	if (READ_ONCE(fastterm_mode) == FASTTERM_MODE_OFF)
 		return FASTTERM_OFF;
 	if (READ_ONCE(fastterm_mode) == FASTTERM_MODE_NEEDED &&
-	    known->why_long == FASTTERM_SHORT)
+	    fprog->why_long == FASTTERM_SHORT)
 		return FASTTERM_NOT_NEEDED;
-	for (i = 0; i < known->nr_funcs; i++)
-		if (!fastterm_func(prog, i)->aux->fastterm.layout)
+	/* Without memory nothing was explored, or not all. */
+	if (!fprog->verdict.insns || fprog->verdict.why == FASTTERM_REFUSED_MEMORY)
+		return FASTTERM_NO_MEMORY;
+	if (fprog->verdict.why)
+		return FASTTERM_UNSOUND;
+	for (i = 0; i < fprog->nr_funcs; i++) {
+		rules = (i ? fastterm_func(prog, i) : prog)->aux->fastterm.rules;
+		if (!rules || !fastterm_func(prog, i)->aux->fastterm.layout)
 			return FASTTERM_NO_MEMORY;
-	switch (fastterm_images_build(prog, known)) {
+		if (rules == &fastterm_no_rules)
+			return FASTTERM_NO_RULES;
+	}
+	switch (fastterm_images_build(prog, fprog)) {
 	case 0:
 		return FASTTERM_PRESENT;
 	case -ENOMEM:
 		return FASTTERM_NO_MEMORY;
 	case -ENOENT:
-		return FASTTERM_NO_LOOP_EXIT;
+		return FASTTERM_NOT_FOUND;
 	case -ERANGE:
 		return FASTTERM_TOO_LARGE;
 	default:
@@ -390,17 +462,23 @@ static enum fastterm_absence build(struct bpf_prog *prog,
  */
 void fastterm_loaded(struct bpf_prog *prog)
 {
-	struct fastterm_prog *known = prog->aux->fastterm.prog;
+	struct fastterm_prog *fprog = prog->aux->fastterm.prog;
 	u32 i;
 
-	if (known) {
-		known->prog = prog;
-		known->absence = build(prog, known);
+	/* By an address in its main function, the program itself is found. */
+	if (prog->aux->real_func_cnt)
+		swap(prog->aux->fastterm.rules, prog->aux->func[0]->aux->fastterm.rules);
+	if (fprog) {
+		fprog->prog = prog;
+		fprog->absence = build(prog, fprog);
+		if (!fprog->absence)
+			fastterm_bound(prog, fprog);
+		forget_ways(fprog);
 	}
 	for (i = 0; i < fastterm_nr_funcs(prog); i++) {
 		struct fastterm_aux *ours = &fastterm_func(prog, i)->aux->fastterm;
 
-		kvfree(ours->layout);
+		fastterm_layout_free(ours->layout);
 		ours->layout = NULL;
 	}
 }
@@ -413,17 +491,17 @@ void fastterm_loaded(struct bpf_prog *prog)
  */
 void fastterm_publish(struct bpf_prog *prog)
 {
-	struct fastterm_prog *known = prog->aux->fastterm.prog;
+	struct fastterm_prog *fprog = prog->aux->fastterm.prog;
 
 	/* What we know nothing of is what there was no memory to know. */
-	atomic_inc(&fastterm_loads[known ? known->absence : FASTTERM_NO_MEMORY]);
-	if (!known)
+	atomic_inc(&fastterm_loads[fprog ? fprog->absence : FASTTERM_NO_MEMORY]);
+	if (!fprog)
 		return;
-	known->id = prog->aux->id;
+	fprog->id = prog->aux->id;
 	/* The copy is as visible as the original. */
 	if (bpf_token_capable(prog->aux->token, CAP_BPF))
-		fastterm_images_publish(known);
-	fastterm_show_add(known);
+		fastterm_images_publish(fprog);
+	fastterm_show_add(fprog);
 }
 
 /**
@@ -439,11 +517,11 @@ void fastterm_publish(struct bpf_prog *prog)
  */
 bool fastterm_last_put(struct bpf_prog *prog, bool deferred)
 {
-	struct fastterm_prog *known = prog->aux->fastterm.prog;
+	struct fastterm_prog *fprog = prog->aux->fastterm.prog;
 
-	if (!known || !known->images)
+	if (!fprog || !fprog->images)
 		return false;
-	known->stays = deferred;
+	fprog->stays = deferred;
 	return deferred;
 }
 
@@ -457,11 +535,11 @@ bool fastterm_last_put(struct bpf_prog *prog, bool deferred)
  */
 bool fastterm_ended(struct bpf_prog_aux *aux, rcu_callback_t again)
 {
-	struct fastterm_prog *known = aux->fastterm.prog;
+	struct fastterm_prog *fprog = aux->fastterm.prog;
 
-	if (!known || !known->stays)
+	if (!fprog || !fprog->stays)
 		return false;
-	known->stays = false;
+	fprog->stays = false;
 	bpf_prog_kallsyms_del_all(aux->prog);
 	call_rcu(&aux->rcu, again);
 	return true;
@@ -492,9 +570,13 @@ void fastterm_free(struct bpf_prog_aux *aux)
 	if (ours->prog) {
 		fastterm_show_remove(ours->prog);
 		fastterm_images_free(ours->prog);
+		forget_ways(ours->prog);
 		kvfree(ours->prog);
 		atomic_dec(&fastterm_nr_progs);
 	}
-	kfree(ours->snapshot);
-	kvfree(ours->layout);
+	if (ours->checked)
+		fastterm_trace_free(&ours->checked->trace);
+	kvfree(ours->checked);
+	fastterm_layout_free(ours->layout);
+	fastterm_rules_free(ours->rules);
 }

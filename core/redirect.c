@@ -25,122 +25,90 @@
 #include <linux/sched.h>
 
 #include "internal.h"
+#include "walk.h"
 
-/* Frames of the kernel count as well; the verifier allows programs eight calls deep. */
+/* Slots in programs; the verifier allows programs eight calls deep. */
 #define MAX_SLOTS 64
 
 /**
- * struct found - a slot, and where it is to be moved
- * @slot: the slot
- * @image: the stub image of the function that it leads into; NULL if there is none,
- *	   or if it leads into that already
- * @off: and where in it
- */
-struct found {
-	struct fastterm_slot slot;
-	const struct fastterm_image *image;
-	u32 off;
-};
-
-/**
- * struct fastterm_walk - what the first pass finds
+ * struct fastterm_finds - what the first pass finds
  * @a: what is looked for
- * @passed: whether a frame of the program's has been passed that nothing of it can
- *	    lie below: that of its main function
- * @next: behind the last of @found
- * @last: behind the outermost one of them that is in the program; NULL if none is
- * @found: the slots, the innermost first
+ * @walk: how far the pass has come
+ * @base: the slot that the base frame returns to, as far as is known; NULL if there is none
+ * @slots: the slots in programs, and behind them, the innermost first
  */
-struct fastterm_walk {
+struct fastterm_finds {
 	const struct fastterm_activation *a;
-	bool passed;
-	struct found *next;
-	const struct found *last;
-	struct found found[MAX_SLOTS];
+	struct fastterm_walk walk;
+	const struct fastterm_slot *base;
+	struct fastterm_slot slots[MAX_SLOTS];
 };
 
-static DEFINE_PER_CPU(struct fastterm_walk, walks);
+static DEFINE_PER_CPU(struct fastterm_finds, finds);
 
-/* One address may be kept twice: by a function that is about to save it. */
-static bool is_same(const struct found *a, const struct found *b)
-{
-	return a->slot.ip == b->slot.ip && a->slot.sp && a->slot.sp == b->slot.sp;
-}
-
-static bool collect(const struct fastterm_slot *slot, void *data)
-{
-	const struct fastterm_text *text = slot->text;
-	struct fastterm_walk *walk = data;
-	struct found *found = walk->next;
-	const struct fastterm_prog *known;
-
-	if (found == walk->found + ARRAY_SIZE(walk->found))
-		return false;
-	walk->next = found + 1;
-	found->slot = *slot;
-	found->image = NULL;
-	if (fastterm_is_tag(slot))
-		return false;
-	/* What the base frame returns to: the last of the slots. */
-	if (walk->passed && !is_same(found, found - 1))
-		return false;
-	if (!text || !text->image)
-		return true;
-	if (!text->copy) {
-		found->image = text->image;
-		found->off = text->off + cfi_get_offset();
-	}
-	known = text->image->known;
-	/* By its id too: another one may have come to be where it was. */
-	if (known == walk->a->known && known->id == walk->a->outcome.id) {
-		walk->last = walk->next;
-		/* What is tagged may have come to run the program once more. */
-		walk->passed = !walk->a->tag && text->image == known->images[0];
-	}
-	return true;
-}
-
-/* Is this tag that of what is looked for? */
-static bool is_wanted(const struct fastterm_walk *walk, const struct fastterm_slot *slot)
+/* Is a tag that of what is looked for? */
+static bool is_wanted(const struct fastterm_activation *a, const struct fastterm_slot *slot)
 {
 	const struct fastterm_tag *tag = fastterm_tag_at(slot->sp);
-	const struct fastterm_activation *a = walk->a;
 
 	return tag && (a->tag ? tag == a->tag :
-				tag->known == a->known && tag->id == a->outcome.id);
+				tag->fprog == a->fprog && tag->id == a->outcome.id);
 }
 
 /*
- * The slot of the base frame's return. A callback that runs by itself, from a
- * timer, has no main function below: then it is the outermost frame there is.
+ * Find the slots up to the one that the base frame returns to. An activation whose main
+ * function has been passed ends there. A callback that runs by itself, from a timer, has
+ * none: then it is the outermost frame of the program.
  */
-static const struct found *find_base(const struct fastterm_activation *a,
-				     struct fastterm_walk *walk, struct pt_regs *regs)
+static int find(struct fastterm_finds *f, struct pt_regs *regs)
 {
-	const struct found *base;
+	const struct fastterm_activation *a = f->a;
+	const struct fastterm_slot *const end = f->slots + ARRAY_SIZE(f->slots);
+	const struct fastterm_prog *met = NULL;
+	struct fastterm_walk *w = &f->walk;
+	struct fastterm_slot *slot = f->slots;
+	const struct fastterm_image *image;
+	bool ours = false, passed = false;
 	int err;
 
-	walk->a = a;
-	walk->passed = false;
-	walk->next = walk->found;
-	walk->last = NULL;
-	/* Interrupts are off, which is as good as rcu_read_lock(): lockdep has to be told. */
-	rcu_lock_acquire(&rcu_lock_map);
-	err = fastterm_arch_walk(regs, collect, walk);
-	rcu_lock_release(&rcu_lock_map);
-	if (err && err != -ENOENT)
-		return ERR_PTR(err);
-	if (walk->next == walk->found)
-		return ERR_PTR(-ENOENT);
-	base = walk->next - 1;
-	if (fastterm_is_tag(&base->slot) && is_wanted(walk, &base->slot))
-		return base;
-	/* Where there was no room for more, what is the outermost frame is not known. */
-	if (!err && !walk->passed)
-		return ERR_PTR(-EFAULT);
-	if (a->tag || !walk->last)
-		return ERR_PTR(-ENOENT);
-	return walk->last == walk->next ? ERR_PTR(-EFAULT) : walk->last;
+	f->base = NULL;
+	for (err = fastterm_walk_begin(w, regs, slot); !err; err = fastterm_walk_next(w)) {
+		image = slot->text.image;
+		if (ours && !slot->again) {
+			f->base = slot;
+			if (passed)
+				return 0;
+		}
+		if (!image) {
+			if (fastterm_is_tag(slot)) {
+				/* What is further out belongs to another activation. */
+				if (!is_wanted(a, slot))
+					return -EFAULT;
+				f->base = slot;
+				return 0;
+			}
+			if (!ours)
+				continue;
+			ours = false;
+		} else {
+			/* By its id too: another one may have come to be where it was. */
+			if (image->fprog == a->fprog && image->fprog->id == a->outcome.id)
+				met = image->fprog;
+			ours = image->fprog == met;
+			/* What is tagged may have come to run the program once more. */
+			if (ours)
+				passed = image->main && !a->tag;
+		}
+		if (++slot == end)
+			return -EFAULT;
+		w->slot = slot;
+	}
+	if (err != -ENOENT)
+		return err;
+	/* The walk has ended in the program itself: its caller is not known. */
+	if (ours && !a->tag)
+		return -EFAULT;
+	return a->tag || !f->base ? -ENOENT : 0;
 }
 
 /**
@@ -161,11 +129,18 @@ bool fastterm_is_safepoint(const struct fastterm_image *image, u32 off)
 	return true;
 }
 
-static int move(const struct found *found)
+/* Let execution continue at the same place of the stub image. */
+static int move(const struct fastterm_slot *slot, struct pt_regs *regs)
 {
-	if (!fastterm_is_safepoint(found->image, found->off))
+	const struct fastterm_image *image = slot->text.image;
+	const u32 off = slot->text.off + cfi_get_offset();
+
+	if (!fastterm_is_safepoint(image, off))
 		return -EAGAIN;
-	return fastterm_arch_move(&found->slot, (unsigned long)found->image->code + found->off);
+	if (slot->at)
+		return fastterm_slot_move(slot, (unsigned long)image->code + off);
+	fastterm_arch_resume(regs, slot->ip, (unsigned long)image->code + off);
+	return 0;
 }
 
 /**
@@ -177,7 +152,7 @@ static int move(const struct found *found)
  */
 void fastterm_redirect_init(struct fastterm_activation *a, int cpu)
 {
-	a->walk = per_cpu_ptr(&walks, cpu);
+	a->finds = per_cpu_ptr(&finds, cpu);
 }
 
 /**
@@ -192,27 +167,33 @@ void fastterm_redirect_init(struct fastterm_activation *a, int cpu)
  */
 int fastterm_redirect(struct fastterm_activation *a, struct pt_regs *regs)
 {
-	struct fastterm_walk *walk = a->walk;
-	const struct found *base = find_base(a, walk, regs), *found;
+	struct fastterm_finds *f = a->finds;
+	const struct fastterm_slot *slot, *base;
 	struct fastterm_tag *tag;
 	int err, missed = 0;
 
-	if (IS_ERR(base))
-		return PTR_ERR(base);
-	tag = fastterm_is_tag(&base->slot) ? fastterm_tag_at(base->slot.sp) :
-					     fastterm_tag_slot(&base->slot, a->known);
+	f->a = a;
+	/* Interrupts are off, which is as good as rcu_read_lock(): lockdep has to be told. */
+	rcu_lock_acquire(&rcu_lock_map);
+	err = find(f, regs);
+	rcu_lock_release(&rcu_lock_map);
+	if (err)
+		return err;
+	base = f->base;
+	tag = fastterm_is_tag(base) ? fastterm_tag_at(base->sp) :
+				      fastterm_tag_slot(base, a->fprog);
 	if (IS_ERR_OR_NULL(tag))
 		return tag ? PTR_ERR(tag) : -EFAULT;
 	tag->leaving = true;
 	WRITE_ONCE(a->tag, tag);
 	atomic_set(&a->state, FASTTERM_LEAVING);
-	for (found = walk->found; found < base; found++) {
-		if (!found->image)
+	for (slot = f->slots; slot < base; slot++) {
+		if (!slot->text.image || slot->text.copy)
 			continue;
-		err = move(found);
+		err = move(slot, regs);
 		if (err)
 			missed = err;
-		else if (found == walk->found || !is_same(found, found - 1))
+		else if (!slot->again)
 			a->outcome.frames++;
 	}
 	return missed;

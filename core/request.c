@@ -42,7 +42,7 @@
 #define MAX_MISSES	200u
 
 /* Claim the CPU's activation for the next termination. */
-static int claim(struct fastterm_activation *a, const struct fastterm_prog *known)
+static int claim(struct fastterm_activation *a, const struct fastterm_prog *fprog)
 {
 	int state = atomic_read(&a->state);
 
@@ -50,7 +50,7 @@ static int claim(struct fastterm_activation *a, const struct fastterm_prog *know
 		if (state == FASTTERM_CLAIMED)
 			return -EBUSY;
 		if (state == FASTTERM_WANTED || state == FASTTERM_LEAVING)
-			return READ_ONCE(a->outcome.id) == known->id ? -EALREADY : -EBUSY;
+			return READ_ONCE(a->outcome.id) == fprog->id ? -EALREADY : -EBUSY;
 	} while (!atomic_try_cmpxchg_acquire(&a->state, &state, FASTTERM_CLAIMED));
 	return 0;
 }
@@ -81,19 +81,19 @@ static int cpu_dead(unsigned int cpu)
  * Want the activation with a tag, or if that is NULL, one of the program's. The caller
  * does not change the CPU.
  */
-static int want(const struct fastterm_prog *known, struct fastterm_tag *tag, int cpu)
+static int want(const struct fastterm_prog *fprog, struct fastterm_tag *tag, int cpu)
 {
 	struct fastterm_activation *a = per_cpu_ptr(&fastterm_activation, cpu);
-	int err = give_way(a, tag) ? 0 : claim(a, known);
+	int err = give_way(a, tag) ? 0 : claim(a, fprog);
 
 	if (!err) {
-		trace_bpf_fastterm_request(known->id, cpu);
+		trace_bpf_fastterm_request(fprog->id, cpu);
 		WRITE_ONCE(a->requests, a->requests + 1);
 		/* Whoever sees any of the new outcome sees that there is one. */
 		smp_wmb();
-		a->known = known;
+		a->fprog = fprog;
 		WRITE_ONCE(a->tag, tag);
-		a->outcome = (struct fastterm_outcome){ .id = known->id };
+		a->outcome = (struct fastterm_outcome){ .id = fprog->id };
 		a->complete = false;
 		a->unfinished = 0;
 		a->taken = true;
@@ -106,9 +106,6 @@ static int want(const struct fastterm_prog *known, struct fastterm_tag *tag, int
 			err = -ESRCH;
 		}
 	}
-	if (!err || err == -EALREADY)
-		/* A tag is of this CPU; in an NMI nothing else may get through to it. */
-		fastterm_arch_kick(cpu, !xchg(&a->taken, false) || (tag && in_nmi()));
 	return err;
 }
 
@@ -132,32 +129,24 @@ static int want(const struct fastterm_prog *known, struct fastterm_tag *tag, int
  */
 int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
 {
-	const struct fastterm_prog *known = prog->aux->fastterm.prog;
+	const struct fastterm_prog *fprog = prog->aux->fastterm.prog;
+	struct fastterm_activation *a;
 	int err;
 
 	if (!fastterm_supported())
 		return -EOPNOTSUPP;
-	if (!known || !known->images)
+	if (!fprog || !fprog->images)
 		return -ENOENT;
 	if (cpu < 0 || cpu >= nr_cpu_ids || !cpu_online(cpu))
 		return -ESRCH;
 
+	a = per_cpu_ptr(&fastterm_activation, cpu);
 	preempt_disable();
-	err = want(known, NULL, cpu);
+	err = want(fprog, NULL, cpu);
+	if (!err || err == -EALREADY)
+		fastterm_arch_kick(cpu, !xchg(&a->taken, false));
 	preempt_enable();
 	return err;
-}
-
-/**
- * fastterm_terminate_tag() - terminate the activation that has a tag, on this CPU
- * @tag: the tag
- *
- * Context: hardirq or NMI, with interrupts off.
- * Return: as bpf_fastterm_terminate().
- */
-int fastterm_terminate_tag(struct fastterm_tag *tag)
-{
-	return want(tag->known, tag, smp_processor_id());
 }
 
 /**
@@ -210,7 +199,7 @@ static bool tick_stopped(void)
  * See to the next kick. @err: what fastterm_redirect() said. Returns false if there
  * will be none, since the program is not running.
  */
-static bool again(struct fastterm_activation *a, int err)
+static bool schedule_next_kick(struct fastterm_activation *a, int err)
 {
 	bool leaving = atomic_read(&a->state) == FASTTERM_LEAVING;
 
@@ -220,7 +209,7 @@ static bool again(struct fastterm_activation *a, int err)
 	/* A stack that makes no sense now does not say that anything is left to do. */
 	if (err != -EFAULT)
 		a->complete = leaving && (!err || err == -ENOENT);
-	/* Without a tick it would be now, and again, and again. */
+	/* With the tick stopped, lazy irq_work runs at once and requeues itself: use the timer. */
 	if (a->complete && !tick_stopped())
 		irq_work_queue(&a->tick);
 	else if (in_nmi())
@@ -257,9 +246,9 @@ static bool kicked(struct fastterm_activation *a, struct pt_regs *regs)
 
 	if (wanted)
 		a->outcome.request_ns += fastterm_lap(a);
-	err = user_mode(regs) ? -ENOENT : fastterm_redirect(a, regs);
+	err = fastterm_redirect(a, regs);
 	a->outcome.refused += err == -EFAULT;
-	/* One that only looks whether all is well is none that it took. */
+	/* Kicks that only verify a finished redirect are not counted. */
 	a->outcome.kicks += !a->complete || a->outcome.frames != frames;
 	if (atomic_read(&a->state) == FASTTERM_LEAVING) {
 		if (wanted)
@@ -267,10 +256,10 @@ static bool kicked(struct fastterm_activation *a, struct pt_regs *regs)
 		WRITE_ONCE(*a->flag, true);
 	}
 	trace_bpf_fastterm_redirect(&a->outcome, level, err);
-	return again(a, err);
+	return schedule_next_kick(a, err);
 }
 
-static void enter(struct fastterm_activation *a, struct pt_regs *regs)
+static void handle_kick(struct fastterm_activation *a, struct pt_regs *regs)
 {
 	int state = atomic_read_acquire(&a->state);
 	bool lost;
@@ -288,6 +277,25 @@ static void enter(struct fastterm_activation *a, struct pt_regs *regs)
 	/* From here on it may be claimed anew. */
 	if (lost)
 		atomic_set_release(&a->state, FASTTERM_LOST);
+}
+
+/**
+ * fastterm_terminate_tag() - terminate the activation that has a tag, on this CPU
+ * @tag: the tag
+ * @regs: the interrupted registers
+ *
+ * The interrupt in which this is called is the first kick.
+ *
+ * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
+ * Return: as bpf_fastterm_terminate().
+ */
+int fastterm_terminate_tag(struct fastterm_tag *tag, struct pt_regs *regs)
+{
+	int err = want(tag->fprog, tag, smp_processor_id());
+
+	if (!err || err == -EALREADY)
+		handle_kick(this_cpu_ptr(&fastterm_activation), regs);
+	return err;
 }
 
 /* Who is to be told of the interrupted registers, and on which CPUs. */
@@ -339,7 +347,7 @@ void fastterm_kicked(struct pt_regs *regs)
 		READ_ONCE(visit_by)(regs);
 	/* No tick comes where interrupts are off, where the program may have been entered anew. */
 	if (!a->complete || in_nmi())
-		enter(a, regs);
+		handle_kick(a, regs);
 }
 
 static enum hrtimer_restart kick_by_timer(struct hrtimer *timer)
@@ -348,7 +356,7 @@ static enum hrtimer_restart kick_by_timer(struct hrtimer *timer)
 
 	/* A CPU that goes offline hands its timers to another one, which looks for its own. */
 	if (a == this_cpu_ptr(&fastterm_activation))
-		enter(a, get_irq_regs());
+		handle_kick(a, get_irq_regs());
 	return HRTIMER_NORESTART;
 }
 
@@ -359,7 +367,7 @@ static void kick_by_tick(struct irq_work *work)
 	struct pt_regs *regs = get_irq_regs();
 
 	if (regs)
-		enter(a, regs);
+		handle_kick(a, regs);
 	else if (atomic_read(&a->state) == FASTTERM_LEAVING)
 		kick_in(a, TICK_NSEC);
 }

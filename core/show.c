@@ -6,8 +6,8 @@
  *
  *	long: jumps back
  *	function 0: 131 bytes, image 224 bytes
- *	insn 5 at 0x38: kernel function: skipped, returns NULL
- *	insn 8 at 0x5c: kernel function: kept: releases a reference (argument 1)
+ *	insn 5 at 0x38: kernel function bpf_task_from_pid: skipped, returns NULL
+ *	insn 8 at 0x5c: kernel function bpf_task_release: kept: releases a reference (argument 1)
  */
 #include <linux/debugfs.h>
 #include <linux/filter.h>
@@ -35,9 +35,23 @@ static const char *const absences[] = {
 	[FASTTERM_OFF] = "kernel.bpf_fastterm was off",
 	[FASTTERM_NOT_NEEDED] = "the program cannot run for long",
 	[FASTTERM_NO_MEMORY] = "there was no memory for it",
-	[FASTTERM_NO_LOOP_EXIT] = "the exit of a loop was not found in its code",
+	[FASTTERM_NOT_FOUND] = "what is to be skipped was not found in its code",
 	[FASTTERM_TOO_LARGE] = "a function is larger than its calls reach",
 	[FASTTERM_CODE] = "its code has an instruction that cannot be copied",
+	[FASTTERM_UNSOUND] = "the verifier does not accept its stub image",
+	[FASTTERM_NO_RULES] = "the prologue or epilogue of a function is not known",
+};
+
+static const char *const refusals[] = {
+	[FASTTERM_REFUSED_VERIFIER] = "",
+	[FASTTERM_REFUSED_LIMIT] = "it takes the verifier too many instructions",
+	[FASTTERM_REFUSED_MEMORY] = "there was no memory to explore it",
+	[FASTTERM_REFUSED_CHANGED] = "decisions did not come to rest",
+	[FASTTERM_REFUSED_ALONE] = "only the stub image reaches it",
+	[FASTTERM_REFUSED_OTHER] = "it stands for something else in the stub image",
+	[FASTTERM_REFUSED_MORE] = "it needs more of the stack or the context than the program",
+	[FASTTERM_REFUSED_LOST] = "it was rewritten, and is not what was decided on",
+	[FASTTERM_REFUSED_UNBOUNDED] = "nothing bounds how long the stub image runs",
 };
 
 static const char *const kinds[] = {
@@ -51,14 +65,13 @@ static const char *const kinds[] = {
 static const char *const whys[] = {
 	[FASTTERM_UNSEEN] = "the verifier has not seen it in this form",
 	[FASTTERM_RELEASES] = "releases a reference",
-	[FASTTERM_ACQUIRES] = "acquires a reference and cannot fail",
 	[FASTTERM_LOCKS] = "takes or drops a lock, or enters or leaves a section",
 	[FASTTERM_OBJECT] = "constructs or destroys an iterator or a dynptr",
 	[FASTTERM_FILLS] = "fills memory as no stub can",
 	[FASTTERM_RESULT] = "no result of it says failure",
 	[FASTTERM_NO_RETURN] = "does not return",
 	[FASTTERM_SUBPROG_CALL] = "has a stub image of its own",
-	[FASTTERM_TOO_MANY] = "too many references are held",
+	[FASTTERM_INLINED] = "verifier or JIT put instructions in its place",
 };
 
 static const char *const results[] = {
@@ -76,7 +89,10 @@ static void show_site(struct seq_file *m, const struct fastterm_site *site)
 	seq_printf(m, "insn %u", site->insn);
 	if (site->native)
 		seq_printf(m, " at %#x", site->native);
-	seq_printf(m, ": %s: ", kinds[d->kind]);
+	seq_printf(m, ": %s", kinds[d->kind]);
+	if (site->target)
+		seq_printf(m, " %ps", (void *)site->target);
+	seq_puts(m, ": ");
 	if (d->why) {
 		seq_printf(m, "kept: %s", whys[d->why]);
 		if (d->arg)
@@ -110,28 +126,78 @@ static bool is_for_any_context(const struct bpf_prog *prog)
 	}
 }
 
+/* The functions of the kernel that a program calls on its way out, each once. */
+static void show_kept(struct seq_file *m, const struct fastterm_prog *fprog)
+{
+	const char *before = "kept calls: ";
+	u32 i, k;
+
+	for (i = 0; i < fprog->nr_sites; i++) {
+		const struct fastterm_site *site = &fprog->sites[i];
+
+		if (!site->decision.why || !site->target)
+			continue;
+		for (k = 0; k < i; k++)
+			if (fprog->sites[k].target == site->target && fprog->sites[k].decision.why)
+				break;
+		if (k < i)
+			continue;
+		seq_printf(m, "%s%ps", before, (void *)site->target);
+		before = ", ";
+	}
+	if (*before == ',')
+		seq_putc(m, '\n');
+}
+
+/* What the verifier says of the stub images. */
+static void show_verdict(struct seq_file *m, const struct fastterm_prog *fprog)
+{
+	const struct fastterm_verdict *v = &fprog->verdict;
+	const char *sentence = v->sentence;
+
+	if (v->why) {
+		seq_printf(m, "stub image refused at insn %u: %s", v->insn, refusals[v->why]);
+		if (v->why == FASTTERM_REFUSED_VERIFIER)
+			seq_printf(m, "%.*s", (int)strcspn(sentence, "\n"), sentence);
+		seq_putc(m, '\n');
+	}
+	if (v->insns)
+		seq_printf(m, "verified: %u instructions, and %u of the stub image%s%s\n", v->insns,
+			   v->stub_insns, v->again ? ", twice" : "",
+			   v->alone ? ", and once more without it" : "");
+	if (!v->insns || v->why)
+		return;
+	seq_printf(m, "bound: %u instructions, %u of BPF, %u kept calls\n",
+		   v->native_bound, v->bound, v->calls);
+	show_kept(m, fprog);
+	if (v->loop.times)
+		seq_printf(m, "loop: insn %u to %u, up to %u times\n", v->loop.first, v->loop.last,
+			   v->loop.times);
+}
+
 /**
  * fastterm_show() - print what we know of a program
  * @m: where to
- * @known: the program's
+ * @fprog: the program's
  *
  * Context: any.
  */
-void fastterm_show(struct seq_file *m, const struct fastterm_prog *known)
+void fastterm_show(struct seq_file *m, const struct fastterm_prog *fprog)
 {
 	u32 i;
 
-	seq_printf(m, "long: %s\n", longs[known->why_long]);
-	if (known->absence)
-		seq_printf(m, "no image: %s\n", absences[known->absence]);
-	else if (known->loops && is_for_any_context(known->prog))
+	seq_printf(m, "long: %s\n", longs[fprog->why_long]);
+	if (fprog->absence)
+		seq_printf(m, "no image: %s\n", absences[fprog->absence]);
+	else if (fprog->loops && is_for_any_context(fprog->prog))
 		seq_puts(m, "not in an NMI: loops of its own would go on there\n");
-	for (i = 0; known->images && i < known->nr_funcs; i++)
+	show_verdict(m, fprog);
+	for (i = 0; fprog->images && i < fprog->nr_funcs; i++)
 		seq_printf(m, "function %u: %u bytes, image %u bytes\n", i,
-			   known->images[i]->shadow->jited_len,
-			   known->images[i]->size);
-	for (i = 0; i < known->nr_sites; i++)
-		show_site(m, &known->sites[i]);
+			   fprog->images[i]->shadow->jited_len,
+			   fprog->images[i]->size);
+	for (i = 0; i < fprog->nr_sites; i++)
+		show_site(m, &fprog->sites[i]);
 }
 
 static int sites_show(struct seq_file *m, void *unused)
@@ -150,8 +216,13 @@ DEFINE_SHOW_ATTRIBUTE(sites);
  */
 void fastterm_show_fdinfo(struct seq_file *m, const struct bpf_prog *prog)
 {
+	const struct fastterm_prog *fprog = prog->aux->fastterm.prog;
+
 	seq_printf(m, "fastterm_terminations:\t%d\n",
 		   atomic_read(&prog->aux->fastterm.terminations));
+	if (fprog && fprog->images)
+		seq_printf(m, "fastterm_bound:\t%u\nfastterm_bound_calls:\t%u\n",
+			   fprog->verdict.native_bound, fprog->verdict.calls);
 }
 
 /**
@@ -166,6 +237,8 @@ void fastterm_show_loads(struct seq_file *m)
 
 	for (i = 0; i < FASTTERM_ABSENCES; i++)
 		seq_printf(m, "%u: %s\n", atomic_read(&fastterm_loads[i]), absences[i]);
+	seq_printf(m, "%ld: bytes of stub images\n", atomic_long_read(&fastterm_text));
+	seq_printf(m, "%ld: bytes of frame rules\n", atomic_long_read(&fastterm_rule_bytes));
 }
 
 static int loads_show(struct seq_file *m, void *unused)
@@ -177,27 +250,27 @@ DEFINE_SHOW_ATTRIBUTE(loads);
 
 /**
  * fastterm_show_add() - show a program in debugfs
- * @known: the program's
+ * @fprog: the program's
  *
  * Context: process context, may sleep.
  */
-void fastterm_show_add(struct fastterm_prog *known)
+void fastterm_show_add(struct fastterm_prog *fprog)
 {
 	char name[12];
 
-	snprintf(name, sizeof(name), "%u", known->id);
-	known->dentry = debugfs_create_file(name, 0400, dir, known, &sites_fops);
+	snprintf(name, sizeof(name), "%u", fprog->id);
+	fprog->dentry = debugfs_create_file(name, 0400, dir, fprog, &sites_fops);
 }
 
 /**
  * fastterm_show_remove() - undo fastterm_show_add()
- * @known: the program's; if it was not added, nothing happens
+ * @fprog: the program's; if it was not added, nothing happens
  *
  * Context: process context, may sleep: waits for readers.
  */
-void fastterm_show_remove(struct fastterm_prog *known)
+void fastterm_show_remove(struct fastterm_prog *fprog)
 {
-	debugfs_remove(known->dentry);
+	debugfs_remove(fprog->dentry);
 }
 
 static int __init fastterm_show_init(void)

@@ -25,41 +25,18 @@
 #include <linux/bitops.h>
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
+#include <linux/build_bug.h>
 #include <linux/filter.h>
 #include <linux/slab.h>
+
+#include <kunit/static_stub.h>
 
 #include "compat.h"
 #include "internal.h"
 
-/* More references at once than any program needs; with more, calls are kept. */
-#define MAX_REFS 64
-
-#define MAX_SLOTS (MAX_BPF_STACK / BPF_REG_SIZE)
-
-/* The flag in fastterm_decision.fill that some memory has to be filled. */
-#define FILL_NEEDED BIT(0)
-
-/**
- * struct fastterm_snapshot - the verifier's state before a call
- * @locks: locks and sections
- * @nr_refs: number of references held; @refs has the first of them
- * @refs: their ids
- * @args: R1 to R5
- * @nr_slots: for each frame, stack slots in use
- * @type: for each frame and slot, what its bytes are
- * @spilled: and, where it holds a register, that register's type
- * @id: and, where it holds an object, which one that is
- */
-struct fastterm_snapshot {
-	struct fastterm_locks locks;
-	u32 nr_refs;
-	u32 refs[MAX_REFS];
-	struct bpf_reg_state args[MAX_BPF_FUNC_REG_ARGS];
-	u32 nr_slots[MAX_CALL_FRAMES];
-	u8 type[MAX_CALL_FRAMES][MAX_SLOTS][BPF_REG_SIZE] __aligned(BPF_REG_SIZE);
-	u32 spilled[MAX_CALL_FRAMES][MAX_SLOTS];
-	u32 id[MAX_CALL_FRAMES][MAX_SLOTS];
-};
+/* As many bits as a decision has for them; and it fits into the padding behind the verifier's. */
+static_assert(FASTTERM_LOOP < BIT(3) && FASTTERM_INLINED < BIT(4) && FASTTERM_VALUES <= 5);
+static_assert(sizeof(struct fastterm_decision) == 7);
 
 static const s64 values[FASTTERM_VALUES] = {
 	[FASTTERM_NULL] = 0,
@@ -69,125 +46,84 @@ static const s64 values[FASTTERM_VALUES] = {
 	[FASTTERM_ONE] = 1,
 };
 
-/* Once a call is kept, no further visit changes that. */
-static bool is_kept(const struct bpf_verifier_env *env)
+#ifdef CONFIG_BPF_FASTTERM_KUNIT_TEST
+unsigned long fastterm_blind;
+#else
+#define fastterm_blind 0UL
+#endif
+
+static bool is_blind(enum fastterm_why why)
 {
-	return env->insn_aux_data[env->insn_idx].fastterm.why;
+	return READ_ONCE(fastterm_blind) & BIT(why);
 }
 
 /**
- * fastterm_before_call() - remember the verifier's state before a call
- * @env: the verifier's
+ * fastterm_keep() - there is a reason to keep a call
+ * @d: what was decided on it; the first reason stays
+ * @why: the reason
+ * @arg: the argument that it is about, counted from 1; 0 if none
  *
- * Context: process context, may sleep; from the verifier, before it simulates
- * the call of a helper or of a kernel function at @env->insn_idx.
+ * Context: any.
  */
-void fastterm_before_call(struct bpf_verifier_env *env)
+void fastterm_keep(struct fastterm_decision *d, enum fastterm_why why, u8 arg)
 {
-	struct fastterm_snapshot *snap = env->prog->aux->fastterm.snapshot;
-	const struct bpf_verifier_state *state = env->cur_state;
-	const struct bpf_reference_state *refs;
-	u32 i, frame;
-
-	if (is_kept(env))
-		return;
-	if (!snap) {
-		snap = kmalloc(sizeof(*snap), GFP_KERNEL_ACCOUNT);
-		if (!snap)
-			return;
-		env->prog->aux->fastterm.snapshot = snap;
-	}
-
-	fastterm_locks(state, &snap->locks);
-	refs = fastterm_refs(state, &snap->nr_refs);
-	for (i = 0; i < min(snap->nr_refs, MAX_REFS); i++)
-		snap->refs[i] = refs[i].id;
-
-	memcpy(snap->args, &state->frame[state->curframe]->regs[BPF_REG_1],
-	       sizeof(snap->args));
-
-	for (frame = 0; frame <= state->curframe; frame++) {
-		const struct bpf_func_state *func = state->frame[frame];
-
-		snap->nr_slots[frame] = func->allocated_stack / BPF_REG_SIZE;
-		for (i = 0; i < snap->nr_slots[frame]; i++) {
-			memcpy(snap->type[frame][i], func->stack[i].slot_type,
-			       BPF_REG_SIZE);
-			snap->spilled[frame][i] = func->stack[i].spilled_ptr.type;
-			snap->id[frame][i] = func->stack[i].spilled_ptr.id;
-		}
-	}
-}
-
-static void keep(struct fastterm_decision *d, enum fastterm_why why, u8 arg)
-{
-	if (d->why)
+	if (d->why || is_blind(why))
 		return;
 	d->why = why;
 	d->arg = arg;
 }
 
-static bool has_ref(const u32 *ids, u32 nr, u32 id)
+static const struct bpf_reg_state *args_of(const struct bpf_verifier_state *state)
+{
+	return &state->frame[state->curframe]->regs[BPF_REG_1];
+}
+
+static bool has_ref(const struct bpf_reference_state *refs, u32 nr, u32 id)
 {
 	while (nr--)
-		if (ids[nr] == id)
+		if (refs[nr].id == id)
 			return true;
 	return false;
 }
 
 /* The argument that held the reference @id, counted from 1; 0 if none did. */
-static u8 arg_of_ref(const struct fastterm_snapshot *snap, u32 id)
+static u8 arg_of_ref(const struct bpf_verifier_state *before, u32 id)
 {
+	const struct bpf_reg_state *args = args_of(before);
 	u8 i;
 
 	for (i = 0; i < MAX_BPF_FUNC_REG_ARGS; i++)
-		if (snap->args[i].ref_obj_id == id)
+		if (args[i].ref_obj_id == id)
 			return i + 1;
 	return 0;
 }
 
+/* An acquire is skipped where its result may be NULL, which says that it did not take place. */
 static void compare_refs(const struct bpf_verifier_state *state,
-			 const struct bpf_reg_state *r0,
-			 const struct fastterm_snapshot *snap,
+			 const struct bpf_verifier_state *before,
 			 struct fastterm_decision *d)
 {
-	const struct bpf_reference_state *refs;
-	u32 i, j, nr;
+	const struct bpf_reference_state *now, *was;
+	u32 i, nr_now, nr_was;
 
-	refs = fastterm_refs(state, &nr);
-	if (nr > MAX_REFS || snap->nr_refs > MAX_REFS)
-		return keep(d, FASTTERM_TOO_MANY, 0);
-
-	for (i = 0; i < snap->nr_refs; i++) {
-		for (j = 0; j < nr && refs[j].id != snap->refs[i]; j++)
-			;
-		if (j == nr)
-			return keep(d, FASTTERM_RELEASES,
-				    arg_of_ref(snap, snap->refs[i]));
-	}
-	for (j = 0; j < nr; j++) {
-		if (has_ref(snap->refs, snap->nr_refs, refs[j].id))
-			continue;
-		/*
-		 * Acquired. The verifier takes the reference back where R0 is
-		 * found to be NULL, if R0 is what it goes by.
-		 */
-		if (!type_may_be_null(r0->type) || r0->ref_obj_id != refs[j].id ||
-		    r0->id != refs[j].id)
-			return keep(d, FASTTERM_ACQUIRES, 0);
-	}
+	now = fastterm_refs(state, &nr_now);
+	was = fastterm_refs(before, &nr_was);
+	for (i = 0; i < nr_was; i++)
+		if (!has_ref(now, nr_now, was[i].id))
+			return fastterm_keep(d, FASTTERM_RELEASES, arg_of_ref(before, was[i].id));
 }
 
 static void compare_locks(const struct bpf_verifier_state *state,
-			  const struct fastterm_snapshot *snap,
+			  const struct bpf_verifier_state *before,
 			  struct fastterm_decision *d)
 {
-	struct fastterm_locks now;
+	struct fastterm_locks now, was;
 
 	fastterm_locks(state, &now);
-	if (now.ptr != snap->locks.ptr || now.id != snap->locks.id ||
-	    now.rcu != snap->locks.rcu || now.preempt != snap->locks.preempt)
-		keep(d, FASTTERM_LOCKS, 0);
+	fastterm_locks(before, &was);
+	if (now.ptr != was.ptr || now.id != was.id || now.rcu != was.rcu ||
+	    now.preempt != was.preempt)
+		fastterm_keep(d, FASTTERM_LOCKS, 0);
 }
 
 static bool is_object(u8 type)
@@ -223,6 +159,11 @@ static struct memory_args helper_args(const struct bpf_func_proto *fn)
 
 		if (type == ARG_CONST_SIZE || type == ARG_CONST_SIZE_OR_ZERO)
 			args.sized |= BIT(arg);
+		/* Not all prototypes say of what they point to that it is written. */
+		if (type == ARG_PTR_TO_MEM && !(fn->arg_type[arg] & MEM_RDONLY)) {
+			args.uninit |= BIT(arg + 1);
+			args.writes = true;
+		}
 		if (fn->arg_type[arg] & MEM_UNINIT)
 			args.uninit |= BIT(arg + 1);
 		if (fn->arg_type[arg] & MEM_WRITE)
@@ -231,20 +172,39 @@ static struct memory_args helper_args(const struct bpf_func_proto *fn)
 	return args;
 }
 
+/* Of a global function of the program: what it is given, it may be there to fill. */
+static struct memory_args subprog_args(const struct bpf_verifier_env *env, u32 start)
+{
+	const struct bpf_subprog_info *func = env->subprog_info;
+	struct memory_args args = { .writes = true };
+	u8 arg;
+
+	while (func->start != start)
+		func++;
+	for (arg = 0; arg < min_t(u8, func->arg_cnt, MAX_BPF_FUNC_REG_ARGS); arg++)
+		if (base_type(func->args[arg].arg_type) == ARG_PTR_TO_MEM)
+			args.uninit |= BIT(arg + 1);
+	return args;
+}
+
 /* Of a kernel function in the kernel proper; one of a module has no @sized. */
 static struct memory_args kfunc_args(const struct bpf_insn *insn)
 {
-	struct memory_args args = { .uninit = U8_MAX, .writes = true };
+	struct memory_args args = { .writes = true };
 	const struct btf *btf = bpf_get_btf_vmlinux();
 	const struct btf_type *proto;
 	const struct btf_param *param;
 	u8 arg, nr;
 
-	if (insn->off)
+	if (insn->off) {
+		args.uninit = U8_MAX;
 		return args;
+	}
 	proto = btf_type_by_id(btf, btf_type_by_id(btf, insn->imm)->type);
 	param = btf_params(proto);
 	nr = min(btf_type_vlen(proto), MAX_BPF_FUNC_REG_ARGS);
+	/* Registers behind the last parameter may hold anything. */
+	args.uninit = GENMASK(nr, 0) & ~BIT(0);
 	for (arg = 1; arg < nr; arg++)
 		if (btf_param_match_suffix(btf, &param[arg], "__sz") ||
 		    btf_param_match_suffix(btf, &param[arg], "__szk"))
@@ -262,6 +222,8 @@ static struct memory_args memory_args(const struct bpf_verifier_env *env,
 {
 	const struct bpf_func_proto *fn;
 
+	if (insn->src_reg == BPF_PSEUDO_CALL)
+		return subprog_args(env, insn - env->prog->insnsi + insn->imm + 1);
 	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
 		return kfunc_args(insn);
 	fn = env->ops->get_func_proto(insn->imm, env->prog);
@@ -274,13 +236,14 @@ static struct memory_args memory_args(const struct bpf_verifier_env *env,
  * known size, and of whose content the verifier knows nothing after the call.
  */
 static u8 fillable(const struct bpf_verifier_state *state,
-		   const struct fastterm_snapshot *snap, u8 sized)
+		   const struct bpf_verifier_state *before, u8 sized)
 {
+	const struct bpf_reg_state *args = args_of(before);
 	u8 arg, bits = 0;
 
 	for (arg = 1; arg < MAX_BPF_FUNC_REG_ARGS; arg++) {
-		const struct bpf_reg_state *ptr = &snap->args[arg - 1];
-		const struct bpf_reg_state *size = &snap->args[arg];
+		const struct bpf_reg_state *ptr = &args[arg - 1];
+		const struct bpf_reg_state *size = &args[arg];
 		const struct bpf_func_state *func;
 		s64 off, end;
 
@@ -308,18 +271,19 @@ static u8 fillable(const struct bpf_verifier_state *state,
 }
 
 /* Whether zeroing what @fill's arguments point to covers byte @byte of @frame. */
-static u8 covering(const struct fastterm_snapshot *snap, u8 fill, u32 frame,
+static u8 covering(const struct bpf_verifier_state *before, u8 fill, u32 frame,
 		   u32 byte)
 {
+	const struct bpf_reg_state *args = args_of(before);
 	s64 at = -(s64)byte - 1;
 	u8 arg, bits = 0;
 
 	for (arg = 1; arg < MAX_BPF_FUNC_REG_ARGS; arg++) {
-		const struct bpf_reg_state *ptr = &snap->args[arg - 1];
+		const struct bpf_reg_state *ptr = &args[arg - 1];
 		s64 off = ptr->off + (s64)ptr->var_off.value;
 
 		if ((fill & BIT(arg)) && ptr->frameno == frame && at >= off &&
-		    at < off + (s64)snap->args[arg].var_off.value)
+		    at < off + (s64)args[arg].var_off.value)
 			bits |= BIT(arg);
 	}
 	return bits;
@@ -332,42 +296,43 @@ static u8 covering(const struct fastterm_snapshot *snap, u8 fill, u32 frame,
  * what was not initialised, and pointers: then that is still there.
  */
 static void compare_stack(const struct bpf_verifier_state *state,
-			  const struct fastterm_snapshot *snap,
+			  const struct bpf_verifier_state *before,
 			  struct memory_args args, struct fastterm_decision *d)
 {
-	u8 fill = fillable(state, snap, args.sized), needed = 0;
+	u8 fill = fillable(state, before, args.sized), needed = 0;
 	u32 frame, i, b;
 
 	for (frame = 0; frame <= state->curframe; frame++) {
 		const struct bpf_func_state *func = state->frame[frame];
+		const struct bpf_func_state *old = before->frame[frame];
 
 		for (i = 0; i < func->allocated_stack / BPF_REG_SIZE; i++) {
 			const u8 *now = func->stack[i].slot_type;
-			bool new = i >= snap->nr_slots[frame];
+			bool new = i >= old->allocated_stack / BPF_REG_SIZE;
 
-			if (!new && is_same_slot(now, snap->type[frame][i]))
+			if (!new && is_same_slot(now, old->stack[i].slot_type))
 				continue;
 			for (b = 0; b < BPF_REG_SIZE; b++) {
 				u8 was = new ? STACK_INVALID :
-					       snap->type[frame][i][b];
+					       old->stack[i].slot_type[b];
 
 				if (now[b] == was &&
-				    (!is_object(was) || snap->id[frame][i] ==
+				    (!is_object(was) || old->stack[i].spilled_ptr.id ==
 				     func->stack[i].spilled_ptr.id))
 					continue;
 				if (is_object(now[b]) || is_object(was))
-					return keep(d, FASTTERM_OBJECT, 0);
+					return fastterm_keep(d, FASTTERM_OBJECT, 0);
 				/* Less is known now, and what is there is readable. */
 				if (now[b] == STACK_INVALID)
 					continue;
 				if (now[b] != STACK_MISC)
-					return keep(d, FASTTERM_FILLS, 0);
+					return fastterm_keep(d, FASTTERM_FILLS, 0);
 				if (!args.writes || was == STACK_ZERO ||
 				    (was == STACK_SPILL &&
-				     snap->spilled[frame][i] == SCALAR_VALUE))
+				     old->stack[i].spilled_ptr.type == SCALAR_VALUE))
 					continue;
-				needed = FILL_NEEDED;
-				fill &= covering(snap, fill, frame,
+				needed = FASTTERM_FILL;
+				fill &= covering(before, fill, frame,
 						 i * BPF_REG_SIZE + b);
 			}
 		}
@@ -381,18 +346,19 @@ static void compare_stack(const struct bpf_verifier_state *state,
  * sees what has to be filled: all memory on the stack is, that may be such.
  */
 static void assume_uninit(const struct bpf_verifier_state *state,
-			  const struct fastterm_snapshot *snap,
-			  struct memory_args args, struct fastterm_decision *d)
+			  const struct bpf_verifier_state *before,
+			  struct memory_args mem, struct fastterm_decision *d)
 {
+	const struct bpf_reg_state *args = args_of(before);
 	u8 arg;
 
 	for (arg = 1; arg <= MAX_BPF_FUNC_REG_ARGS; arg++) {
-		const struct bpf_reg_state *ptr = &snap->args[arg - 1];
+		const struct bpf_reg_state *ptr = &args[arg - 1];
 		s64 off = ptr->off + (s64)ptr->var_off.value;
 		const struct bpf_func_state *func;
 		u32 byte = -off - 1;
 
-		if (!(args.uninit & BIT(arg)) || ptr->type != PTR_TO_STACK)
+		if (!(mem.uninit & BIT(arg)) || ptr->type != PTR_TO_STACK)
 			continue;
 		func = state->frame[ptr->frameno];
 		/* An iterator or a dynptr is compared as such. */
@@ -400,7 +366,7 @@ static void assume_uninit(const struct bpf_verifier_state *state,
 		    is_object(func->stack[byte / BPF_REG_SIZE]
 				      .slot_type[byte % BPF_REG_SIZE]))
 			continue;
-		d->fill = (d->fill & BIT(arg)) | FILL_NEEDED;
+		d->fill = (d->fill & BIT(arg)) | FASTTERM_FILL;
 	}
 }
 
@@ -437,73 +403,64 @@ static u8 possible_values(const struct bpf_reg_state *r0)
 static void merge(struct fastterm_decision *d,
 		  const struct fastterm_decision *visit)
 {
-	u8 needed = (d->fill | visit->fill) & FILL_NEEDED;
+	u8 needed = is_blind(FASTTERM_FILLS) ? 0 : (d->fill | visit->fill) & FASTTERM_FILL;
 
-	if (!d->kind) {
-		*d = *visit;
-	} else {
-		d->values &= visit->values;
-		d->fill = (d->fill & visit->fill) | needed;
-		if (visit->why)
-			keep(d, visit->why, visit->arg);
-	}
+	d->values &= visit->values;
+	d->fill = (d->visited ? d->fill & visit->fill : visit->fill);
+	d->fill = (d->fill & ~FASTTERM_FILL) | needed;
+	d->visited = true;
+	if (visit->why)
+		fastterm_keep(d, visit->why, visit->arg);
 	if (!d->values)
-		keep(d, FASTTERM_RESULT, 0);
-	/* The stubs that fill memory return -ECANCELED. */
-	if (needed && (d->fill == FILL_NEEDED ||
-		       !(d->values & BIT(FASTTERM_ECANCELED))))
-		keep(d, FASTTERM_FILLS, 0);
-}
-
-/**
- * fastterm_after_call() - decide what becomes of a call
- * @env: the verifier's
- * @err: what simulating the call returned
- *
- * Context: process context; from the verifier, right after it has simulated the
- * call at @env->insn_idx, in the state with which it goes on.
- */
-void fastterm_after_call(struct bpf_verifier_env *env, int err)
-{
-	const struct fastterm_snapshot *snap = env->prog->aux->fastterm.snapshot;
-	struct bpf_insn_aux_data *aux = &env->insn_aux_data[env->insn_idx];
-	const struct bpf_insn *insn = &env->prog->insnsi[env->insn_idx];
-	struct fastterm_decision visit = {};
-	const struct bpf_reg_state *r0;
-	struct memory_args args;
-
-	if (err || is_kept(env))
+		fastterm_keep(d, FASTTERM_RESULT, 0);
+	if (!needed)
 		return;
-	visit.kind = insn->src_reg == BPF_PSEUDO_KFUNC_CALL ? FASTTERM_KFUNC :
-							      FASTTERM_HELPER;
-	if (!snap) {
-		keep(&visit, FASTTERM_UNSEEN, 0);
-		return merge(&aux->fastterm, &visit);
-	}
-	r0 = &env->cur_state->frame[env->cur_state->curframe]->regs[BPF_REG_0];
-	visit.values = possible_values(r0);
-	args = memory_args(env, insn);
-	compare_stack(env->cur_state, snap, args, &visit);
-	if (env->allow_uninit_stack)
-		assume_uninit(env->cur_state, snap, args, &visit);
-	compare_refs(env->cur_state, r0, snap, &visit);
-	compare_locks(env->cur_state, snap, &visit);
-	merge(&aux->fastterm, &visit);
+	/*
+	 * The stubs that fill memory return -ECANCELED, and zero no more than one of a
+	 * helper's arguments. A function of the program does the same in its own image.
+	 */
+	if (d->kind == FASTTERM_SUBPROG)
+		fastterm_keep(d, FASTTERM_SUBPROG_CALL, 0);
+	else if (d->fill == FASTTERM_FILL || !(d->values & BIT(FASTTERM_ECANCELED)))
+		fastterm_keep(d, FASTTERM_FILLS, 0);
 }
 
 /**
- * fastterm_no_return() - the call that was just simulated does not return here
- * @env: the verifier's
+ * fastterm_decide() - decide what becomes of a call
+ * @env: the verifier's, right after it has simulated the call, in the state with which it
+ *	 goes on
+ * @before: the state in which it came to the call
+ * @insn: the call
+ * @d: what earlier visits have found; receives what this one adds to that
  *
- * What stands behind bpf_throw() has not been explored from there. Nothing in
- * the state says so: the verifier knows the function by its name.
- *
- * Context: process context; from the verifier, after fastterm_after_call().
+ * Context: process context.
  */
-void fastterm_no_return(struct bpf_verifier_env *env)
+void fastterm_decide(struct bpf_verifier_env *env, const struct bpf_verifier_state *before,
+		     const struct bpf_insn *insn, struct fastterm_decision *d)
 {
-	struct fastterm_decision visit = { .kind = FASTTERM_KFUNC };
+	const struct bpf_verifier_state *state = env->cur_state;
+	const struct bpf_reg_state *r0 = &state->frame[state->curframe]->regs[BPF_REG_0];
+	struct fastterm_decision visit = { .values = possible_values(r0) };
+	struct memory_args args = memory_args(env, insn);
 
-	keep(&visit, FASTTERM_NO_RETURN, 0);
-	merge(&env->insn_aux_data[env->insn_idx].fastterm, &visit);
+	KUNIT_STATIC_STUB_REDIRECT(fastterm_decide, env, before, insn, d);
+	compare_stack(state, before, args, &visit);
+	/* And where the processor may speculate on such a path. */
+	if (env->allow_uninit_stack || !env->bypass_spec_v1)
+		assume_uninit(state, before, args, &visit);
+	compare_refs(state, before, &visit);
+	compare_locks(state, before, &visit);
+	merge(d, &visit);
+}
+
+/**
+ * fastterm_value() - what the stub of a call returns
+ * @d: what was decided: the call is skipped
+ *
+ * Context: any.
+ * Return: the value.
+ */
+s64 fastterm_value(const struct fastterm_decision *d)
+{
+	return values[fastterm_result(d)];
 }

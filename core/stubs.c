@@ -2,12 +2,14 @@
 /*
  * What a stub image calls in place of what it skips.
  *
- * A BPF call passes its arguments and its result as the kernel's own functions
- * do, on every architecture whose JIT calls helpers directly. So a stub is an
- * ordinary function of the kernel, with a frame that everybody can unwind. It
- * is not traced: what is attached to it would run in the suffix.
+ * A BPF call of a function of the kernel's passes its arguments and its result as the
+ * kernel itself does, on every architecture whose JIT calls helpers directly. So a stub
+ * is an ordinary function of the kernel, with a frame that everybody can unwind. It is
+ * not traced: what is attached to it would run in the suffix. Programs' own functions
+ * need not return as the kernel's do, so what replaces them is the architecture's.
  */
 #include <linux/errno.h>
+#include <linux/fastterm_arch.h>
 #include <linux/kprobes.h>
 #include <linux/string.h>
 
@@ -64,7 +66,27 @@ static noinline notrace __kprobes u64 stub_fill_4(u64 r1, u64 r2, u64 r3, u64 r4
 }
 
 /**
- * fastterm_stub() - the function that a skipped call is replaced by
+ * fastterm_arch_canceled() - what a skipped function of a program is replaced by
+ *
+ * It is called as that function would be, and returns as that would. Where the JIT's
+ * code takes R0 from behind such a call decides what that means: often it is the same
+ * place as behind a call of a function of the kernel's, and then nobody needs another
+ * one than this. But a JIT may move the result of the kernel's functions alone to
+ * where the program has R0, which its own functions have put theirs into already.
+ *
+ * It changes no register that a function of the program would preserve, and is neither
+ * traced nor probed.
+ *
+ * Context: any.
+ * Return: -ECANCELED, in all 64 bits of R0.
+ */
+noinline notrace __kprobes u64 __weak fastterm_arch_canceled(void)
+{
+	return -ECANCELED;
+}
+
+/**
+ * fastterm_stub() - the function that a skipped call of the kernel's is replaced by
  * @value: what it shall return
  * @fill: fastterm_decision.fill; if bit 0 is set, the stub zeroes the memory of
  *	  one of the arguments that are named there and returns -ECANCELED

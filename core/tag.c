@@ -26,6 +26,7 @@
 #include <asm/sections.h>
 
 #include "internal.h"
+#include "walk.h"
 
 /*
  * More programs than are interrupted and preempted on one CPU; and so many that may
@@ -33,9 +34,6 @@
  */
 #define MAX_TAGS 12
 #define MAX_SLEEPERS 6
-
-/* More frames than a stack has: a walk that goes on is none. */
-#define MAX_DEPTH (THREAD_SIZE / 32)
 
 /**
  * struct tags - the tags of a CPU
@@ -55,7 +53,7 @@ static __always_inline struct fastterm_tag *tag_at(struct tags *t, unsigned long
 
 	for (; used; used &= used - 1) {
 		i = __ffs(used);
-		if (t->tag[i].sp == sp)
+		if (READ_ONCE(t->tag[i].sp) == sp)
 			return &t->tag[i];
 	}
 	return NULL;
@@ -71,6 +69,27 @@ static __always_inline struct fastterm_tag *tag_at(struct tags *t, unsigned long
 notrace struct fastterm_tag *fastterm_tag_at(unsigned long sp)
 {
 	return tag_at(this_cpu_ptr(&tags), sp);
+}
+
+/**
+ * fastterm_untag() - to where does a tag continue?
+ * @task: the task on whose behalf it is returned to; NULL for the current one
+ * @sp: the stack pointer behind the return
+ *
+ * A program does not change its CPU, not even while it sleeps: its tag is in the table of the CPU
+ * that its task was on last. Another CPU may free the tag meanwhile; then the stack that is
+ * unwound has changed as well.
+ *
+ * Context: any.
+ * Return: the address; that of fastterm_arch_exit() if the tag is not known.
+ */
+notrace unsigned long fastterm_untag(const struct task_struct *task, unsigned long sp)
+{
+	const struct fastterm_tag *tag;
+
+	task = task ?: current;
+	tag = tag_at(per_cpu_ptr(&tags, task_cpu(task)), sp);
+	return tag ? READ_ONCE(tag->back) : (unsigned long)fastterm_arch_exit;
 }
 
 /**
@@ -117,14 +136,14 @@ static bool is_text(unsigned long ip)
 /**
  * fastterm_tag_slot() - tag an activation
  * @slot: of its base frame's return, which is none to a tag yet
- * @known: what is known of its program
+ * @fprog: what is known of its program
  *
  * Context: hardirq or NMI, with interrupts off; in the one that has interrupted it.
  * Return: the tag; an error if it is not tagged: -EFAULT if @slot makes no sense,
- * -ENOSPC if there is no room for one more tag, or what fastterm_arch_move() says.
+ * -ENOSPC if there is no room for one more tag, or what fastterm_slot_move() says.
  */
 struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
-				       const struct fastterm_prog *known)
+				       const struct fastterm_prog *fprog)
 {
 	struct tags *t = this_cpu_ptr(&tags);
 	struct fastterm_tag *tag;
@@ -132,58 +151,68 @@ struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 
 	if (!slot->sp || !is_text(slot->ip))
 		return ERR_PTR(-EFAULT);
-	tag = tag_for(t, slot->sp, known->prog->sleepable);
+	tag = tag_for(t, slot->sp, fprog->prog->sleepable);
 	if (!tag)
 		return ERR_PTR(-ENOSPC);
-	err = fastterm_arch_move(slot, (unsigned long)fastterm_arch_exit);
-	if (err)
-		return ERR_PTR(err);
-	tag->known = known;
-	tag->id = known->id;
+	tag->fprog = fprog;
+	tag->id = fprog->id;
 	tag->task = current;
 	tag->sp = slot->sp;
 	tag->back = slot->ip;
 	tag->ran_ns = 0;
 	tag->leaving = false;
-	/* Whoever comes in between finds all of it, or nothing. */
-	barrier();
+	/* Whoever unwinds this stack, on whatever CPU, finds the tag if it finds its address. */
+	smp_wmb();
 	atomic_or(BIT(tag - t->tag), &t->used);
-	return tag;
+	err = fastterm_slot_move(slot, (unsigned long)fastterm_arch_exit);
+	if (!err)
+		return tag;
+	fastterm_tag_free(tag);
+	return ERR_PTR(err);
 }
 
 /**
  * struct outermost - the outermost activation
- * @known: what is known of its program
- * @main: the last slot of a program was in its main function
- * @behind: the last slot was one of the program's
- * @base: the one behind it
- * @depth: how many slots there have been
+ * @walk: how far the walk has come
+ * @slot: to this slot
+ * @fprog: what is known of its program
+ * @main: the last slot in a program was in its main function
+ * @base: the slot behind it; of no place if there is no program
  */
 struct outermost {
-	const struct fastterm_prog *known;
+	struct fastterm_walk walk;
+	struct fastterm_slot slot;
+	const struct fastterm_prog *fprog;
 	bool main;
-	bool behind;
 	struct fastterm_slot base;
-	u32 depth;
 };
 
-static bool look(const struct fastterm_slot *slot, void *data)
+/* Find it, up to a tag: nothing is tagged that has another program below. */
+static int find_outermost(struct outermost *o, struct pt_regs *regs)
 {
-	struct outermost *o = data;
+	const struct fastterm_slot *slot = &o->slot;
+	bool behind = false;
+	int err;
 
-	if (o->behind)
-		o->base = *slot;
-	o->behind = slot->text && slot->text->image;
-	if (o->behind) {
-		o->known = slot->text->image->known;
-		o->main = slot->text->image == o->known->images[0];
+	for (err = fastterm_walk_begin(&o->walk, regs, &o->slot); !err;
+	     err = fastterm_walk_next(&o->walk)) {
+		if (behind || fastterm_is_tag(slot))
+			o->base = *slot;
+		if (fastterm_is_tag(slot))
+			return 0;
+		behind = slot->text.image;
+		if (behind) {
+			o->fprog = slot->text.image->fprog;
+			o->main = slot->text.image->main;
+		}
 	}
-	/* Nothing is tagged that has another program below. */
-	if (fastterm_is_tag(slot)) {
-		o->base = *slot;
-		return false;
-	}
-	return ++o->depth < MAX_DEPTH;
+	/*
+	 * Below a program the stack may be one that nobody can follow, as under a kprobe
+	 * that has been optimized. What is known down to its main function is enough.
+	 */
+	if (behind || (err != -ENOENT && !o->main))
+		return -EFAULT;
+	return o->fprog ? 0 : -ENOENT;
 }
 
 /**
@@ -195,8 +224,8 @@ static bool look(const struct fastterm_slot *slot, void *data)
  *
  * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
  * Return: its tag, which may be there already; an error if there is none: -ENOENT if
- * no such program has been interrupted, -EFAULT if the stack made no sense, or those
- * of fastterm_tag_slot().
+ * no such program has been interrupted, -EFAULT if the stack made no sense, -EAGAIN where a tag
+ * would be lost, or those of fastterm_tag_slot().
  */
 struct fastterm_tag *fastterm_suspect(struct pt_regs *regs)
 {
@@ -206,26 +235,23 @@ struct fastterm_tag *fastterm_suspect(struct pt_regs *regs)
 
 	/* Interrupts are off, which is as good as rcu_read_lock(): lockdep has to be told. */
 	rcu_lock_acquire(&rcu_lock_map);
-	err = fastterm_arch_walk(regs, look, &o);
+	err = find_outermost(&o, regs);
 	rcu_lock_release(&rcu_lock_map);
-	/*
-	 * Below a program the stack may be one that nobody can follow, as under a kprobe
-	 * that has been optimized. What is known down to its main function is enough.
-	 */
-	if (o.behind || (err && err != -ENOENT && !o.main))
-		return ERR_PTR(-EFAULT);
-	if (!o.base.at)
-		return ERR_PTR(-ENOENT);
-	if (!fastterm_is_tag(&o.base))
-		/* If the walk did not come to an end, there may be more. */
-		return err ? fastterm_tag_slot(&o.base, o.known) : ERR_PTR(-EFAULT);
+	if (err)
+		return ERR_PTR(err);
+	if (!fastterm_is_tag(&o.base)) {
+		/* The call that may be patched in here would overwrite the tag: sample later. */
+		if (o.walk.patched && o.base.at == o.walk.frame.link)
+			return ERR_PTR(-EAGAIN);
+		return fastterm_tag_slot(&o.base, o.fprog);
+	}
 	tag = fastterm_tag_at(o.base.sp);
 	if (!tag)
 		return ERR_PTR(-EFAULT);
 	/* A tail call leaves the frame to another program. */
-	if (o.known) {
-		tag->known = o.known;
-		tag->id = o.known->id;
+	if (o.fprog) {
+		tag->fprog = o.fprog;
+		tag->id = o.fprog->id;
 	}
 	return tag;
 }

@@ -1,44 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a walk asks of an address: is there a program, at which place of it, and is
- * it the original or the stub image; and is that of a word still on the stack?
+ * What a walk asks of an address: is there a program, at which place of it, and is it the
+ * original or the stub image? Does a call there lead to the interrupted function?
  */
 #include <linux/bpf.h>
 #include <linux/cfi.h>
 #include <linux/fastterm_arch.h>
 #include <linux/filter.h>
 #include <linux/kernel.h>
-#include <linux/sched.h>
-#include <linux/sched/task_stack.h>
 
 #include <asm/sections.h>
 
 #include "internal.h"
+#include "walk.h"
 
 /**
  * fastterm_text_at() - is there a program at an address?
- * @ip: the address
+ * @ip: the address, which is not in the kernel's own text
  * @text: receives what is there
  *
  * Context: any in which RCU is watching and the context cannot sleep.
- * Return: @text, filled; NULL if there is none.
+ * Return: true if there is.
  */
-struct fastterm_text *fastterm_text_at(unsigned long ip, struct fastterm_text *text)
+bool fastterm_text_at(unsigned long ip, struct fastterm_text *text)
 {
-	const u8 *start;
+	const struct bpf_prog *prog = bpf_prog_ksym_find(ip);
+	const struct fastterm_image *image;
 
-	if (__is_kernel_text(ip))
-		return NULL;
-	text->prog = bpf_prog_ksym_find(ip);
-	if (!text->prog)
-		return NULL;
-	text->image = text->prog->aux->fastterm.image;
-	text->copy = text->image && text->image->shadow == text->prog;
-	start = (u8 *)text->prog->bpf_func;
-	text->code = text->image ? text->image->code + cfi_get_offset() : start;
-	text->size = text->prog->jited_len;
-	text->off = ip - (unsigned long)start;
-	return text;
+	text->prog = prog;
+	if (!prog)
+		return false;
+	image = prog->aux->fastterm.image;
+	text->image = image;
+	text->copy = image && image->shadow == prog;
+	text->off = ip - (unsigned long)prog->bpf_func;
+	/* A symbol may end behind its function, where something else begins. */
+	if (text->copy && ip - (unsigned long)image->code >= image->size)
+		text->prog = NULL;
+	return text->prog;
 }
 
 /* No function that programs call is longer, up to the last instruction that counts here. */
@@ -82,22 +81,34 @@ static unsigned long behind_thunk(const struct fastterm_image *image, unsigned l
 	return 0;
 }
 
+/* Calls have at most so many bytes, and an even number of them where there is a link register. */
+#define MAX_CALL_SIZE 8
+
+/* The target of the call that ends at @off of a function; 0 if none does. */
+static unsigned long call_target(const struct bpf_prog *func, u32 off)
+{
+	const u8 *code = (u8 *)func->bpf_func;
+	struct fastterm_insn insn;
+	int len;
+
+	for (len = 2; len <= MAX_CALL_SIZE && len <= off; len += 2)
+		if (fastterm_arch_decode(code, off - len, func->jited_len, (long)code,
+					 &insn) == len && insn.kind == FASTTERM_INSN_CALL)
+			return insn.target;
+	return 0;
+}
+
 /*
  * Does the call that ends at @off of a function lead to where @ip is? @image: the stub
  * image, if that is the function.
  */
 static bool calls(const struct bpf_prog *func, const struct fastterm_image *image, u32 off,
-		  u32 len, unsigned long ip)
+		  unsigned long ip)
 {
-	const u8 *code = (u8 *)func->bpf_func;
-	struct fastterm_insn insn;
-	unsigned long target;
+	unsigned long target = call_target(func, off);
 
-	if (off < len ||
-	    fastterm_arch_decode(code, off - len, func->jited_len, (long)code, &insn) != len ||
-	    insn.kind != FASTTERM_INSN_CALL)
+	if (!target)
 		return false;
-	target = insn.target;
 	if (image && target - (unsigned long)image->code < image->size) {
 		if (ip - target < fastterm_arch_thunk(NULL, 0, 0, 0))
 			return true;
@@ -111,7 +122,6 @@ static bool calls(const struct bpf_prog *func, const struct fastterm_image *imag
 /**
  * fastterm_called_from() - has a program called what has been interrupted?
  * @text: where the call would return to
- * @len: length of the call
  * @ip: where the kernel has been interrupted
  *
  * A register may hold an address in a program for other reasons: the kernel's own
@@ -123,38 +133,17 @@ static bool calls(const struct bpf_prog *func, const struct fastterm_image *imag
  * Context: any.
  * Return: true if it has.
  */
-bool fastterm_called_from(const struct fastterm_text *text, u32 len, unsigned long ip)
+bool fastterm_called_from(const struct fastterm_text *text, unsigned long ip)
 {
-	const struct fastterm_prog *known;
+	const struct fastterm_prog *fprog;
 	u32 i;
 
-	if (calls(text->prog, text->copy ? text->image : NULL, text->off, len, ip))
+	if (calls(text->prog, text->copy ? text->image : NULL, text->off, ip))
 		return true;
 	if (!text->copy)
 		return false;
-	known = text->image->known;
-	for (i = 0; known->images[i] != text->image; i++)
+	fprog = text->image->fprog;
+	for (i = 0; fprog->images[i] != text->image; i++)
 		;
-	return calls(fastterm_func(known->prog, i), NULL, text->off, len, ip);
-}
-
-/**
- * fastterm_same_stack() - may a walk read from here?
- * @sp: the stack pointer where it began
- * @addr: address of a word
- *
- * The current task's stack is known. Of others it is that they are no larger,
- * which bounds a walk; whoever reads from there must cope with a fault.
- *
- * Context: any.
- * Return: true if both are on one stack, and @addr is not below @sp.
- */
-bool fastterm_same_stack(unsigned long sp, unsigned long addr)
-{
-	unsigned long task = (unsigned long)task_stack_page(current);
-	bool sp_on_task = sp - task < THREAD_SIZE;
-	bool addr_on_task = addr - task < THREAD_SIZE;
-
-	return addr >= sp && sp_on_task == addr_on_task &&
-	       addr - sp < THREAD_SIZE && IS_ALIGNED(addr, sizeof(addr));
+	return calls(fastterm_func(fprog->prog, i), NULL, text->off, ip);
 }

@@ -11,40 +11,25 @@
 #include <linux/rethook.h>
 #include <linux/sched.h>
 
-#include <asm/sections.h>
+#include "walk.h"
 
-static bool is_tracer(unsigned long ip)
-{
-#ifdef CONFIG_FUNCTION_GRAPH_TRACER
-	if (ip == (unsigned long)dereference_kernel_function_descriptor(return_to_handler))
-		return true;
-#endif
-#ifdef CONFIG_RETHOOK
-	if (is_rethook_trampoline(ip))
-		return true;
-#endif
-	return is_kretprobe_trampoline(ip);
-}
-
-#ifdef CONFIG_FUNCTION_GRAPH_TRACER
-/* Is it the one that is looked for, or one that the kick has not made itself? */
-static bool is_frame(const struct fastterm_tracers *tracers, unsigned long retp,
-		     unsigned long frame)
-{
-	if (frame)
-		return retp == frame;
-	return !tracers->floor || fastterm_same_stack(tracers->floor, retp);
-}
-#endif
-
-static unsigned long *graph_entry(struct fastterm_tracers *tracers, unsigned long frame)
+/*
+ * The entry of the frame that is known by @retp; if that is 0, the next one on the walked stack.
+ * Nothing of what has been interrupted is below its registers; the kick itself is.
+ */
+static unsigned long *graph_entry(const struct fastterm_frame *frame,
+				  struct fastterm_tracers *tracers, unsigned long retp)
 {
 #ifdef CONFIG_FUNCTION_GRAPH_TRACER
 	struct ftrace_ret_stack *entry;
 	int i = tracers->graph;
+	unsigned long at;
 
 	while ((entry = ftrace_graph_get_ret_stack(current, i++))) {
-		if (!is_frame(tracers, (unsigned long)entry->retp, frame) || is_tracer(entry->ret))
+		at = (unsigned long)entry->retp;
+		if (retp ? at != retp : at < tracers->floor || at >= frame->high)
+			continue;
+		if (fastterm_is_tracer(entry->ret))
 			continue;
 		tracers->graph = i;
 		return &entry->ret;
@@ -53,7 +38,7 @@ static unsigned long *graph_entry(struct fastterm_tracers *tracers, unsigned lon
 	return NULL;
 }
 
-static unsigned long *hook_entry(struct fastterm_tracers *tracers, unsigned long frame)
+static unsigned long *hook_entry(struct fastterm_tracers *tracers, unsigned long key)
 {
 #ifdef CONFIG_RETHOOK
 	struct llist_node *hook = tracers->hook ? tracers->hook->next : current->rethooks.first;
@@ -61,7 +46,7 @@ static unsigned long *hook_entry(struct fastterm_tracers *tracers, unsigned long
 
 	for (; hook; hook = hook->next) {
 		node = container_of(hook, struct rethook_node, llist);
-		if ((frame && node->frame != frame) || is_tracer(node->ret_addr))
+		if ((key && node->frame != key) || fastterm_is_tracer(node->ret_addr))
 			continue;
 		tracers->hook = hook;
 		return &node->ret_addr;
@@ -73,8 +58,8 @@ static unsigned long *hook_entry(struct fastterm_tracers *tracers, unsigned long
 
 	for (; hook; hook = hook->next) {
 		ri = container_of(hook, struct kretprobe_instance, llist);
-		if ((frame && ri->fp != (void *)frame) ||
-		    is_tracer((unsigned long)ri->ret_addr))
+		if ((key && ri->fp != (void *)key) ||
+		    fastterm_is_tracer((unsigned long)ri->ret_addr))
 			continue;
 		tracers->hook = hook;
 		return (unsigned long *)&ri->ret_addr;
@@ -83,42 +68,24 @@ static unsigned long *hook_entry(struct fastterm_tracers *tracers, unsigned long
 	return NULL;
 }
 
-static noinline unsigned long *find(struct fastterm_tracers *tracers, unsigned long graph,
-				    unsigned long hook)
-{
-	return graph_entry(tracers, graph) ?: hook_entry(tracers, hook);
-}
-
 /**
- * fastterm_resolve() - to what does a return address really lead?
- * @slot: where it is kept, how, and the stack pointer behind the return
- * @text: receives what is there
+ * fastterm_traced() - where does a tracer keep the return address of a function?
+ * @frame: the function that the return address leads to, as far as a walk knows it; its @ip is
+ *	   that of a tracer's function
  * @tracers: what the walk has passed so far
- * @graph: what the function graph tracer knows the frame by; 0 if that cannot be
- *	   told, and then it is the next one
- * @hook: what kretprobe and rethook know it by, likewise
  *
- * Function graph, kretprobe and rethook put the address of a function of theirs
- * in the place of the caller's, which they keep. If several of them did, the last
- * to be returned to is the one that keeps it. Then @slot becomes one in memory, of
- * form 0: as it is.
+ * Function graph, kretprobe and rethook put the address of a function of theirs in the
+ * place of a return address, which they keep. If several of them did, the last one to be
+ * returned to is the one that keeps it.
  *
  * Context: hardirq or NMI, for the current task.
- * Return: true if a tracer keeps it. slot->text is @text, or NULL if it is no program.
+ * Return: where it is; NULL if it is not found.
  */
-bool fastterm_resolve(struct fastterm_slot *slot, struct fastterm_text *text,
-		      struct fastterm_tracers *tracers, unsigned long graph,
-		      unsigned long hook)
+unsigned long *fastterm_traced(const struct fastterm_frame *frame,
+			       struct fastterm_tracers *tracers)
 {
-	unsigned long *traced = is_tracer(slot->ip) ? find(tracers, graph, hook) : NULL;
+	unsigned long graph, hook;
 
-	if (traced) {
-		slot->at = traced;
-		slot->ip = *traced;
-		slot->regs = NULL;
-		slot->form = 0;
-	}
-	/* It nearly always is the kernel's, for which nobody has to be called. */
-	slot->text = __is_kernel_text(slot->ip) ? NULL : fastterm_text_at(slot->ip, text);
-	return traced;
+	fastterm_arch_traced(frame, &graph, &hook);
+	return graph_entry(frame, tracers, graph) ?: hook_entry(tracers, hook);
 }

@@ -142,13 +142,13 @@ void fastterm_watchdog_left(const struct fastterm_outcome *outcome)
 	irq_work_queue(&w->report);
 }
 
-static void blame(struct watch *w, struct fastterm_tag *tag)
+static void blame(struct watch *w, struct fastterm_tag *tag, struct pt_regs *regs)
 {
-	const struct bpf_prog *prog = tag->known->prog;
+	const struct bpf_prog *prog = tag->fprog->prog;
 	struct overrun *o = &w->overrun;
 
 	/* Not if it is being terminated already. */
-	if (fastterm_terminate_tag(tag))
+	if (fastterm_terminate_tag(tag, regs))
 		return;
 	trace_bpf_fastterm_overrun(prog, smp_processor_id(), tag->ran_ns);
 	/* With interrupts off the last one has not been printed yet. */
@@ -159,7 +159,7 @@ static void blame(struct watch *w, struct fastterm_tag *tag)
 	strscpy(o->func, prog->aux->attach_func_name ?: "");
 	memcpy(o->tag, prog->tag, sizeof(o->tag));
 	o->ran_ns = tag->ran_ns;
-	o->outcome.id = tag->known->id;
+	o->outcome.id = tag->fprog->id;
 }
 
 /* Returns after how long to look again, in ns. */
@@ -183,12 +183,12 @@ static u64 sample(struct watch *w, struct pt_regs *regs)
 		return next;
 	/* The first time it has run for an unknown time, which is at least this. */
 	tag->ran_ns += tag->ran_ns ? ran : 1;
-	may = budget(tag->known->prog);
+	may = budget(tag->fprog->prog);
 	if (!may)
 		return next;
 	if (tag->ran_ns <= may)
 		return min(next, may - tag->ran_ns + 1);
-	blame(w, tag);
+	blame(w, tag, regs);
 	return next;
 }
 

@@ -17,8 +17,12 @@ import same
 from host import Error
 from targets import Target, Without
 
-# What must be reached, and the number of programs below which a share says little.
-PROGRAMS, TEXT, LOAD = 150, 1.25, 1.03
+# What must be reached, and the number of programs below which a share says little. LOAD is for all programs, WORST for each.
+PROGRAMS, TEXT, LOAD, WORST = 150, 1.25, 1.10, 2.5
+# A load that takes less than this, in instructions of the guest, says nothing about the verifier.
+SHORTEST = 200_000
+# A program is listed that may take so many native instructions after a redirect.
+LONG = 10_000
 # Longest that a guest may take, in seconds.
 TIMEOUT = 3600
 
@@ -67,6 +71,8 @@ class Figures:
     load: float         # load time by that of the kernel without fastterm
     load_off: float     # the same with the sysctl off
     load_median: float  # of the programs' own ratios
+    load_worst: tuple   # (the largest of them, whose it is)
+    verified: list      # names of programs in which the verifier has looked at another number of instructions
     operands: int       # in the programs' own code, that name the same in other bytes
     different: list     # what else differs in the programs' own code
     callbacks: dict     # {by whom: (instructions of one call back without fastterm, with it)}
@@ -74,6 +80,10 @@ class Figures:
     @property
     def images(self):
         return [p for p in self.programs if p.get('image')]
+
+    @property
+    def refused(self):
+        return [p for p in self.programs if p.get('refused')]
 
     def missed(self):
         """What of the targets was not reached."""
@@ -84,6 +94,17 @@ class Figures:
             missed.append(f'text is {self.text:.4f}x, more than {TEXT}x')
         if self.load > LOAD:
             missed.append(f'load time is {self.load:.4f}x, more than {LOAD}x')
+        if self.load_worst[0] > WORST:
+            missed.append(f'load time of {self.load_worst[1]} is {self.load_worst[0]:.4f}x, more than {WORST}x')
+        if self.refused:
+            missed.append(f'{len(self.refused)} stub images refused: ' +
+                          '; '.join(f'{name(p)}: insn {p["refused"]}' for p in self.refused[:5]))
+        for what in ('log', 'xlated'):
+            other = [name(p) for p in self.programs if not p.get(f'same_{what}', 1)]
+            if other:
+                missed.append(f'{what} of {len(other)} programs differs: ' + ', '.join(other[:5]))
+        if self.verified:
+            missed.append('verified at another length: ' + ', '.join(self.verified[:5]))
         if self.different:
             missed.append('machine code of programs differs: ' + '; '.join(self.different[:5]))
         if self.regressed:
@@ -106,6 +127,7 @@ def figures(arch, records, without):
         raise Error(f'{arch}: not one program loads')
     program_bytes = sum(p['bytes'] for p in loaded.values())
     time_before = sum(old['without'] for _, old in both)
+    ratios = [(new['needed'] / old['without'], name(new)) for new, old in both if old['without'] >= SHORTEST]
     operands, different = 0, []
     for program in loaded.values():
         number, bad = _same(arch, program)
@@ -119,6 +141,8 @@ def figures(arch, records, without):
         load=sum(new['needed'] for new, _ in both) / time_before,
         load_off=sum(new['off'] for new, _ in both) / time_before,
         load_median=statistics.median(new['needed'] / old['without'] for new, old in both),
+        load_worst=max(ratios, default=(1, 'none')),
+        verified=[name(new) for new, old in both if new['insns'] != old['insns']],
         operands=operands, different=different, callbacks=_callbacks(records, without))
 
 
@@ -159,6 +183,12 @@ def show(arch, version, result):
            f'(target {TEXT}x)')
     yield (f'  load time  {result.load:.4f}x of a kernel without fastterm (target {LOAD}x), {result.load_off:.4f}x with the '
            f'sysctl off; the median program {result.load_median:.4f}x')
+    yield f'             the worst program {result.load_worst[0]:.4f}x: {result.load_worst[1]} (target {WORST}x)'
+    yield from _check(programs)
+    yield f'  verified   {len(result.verified)} programs at another length than without fastterm (target 0)'
+    compared = [p for p in programs if 'same_log' in p]
+    yield (f'  log        {sum(not p["same_log"] for p in compared)} of {len(compared)} differ from that with the sysctl off, '
+           f'and the instructions of {sum(not p["same_xlated"] for p in compared)} (target 0)')
     yield (f'  code of P  {len(result.different)} bytes differ (target 0); {result.operands} operands name the same from '
            'another address')
     yield '  callbacks  instructions of one, without fastterm and with it'
@@ -166,6 +196,30 @@ def show(arch, version, result):
         yield f'{by:>17} {before:.2f}, {after:.2f}: {after - before:+.2f}'
     for text in result.missed():
         yield f'  MISSED     {text}'
+
+
+def _check(programs):
+    """What the check of the stub images says: its cost, its verdicts, and the bounds."""
+    checked = [p for p in programs if p.get('stub_insns')]
+    refused = [p for p in programs if p.get('refused')]
+    insns, stub = sum(p['insns'] for p in checked), sum(p['stub_insns'] for p in checked)
+    yield (f'  check      {len(checked)} programs: the verifier looked at {insns} instructions of them, and at {stub} of their '
+           f'stub images; {sum(p["again"] for p in checked)} twice, {sum(p["alone"] for p in checked)} once more alone')
+    yield f'  refused    {len(refused)} stub images (target 0)'
+    for program in refused:
+        yield f'             {name(program)}: insn {program["refused"]}'
+    bounded = sorted((p for p in programs if p.get('image') and p.get('bound')), key=lambda p: p['bound'])
+    if not bounded:
+        return
+    marks = ', '.join(f'{share:.0%} {bounded[min(int(len(bounded) * share), len(bounded) - 1)]["bound"]}'
+                      for share in (.5, .9, .99))
+    long = [p for p in bounded if p['bound'] >= LONG]
+    yield (f'  bound      of what is left after a redirect, in native instructions: {marks}, the most {bounded[-1]["bound"]}; '
+           f'{len(long)} above {LONG}')
+    for program in reversed(long or bounded[-1:]):
+        calls = f', {program["calls"]} kept calls: {program["kept"]}' if program['calls'] else ''
+        loop = f', {program["loop"]}' if program['loop'] else ''
+        yield f'{program["bound"]:17} {name(program)}{loop}{calls}'
 
 
 def _groups(programs, key):

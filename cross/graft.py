@@ -29,6 +29,8 @@ def overlay():
         for path in sorted((host.CHECKOUT / folder).iterdir()):
             if path.suffix in ('.c', '.h', '.S') or path.name == 'Makefile':
                 ours[f'include/linux/{path.name}' if path.name in PUBLIC else f'{target}/{path.name}'] = path
+    for path in sorted((host.CHECKOUT / 'core' / 'docs').glob('*.rst')):
+        ours[f'Documentation/bpf/fastterm/{path.name}'] = path
     return ours
 
 

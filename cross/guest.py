@@ -18,7 +18,8 @@ SOURCES = HERE / 'guest'
 # What each program is made of, beside its own file and guest.c.
 PARTS = {'bench': ('callbacks', 'loader'),
          'demo': ('attach', 'events', 'loader', 'watchdog', 'world'),
-         'run': ('attach', 'events', 'loader', 'watchdog', 'world')}
+         'run': ('attach', 'events', 'loader', 'watchdog', 'world'),
+         'sound': ('attach', 'loader', 'watchdog', 'world')}
 WARNINGS = ('-Wall', '-Wextra', '-Wno-unused-parameter', '-Wno-missing-field-initializers', '-Werror')
 
 

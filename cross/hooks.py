@@ -70,7 +70,7 @@ class Hook:
         if len(at) != 1:
             return data, len(at)
         indent = re.match(r'\s*', lines[at[0]]).group()
-        lines.insert(at[0] + 1, indent + new)
+        lines.insert(at[0] + 1, ''.join(indent + line for line in new.splitlines(keepends=True)))
         return ''.join(lines).encode(), 1
 
     def _patch(self, file, data):

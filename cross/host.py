@@ -65,6 +65,16 @@ def child_env(**extra):
     return env
 
 
+def compiler():
+    """What stands before a compiler's name: cross/cc, in a place that is the same for all checkouts, for make compares."""
+    path, script = cache() / 'cc', (CHECKOUT / 'cross' / 'cc').read_bytes()
+    if not path.exists() or path.read_bytes() != script:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, script)
+        path.chmod(0o755)
+    return path
+
+
 # What runs now, and whether it is to end: for those who do not wait for it themselves.
 _children, _ending = set(), threading.Event()
 # Of each thread: whether its children take only what others leave of the processors.

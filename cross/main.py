@@ -27,10 +27,12 @@ import ktap
 import packages
 import run
 import series
+import sound
 import source
 import style
 import targets
 import unchanged
+import vectors
 from host import Error
 from machine import COUNTED_SMP
 
@@ -40,13 +42,16 @@ HELP = (
     ('setup', 'install missing packages, fetch and unpack the kernel source', 'make setup'),
     ('kernel', 'build kernels', 'make kernel ARCH=arm64 VARIANT=hardened'),
     ('kunit', 'build, boot and run KUnit suites', "make kunit ARCH=riscv64 SUITE='fastterm_load'"),
+    ('sound', 'programs that show it if a stub image does what the verifier has not seen', 'make sound VARIANT=debug'),
     ('test', 'set up, then run every test there is', 'make test'),
     ('bench', 'what fastterm costs, over the BPF programs of the kernel tree', 'make bench ARCH=x86_64'),
     ('graft', 'put fastterm into a kernel tree of yours', 'make graft KDIR=~/linux'),
     ('ungraft', 'take it out again, byte for byte', 'make ungraft KDIR=~/linux'),
     ('series', 'fastterm as patches for git am, in out/series/', 'make series KDIR=~/linux'),
     ('check-hooks', 'do the semantic patches fit a kernel?', 'make check-hooks KDIR=~/linux'),
-    ('style', 'checkpatch, kernel-doc, W=1 and sparse on our files', 'make style'),
+    ('vectors', 'golden vectors of the backends, on this machine: no kernel is built', 'make vectors ARCH=riscv64'),
+    ('style', 'checkpatch, kernel-doc, W=1 and sparse on our files, how large backends are, and kernels without one',
+     'make style'),
     ('clean', 'remove out/; with CACHE=1 also source, build trees and ccache', 'make clean CACHE=1'),
 )
 
@@ -127,6 +132,11 @@ def behind(future, function, *args):
     if future:
         future.result()
     return function(*args)
+
+
+def named(name, function):
+    """What @function returns, and whose that is."""
+    return name, function()
 
 
 def boots(args, chosen, beside=()):
@@ -215,14 +225,31 @@ def cmd_check_hooks(args):
     return report.close()
 
 
+def cmd_vectors(args):
+    chosen = targets.select(args.arch, args.variant, [(a, 'default') for a in targets.ARCHES])
+    if any(target.variant != 'default' for target in chosen):
+        raise Error('make vectors is about code, of which all variants have the same')
+    setup(args)
+    report = ktap.Report(1)
+    with own_locks(host.OUT / 'vectors'):
+        report.suite('vectors', vectors.cases(args.kdir, [target.arch for target in chosen]))
+    return report.close()
+
+
 def cmd_test(args):
     chosen = targets.select(args.arch, args.variant, targets.TESTED)
     packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
     # What the default kernel is for, on the first architecture that has one here.
     shown = [target.arch for target in chosen if target.variant == 'default'][:1]
-    report = ktap.Report(3 + len(shown) + number_of_boots(args, chosen))
+    guests = [(f'demo-{arch.name}', functools.partial(demo.cases, args.kdir, arch), arch.name in COUNTED_SMP)
+              for arch in shown]
+    guests += [(f'sound-{target.name}', functools.partial(sound.cases, args.kdir, target), sound.is_counted(target))
+               for target in chosen if target.variant in sound.VARIANTS]
+    report = ktap.Report(4 + len(guests) + number_of_boots(args, chosen))
     report.suite('harness', harness(args.kdir))
+    with own_locks(host.OUT / 'vectors'):
+        report.suite('vectors', vectors.cases(args.kdir, targets.ARCHES.values()))
     lock, grafted = kernel.prepared(args.kdir)
     with lock:
         original = args.kdir or source.distribution()
@@ -232,15 +259,16 @@ def cmd_test(args):
         except (Error, OSError) as error:
             cases = [('is grafted', 'failed', str(error))]
         report.suite('unchanged', cases)
-    shows = [functools.partial(demo.cases, args.kdir, arch) for arch in shown]
+    shows = [(functools.partial(named, name, function), counted) for name, function, counted in guests]
     # Where its time is that of this machine, nothing runs beside it.
-    beside = [show for show, arch in zip(shows, shown) if arch.name in COUNTED_SMP]
-    with own_locks(host.CHECKOUT, host.OUT / 'demo'), contextlib.closing(boots(args, chosen, beside)) as results:
-        for result in itertools.chain(results, (show() for show in shows if show not in beside)):
+    beside = [show for show, counted in shows if counted]
+    with own_locks(host.CHECKOUT, host.OUT / 'demo', host.OUT / 'sound'), \
+            contextlib.closing(boots(args, chosen, beside)) as results:
+        for result in itertools.chain(results, (show() for show, counted in shows if not counted)):
             if isinstance(result, boot.Result):
                 report.boot(result)
             else:
-                report.suite(f'demo-{shown[0].name}', result)
+                report.suite(*result)
     return report.close()
 
 
@@ -276,7 +304,18 @@ def cmd_run(args):
         return run.run(args.kdir, chosen[0].arch, args.obj, args.prog, args.seconds, args.sites)
 
 
+def cmd_sound(args):
+    chosen = targets.select(args.arch, args.variant, [('x86_64', 'default')])
+    if any(target.variant not in sound.VARIANTS for target in chosen):
+        raise Error(f'make sound runs on VARIANT={" and ".join(sound.VARIANTS)}')
+    packages.setup(packages.TOOLS + packages.GUESTS)
+    setup(args)
+    with own_locks(host.OUT / 'sound'):
+        return sound.run(args.kdir, chosen)
+
+
 def cmd_style(args):
+    packages.setup(packages.TOOLS + packages.STYLE)
     setup(args)
     lock, grafted = kernel.prepared(args.kdir)
     report = ktap.Report(1)
@@ -335,7 +374,7 @@ def cmd_clean(args):
         # Not from below anybody who builds or boots. The locks stay: removed ones could be held by two.
         locks = host.cache() / 'locks'
         names = {own_lock_name(folder) for folder in (host.CHECKOUT, host.OUT / 'bench', host.OUT / 'demo', host.OUT / 'run',
-                                             host.OUT / 'series')}
+                                             host.OUT / 'series', host.OUT / 'sound', host.OUT / 'vectors')}
         names |= {path.name for path in locks.glob('*')} if args.cache else set()
         # In the order in which everybody takes several.
         for name in sorted(names, key=lambda name: (not name.startswith('folder-'), not name.startswith('tree-'), name)):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import host
 from host import Error
-from targets import ARCHES
+from targets import ARCHES, OTHERS
 
 # What building and booting kernels needs.
 # (what must be there: a command, or a file that begins with '/'; Debian package)
@@ -20,6 +20,9 @@ TOOLS = (
     ('/usr/include/openssl/bio.h', 'libssl-dev'), ('/usr/include/zlib.h', 'zlib1g-dev'),
     ('/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin', 'qemu-system-data'),
 ) + tuple(tool for arch in ARCHES.values() for tool in arch.tools)
+
+# What `make style` compiles for architectures without a backend with.
+STYLE = tuple((f'{other.gcc}gcc', other.package) for other in OTHERS)
 
 # What grafting needs, be it into a tree that is never built here.
 GRAFT = (('spatch', 'coccinelle'), ('diff', 'diffutils'))

@@ -65,11 +65,24 @@ def measure(kdir, target, files, length, append, tell):
         raise Error(f'{target.name}: the guest has found {records[-1]["objects"]} of {len(files)} objects')
 
 
+def _reason(record):
+    """Why a program has a stub image, or has none."""
+    refused = f': insn {record["refused"]}' if record['refused'] else ''
+    return f'{record["no_image"]}{refused}' if record['no_image'] else record['long']
+
+
+def _bound(record):
+    """How long it can go on after a redirect, and with what."""
+    return {'instructions': record['bound'], 'kept_calls': record['bound_calls'],
+            'kept': record['kept'].split(', ') if record['kept'] else [], 'loop': record['loop'] or None}
+
+
 def line(record, several, counted=True):
     """What is printed of a program: a JSON object. @counted: the machine's time is instructions."""
     shown = {'object': record['object'].partition('-')[2]} if several else {}
     shown |= {'name': record['name'], 'type': record['type'], 'attach': record['error'] or record['attach'],
-              'terminable': bool(record['image']), 'reason': record['no_image'] or record['long'],
+              'terminable': bool(record['image']), 'reason': _reason(record),
+              'bound': _bound(record) if record['bound'] else None,
               'activations': record['activations'], 'terminations': record['terminations'], 'kicks': record['kicks'],
               'frames': record['frames'],
               'instructions_kick_to_exit': record['longest'] if record['terminations'] and counted else None,

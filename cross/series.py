@@ -35,7 +35,7 @@ PATCHES = (
      'on into its stub image, a copy of its own machine code in which everything skippable is skipped. It leaves by its own '
      'exit, with everything it holds released.\n'
      'This is the generic part. What an architecture provides is in <linux/fastterm_arch.h>. Nothing of it is built yet.',
-     ('include/linux/fastterm*.h', 'kernel/bpf/fastterm/*'), ('kernel/bpf/fastterm/kunit/*',)),
+     ('include/linux/fastterm*.h', 'kernel/bpf/fastterm/*', 'Documentation/*'), ('kernel/bpf/fastterm/kunit/*',)),
     ('bpf: Let fastterm see what is verified, loaded and run',
      'Hooks in the verifier, in the loader, and where programs are run. Without CONFIG_BPF_FASTTERM, which nobody can '
      'choose yet, all of them are empty.',

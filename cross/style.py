@@ -5,21 +5,24 @@ import difflib
 import functools
 import io
 import re
+import shutil
 import sys
 import tempfile
 
 import graft
 import host
 import kernel
-from targets import ARCHES, Target
+from targets import ARCHES, BACKEND_LINES, OTHER_BACKEND_LINES, OTHERS, Target
 
 
 def check(tree):
     """[(case, status, text)] for a ktap suite. The grafted files are checked: some rules go by a file's place."""
     files = [name for name in graft.overlay() if not name.endswith('Makefile')]
     cases = [_checkpatch(tree, files), _hooks(tree), _kernel_doc(tree, [name for name in files if name.endswith(('.c', '.h'))])]
+    cases += [_size(folder) for folder in sorted(host.CHECKOUT.glob('arch-*'))]
     return cases + list(host.together([functools.partial(_compile, tree, Target(arch, 'default'))
-                                       for arch in ARCHES.values()]))
+                                       for arch in ARCHES.values()] +
+                                      [functools.partial(_compile_other, tree, other) for other in OTHERS]))
 
 
 def _case(name, bad, text):
@@ -63,17 +66,49 @@ def _compile(tree, target):
     """Our objects with W=1 and sparse, in a build tree of its own: W=1 changes every command line."""
     folder = tree.builds / f'{target.arch.name}-style'
     kernel.configure(tree, target, folder)
-    places = ['kernel/bpf/fastterm/']
+    # Two of our headers are part of the verifier.
+    places = ['kernel/bpf/fastterm/', 'kernel/bpf/verifier.o']
     net = f'arch/{target.arch.srcarch}/net'
     places += [f'{net}/{path.stem}.o' for name, path in graft.overlay().items()
                if name.startswith(f'{net}/') and path.suffix in ('.c', '.S')]
-    for old in [*(folder / 'kernel/bpf/fastterm').rglob('*.o'), *(folder / net).glob('fastterm*.o')]:
-        old.unlink()
+    for old in [*(folder / 'kernel/bpf/fastterm').rglob('*.o'), *(folder / net).glob('fastterm*.o'),
+                folder / 'kernel/bpf/verifier.o']:
+        old.unlink(missing_ok=True)
     status, output = host.run(kernel.make(tree, folder, target, kernel.jobs(), 'W=1', 'C=2', 'KCFLAGS=-g0',
                                            f'CHECK={sys.executable} -B {host.CHECKOUT}/cross/sparse.py', *places),
                               log=folder / 'style.log', check=False)
     bad = complaints(output)
     return _case(f'W=1 and sparse, {target.arch.name}', status or bad, '\n'.join(bad) or output)
+
+
+def lines_of_code(text):
+    """Lines that are neither blank nor comment."""
+    without = re.sub(r'/\*.*?\*/', lambda comment: '\n' * comment[0].count('\n'), text, flags=re.DOTALL)
+    return sum(1 for line in without.splitlines() if line.split('//')[0].strip())
+
+
+def _size(folder):
+    lines = sum(lines_of_code(path.read_text(encoding='utf-8')) for path in folder.iterdir() if path.suffix in ('.c', '.h', '.S'))
+    room = BACKEND_LINES.get(folder.name, OTHER_BACKEND_LINES)
+    return _case(f'{folder.name} has {lines} lines of code of at most {room}', lines > room,
+                 'what is the same on two architectures belongs in core/')
+
+
+def _compile_other(tree, other):
+    """What a kernel has of ours for an architecture without a backend."""
+    folder = tree.builds / f'{other.linux}-style'
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / 'kernel/bpf/fastterm', ignore_errors=True)
+    make = ['make', '-C', tree.path, f'O={folder}', f'ARCH={other.linux}', f'CROSS_COMPILE={other.gcc}',
+            f'CC={host.compiler()} {other.gcc}gcc', f'HOSTCC={host.compiler()} gcc', kernel.jobs()]
+    host.run([*make, f'KCONFIG_ALLCONFIG={host.CHECKOUT}/cross/configs/other.config', 'allnoconfig'],
+             what=f'configuring {other.linux}')
+    if 'CONFIG_BPF_FASTTERM_KUNIT_TEST=y' not in (folder / '.config').read_text(encoding='utf-8'):
+        raise host.Error(f'configuring {other.linux}: cross/configs/other.config does not select our options there')
+    status, output = host.run([*make, 'W=1', 'KCFLAGS=-g0', 'kernel/bpf/fastterm/', 'kernel/bpf/verifier.o'],
+                              log=folder / 'style.log', check=False)
+    bad = complaints(output)
+    return _case(f'compiles without a backend, {other.linux}', status or bad, '\n'.join(bad) or output)
 
 
 def complaints(output):

@@ -5,6 +5,7 @@ import fnmatch
 from dataclasses import dataclass
 from pathlib import Path
 
+import host
 from host import Error
 
 HERE = Path(__file__).resolve().parent
@@ -29,6 +30,23 @@ ARCHES = {a.name: a for a in (
     Arch('riscv64', 'riscv', 'riscv', 'arch-riscv', 'riscv64-linux-gnu-', 'Image',
          (('qemu-system-riscv64', 'qemu-system-misc'), ('riscv64-linux-gnu-gcc', 'gcc-riscv64-linux-gnu'))),
 )}
+
+
+@dataclass(frozen=True)
+class Other:
+    """An architecture without a backend, for which the core is compiled all the same."""
+    linux: str          # as the kernel's ARCH= says it
+    gcc: str            # prefix of the distribution's cross compiler
+    package: str        # what that is in
+
+
+# One whose functions are found by descriptors or call through a stub, and one whose byte order is the other.
+OTHERS = (Other('powerpc', 'powerpc64le-linux-gnu-', 'gcc-powerpc64le-linux-gnu'),
+          Other('s390', 's390x-linux-gnu-', 'gcc-s390x-linux-gnu'))
+
+# Lines of code, neither blank nor comment, that a backend may have: what is more should be generic.
+BACKEND_LINES = {'arch-arm64': 270, 'arch-riscv': 320}
+OTHER_BACKEND_LINES = 300
 
 VARIANTS = ('default', 'debug', 'hardened')
 
@@ -77,9 +95,10 @@ class Target:
     @property
     def toolchain(self):
         """What make is told about the compiler; ccache stands before it."""
+        cached = host.compiler()
         if self.clang:
-            return ['LLVM=-19', 'CC=ccache clang-19', 'HOSTCC=ccache clang-19']
-        return [f'CROSS_COMPILE={self.arch.gcc}', f'CC=ccache {self.arch.gcc}gcc', 'HOSTCC=ccache gcc']
+            return ['LLVM=-19', f'CC={cached} clang-19', f'HOSTCC={cached} clang-19']
+        return [f'CROSS_COMPILE={self.arch.gcc}', f'CC={cached} {self.arch.gcc}gcc', f'HOSTCC={cached} gcc']
 
     @property
     def machines(self):

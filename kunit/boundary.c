@@ -4,7 +4,8 @@
  *
  * Programs that end by themselves are stopped at one instruction after the other,
  * and terminated there. From each they leave at once, having given back what they
- * had taken, and the next run is an ordinary one. What stops them is told in sweep.h.
+ * had taken, and the next run is an ordinary one. A redirect changes nothing that a
+ * program knows of. What stops them is told in sweep.h.
  */
 
 #include <linux/bitmap.h>
@@ -15,8 +16,10 @@
 #include <kunit/test.h>
 
 #include "../internal.h"
+#include "../walk.h"
 #include "kfuncs.h"
 #include "prog.h"
+#include "regs.h"
 #include "runaway.h"
 #include "sweep.h"
 
@@ -35,12 +38,35 @@ bool ftk_sweep_at(const struct ftk_sweep *s, unsigned long ip, u32 *func, u32 *o
 	struct fastterm_text text;
 
 	if (!fastterm_text_at(ip, &text) || text.copy || !text.image ||
-	    text.image->known != s->known)
+	    text.image->fprog != s->fprog)
 		return false;
-	for (*func = 0; s->known->images[*func] != text.image; ++*func)
+	for (*func = 0; s->fprog->images[*func] != text.image; ++*func)
 		;
 	*off = text.off;
 	return true;
+}
+
+/* The kernel's functions that are called on the way out, and stubs, take no more, in ns. */
+#define CALL_NS		2000
+#define STUB_NS		50
+
+/* The clock's steps are no longer than this, in ns. */
+#define STEP_NS		100
+
+/*
+ * Is the result one that the verifier lets a program of this type have? What its
+ * check_return_code() enforces, for the types that are run here; any for the rest.
+ */
+static bool is_valid(const struct bpf_prog *prog, s32 result)
+{
+	switch (prog->type) {
+	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
+		return result == 0 || result == 1;
+	case BPF_PROG_TYPE_LSM:
+		return result <= 0 && result >= -MAX_ERRNO;
+	default:
+		return true;
+	}
 }
 
 /**
@@ -63,7 +89,94 @@ u64 ftk_sweep_run(struct kunit *test, struct ftk_sweep *s)
 	rcu_read_unlock();
 	migrate_enable();
 	KUNIT_ASSERT_EQ(test, things, atomic_read(&ftk_things));
+	KUNIT_EXPECT_TRUE_MSG(test, is_valid(s->prog, result), "returns %d", (s32)result);
 	return result;
+}
+
+/*
+ * Has the function made its frame there, and not begun to give it back? That is so from
+ * its second instruction on, except in those that leave it.
+ */
+static bool has_frame(const struct ftk_sweep *s, u32 func, u32 off)
+{
+	const struct bpf_prog *p = fastterm_func(s->prog, func);
+	const struct bpf_prog_aux *aux = s->prog->aux;
+	const u32 first = p->aux->linfo_idx, start = aux->linfo[first].insn_off;
+	u32 i, insn = 0;
+
+	for (i = first + 1; i < aux->nr_linfo && aux->linfo[i].insn_off - start < p->len; i++)
+		if (aux->jited_linfo[i] <= (void *)p->bpf_func + off)
+			insn = aux->linfo[i].insn_off - start;
+	return insn && p->insnsi[insn].code != (BPF_JMP | BPF_EXIT) &&
+	       p->insnsi[insn].code != (BPF_JMP | BPF_TAIL_CALL);
+}
+
+/**
+ * ftk_sweep_before() - it is about to be redirected
+ * @s: the program
+ * @func: the function in which it is
+ * @off: where, from its entry
+ * @regs: the interrupted registers
+ *
+ * Context: the interrupt.
+ */
+void ftk_sweep_before(struct ftk_sweep *s, u32 func, u32 off, struct pt_regs *regs)
+{
+	const u32 depth = fastterm_func(s->prog, func)->aux->stack_depth;
+
+	s->changed = NULL;
+	ftk_regs_read(&s->was, regs, has_frame(s, func, off) ? depth : 0);
+}
+
+/**
+ * ftk_sweep_after() - it has been redirected
+ * @s: the program
+ * @regs: the interrupted registers, with which it goes on
+ *
+ * Context: an interrupt, which has found the program where ftk_sweep_before() was told.
+ */
+void ftk_sweep_after(struct ftk_sweep *s, struct pt_regs *regs)
+{
+	struct ftk_regs now;
+
+	ftk_regs_read(&now, regs, s->was.size);
+	s->changed = ftk_regs_differ(&s->was, &now, BPF_REG_0);
+}
+
+/* The program has left at the first kick. Another interrupt may have made it take longer. */
+static void note_suffix(struct ftk_sweep *s, u32 func, u32 off, u64 exit_ns)
+{
+	u32 *least = &s->suffix[func][off], ns = exit_ns - s->redirect_ns;
+
+	if (s->redirect_ns && exit_ns > s->redirect_ns && (!*least || ns < *least))
+		*least = ns;
+}
+
+/*
+ * No way out took longer than the bound allows. What all of them have in common, the return
+ * from the interrupt and what the kernel does when the program has left, is in the shortest.
+ */
+static void judge_suffixes(struct kunit *test, const struct ftk_sweep *s)
+{
+	const struct fastterm_verdict *v = &s->fprog->verdict;
+	u32 i, off, nr = 0, shortest = U32_MAX, longest = 0;
+
+	for (i = 0; i < s->fprog->nr_funcs; i++) {
+		for (off = 0; off < s->fprog->images[i]->size; off++) {
+			if (!s->suffix[i][off])
+				continue;
+			shortest = min(shortest, s->suffix[i][off]);
+			longest = max(longest, s->suffix[i][off]);
+			nr++;
+		}
+	}
+	KUNIT_EXPECT_GT(test, v->native_bound, 0);
+	if (!nr)
+		return;
+	kunit_info(test, "suffixes took %u to %u ns; the bound is %u instructions and %u kept calls\n",
+		   shortest, longest, v->native_bound, v->calls);
+	KUNIT_EXPECT_LE(test, longest - shortest, v->native_bound + v->calls * CALL_NS +
+			s->fprog->nr_sites * STUB_NS + STEP_NS);
 }
 
 /**
@@ -83,12 +196,15 @@ void ftk_sweep_judge(struct kunit *test, struct ftk_sweep *s, u32 func, u32 off,
 	struct fastterm_outcome outcome;
 
 	KUNIT_ASSERT_EQ_MSG(test, s->err, 0, "at %pS", ip);
+	KUNIT_EXPECT_NULL_MSG(test, s->changed, "%s at %pS", s->changed ?: "", ip);
 	KUNIT_ASSERT_EQ_MSG(test, bpf_fastterm_outcome(s->cpu, &outcome), 0, "at %pS", ip);
 	__set_bit(off, s->hit[func]);
 	/* Not all are safepoints; from those the program goes on until the next kick. */
-	if (fastterm_is_safepoint(s->known->images[func], off + cfi_get_offset())) {
+	if (fastterm_is_safepoint(s->fprog->images[func], off + cfi_get_offset())) {
 		s->struck++;
 		s->first += moved || outcome.kicks == 1;
+		if (outcome.kicks == 1)
+			note_suffix(s, func, off, outcome.exit_ns);
 		if (!moved && outcome.kicks != 1)
 			kunit_info(test, "%u kicks at %pS\n", outcome.kicks, ip);
 	}
@@ -108,7 +224,7 @@ void ftk_sweep_judge(struct kunit *test, struct ftk_sweep *s, u32 func, u32 off,
 u32 ftk_sweep_len(struct kunit *test, const struct ftk_sweep *s, u32 func, u32 off)
 {
 	const struct bpf_prog *p = fastterm_func(s->prog, func);
-	const u8 *code = s->known->images[func]->code + cfi_get_offset();
+	const u8 *code = s->fprog->images[func]->code + cfi_get_offset();
 	struct fastterm_insn insn;
 	int len = fastterm_arch_decode(code, off, p->jited_len, (long)code, &insn);
 
@@ -127,8 +243,8 @@ u32 ftk_sweep_hits(const struct ftk_sweep *s)
 {
 	u32 i, nr = 0;
 
-	for (i = 0; i < s->known->nr_funcs; i++)
-		nr += bitmap_weight(s->hit[i], s->known->images[i]->size);
+	for (i = 0; i < s->fprog->nr_funcs; i++)
+		nr += bitmap_weight(s->hit[i], s->fprog->images[i]->size);
 	return nr;
 }
 
@@ -136,31 +252,35 @@ static u32 existing(struct kunit *test, struct ftk_sweep *s)
 {
 	u32 i, off, nr = 0;
 
-	for (i = 0; i < s->known->nr_funcs; i++)
+	for (i = 0; i < s->fprog->nr_funcs; i++)
 		for (off = 0; off < fastterm_func(s->prog, i)->jited_len; nr++)
 			off += ftk_sweep_len(test, s, i, off);
 	return nr;
 }
 
 /* Returns what the program returns if nobody stops it. */
-static u64 sweep(struct kunit *test, enum bpf_prog_type type,
-		 const struct bpf_insn *insns, u32 cnt)
+static u64 sweep_opts(struct kunit *test, struct ftk_opts opts,
+		      const struct bpf_insn *insns, u32 cnt)
 {
-	const struct ftk_opts opts = { .type = type };
 	struct ftk_sweep *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
 	u32 i;
 
 	KUNIT_ASSERT_NOT_NULL(test, s);
+	opts.lines = true;
 	/* Where breakpoints are the thread stays. */
 	s->cpu = raw_smp_processor_id();
 	s->prog = ftk_load(test, insns, cnt, &opts);
-	s->known = s->prog->aux->fastterm.prog;
-	KUNIT_ASSERT_LE(test, s->known->nr_funcs, ARRAY_SIZE(s->hit));
-	KUNIT_ASSERT_NOT_NULL(test, s->known->images);
-	for (i = 0; i < s->known->nr_funcs; i++) {
-		s->hit[i] = kunit_kcalloc(test, BITS_TO_LONGS(s->known->images[i]->size),
+	s->fprog = s->prog->aux->fastterm.prog;
+	KUNIT_ASSERT_NOT_NULL(test, s->prog->aux->jited_linfo);
+	KUNIT_ASSERT_LE(test, s->fprog->nr_funcs, ARRAY_SIZE(s->hit));
+	KUNIT_ASSERT_NOT_NULL(test, s->fprog->images);
+	for (i = 0; i < s->fprog->nr_funcs; i++) {
+		s->hit[i] = kunit_kcalloc(test, BITS_TO_LONGS(s->fprog->images[i]->size),
 					  sizeof(long), GFP_KERNEL);
+		s->suffix[i] = kunit_kcalloc(test, s->fprog->images[i]->size,
+					     sizeof(*s->suffix[i]), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, s->hit[i]);
+		KUNIT_ASSERT_NOT_NULL(test, s->suffix[i]);
 	}
 	/* The first run may find things cold. */
 	ftk_sweep_run(test, s);
@@ -171,7 +291,14 @@ static u64 sweep(struct kunit *test, enum bpf_prog_type type,
 	KUNIT_EXPECT_EQ(test, s->broken, 0);
 	KUNIT_EXPECT_GT(test, s->struck, 0);
 	KUNIT_EXPECT_EQ(test, s->first, s->struck);
+	judge_suffixes(test, s);
 	return s->ordinary;
+}
+
+static u64 sweep(struct kunit *test, enum bpf_prog_type type,
+		 const struct bpf_insn *insns, u32 cnt)
+{
+	return sweep_opts(test, (struct ftk_opts){ .type = type }, insns, cnt);
 }
 
 /* Helpers that are skipped, with and without filling memory; references. */
@@ -363,6 +490,26 @@ static void boundary_tail_called(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 7, sweep(test, opts.type, insns, ARRAY_SIZE(insns)));
 }
 
+/* What a program returns that permits or denies is within what the verifier enforces. */
+static void boundary_guard(struct kunit *test)
+{
+	static const struct bpf_insn insns[] = {
+		FTK_CALL(BPF_FUNC_get_current_pid_tgid),
+		FTK_CALL(BPF_FUNC_ktime_get_ns),
+		BPF_JMP_IMM(BPF_JSGT, BPF_REG_0, 0, 1),
+		BPF_JMP_IMM(BPF_JSGE, BPF_REG_0, -MAX_ERRNO, 1),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct ftk_opts opts = {
+		.type = BPF_PROG_TYPE_LSM,
+		.expected_attach_type = BPF_LSM_MAC,
+		.func = "bpf_lsm_file_open",
+	};
+
+	sweep_opts(test, opts, insns, ARRAY_SIZE(insns));
+}
+
 struct kunit_case ftk_boundary_cases[] = {
 	KUNIT_CASE(boundary_helpers),
 	KUNIT_CASE(boundary_calls),
@@ -371,5 +518,6 @@ struct kunit_case ftk_boundary_cases[] = {
 	KUNIT_CASE(boundary_iterators),
 	KUNIT_CASE(boundary_tail_calls),
 	KUNIT_CASE(boundary_tail_called),
+	KUNIT_CASE(boundary_guard),
 	{}
 };

@@ -13,14 +13,14 @@
 #include "../internal.h"
 #include "compare.h"
 
-static const struct fastterm_site *site_at(const struct fastterm_prog *known,
+static const struct fastterm_site *site_at(const struct fastterm_prog *fprog,
 					   u32 func, u32 off)
 {
 	u32 i;
 
-	for (i = 0; i < known->nr_sites; i++)
-		if (known->sites[i].func == func && known->sites[i].native == off)
-			return &known->sites[i];
+	for (i = 0; i < fprog->nr_sites; i++)
+		if (fprog->sites[i].func == func && fprog->sites[i].native == off)
+			return &fprog->sites[i];
 	return NULL;
 }
 
@@ -49,15 +49,77 @@ static unsigned long resolve(const struct fastterm_image *image, u32 code_size,
 	return len > 0 ? insn.target : 0;
 }
 
+/*
+ * Where a branch at @off of a function leaves a loop, or goes around a tail call: at its
+ * target, unless it branches over a jump, which is then what leads there. A jump that
+ * goes back is the end of a loop instead, and one that leaves is the tail call itself.
+ */
+static unsigned long exit_at(struct kunit *test, const u8 *from, u32 size, u32 off,
+			     const struct fastterm_insn *branch)
+{
+	const u32 over = branch->target - (unsigned long)from;
+	struct fastterm_insn insn = {};
+	u32 next = off + branch->len;
+	int len;
+
+	for (; next < over && insn.kind == FASTTERM_INSN_PLAIN; next += len) {
+		len = fastterm_arch_decode(from, next, size, (long)from, &insn);
+		KUNIT_ASSERT_GT(test, len, 0);
+	}
+	if (next == over && insn.kind == FASTTERM_INSN_JUMP &&
+	    insn.target > branch->target && insn.target < (unsigned long)from + size)
+		return off + branch->len;
+	return over;
+}
+
+/*
+ * What stands where something is skipped: a call of the stub for what was decided, in
+ * the place of a call, or a jump to where the branch that was there leaves.
+ */
+static void compare_skipped(struct kunit *test, const struct fastterm_image *image,
+			    const u8 *from, u32 size, const struct fastterm_site *site,
+			    const struct fastterm_insn *was)
+{
+	const unsigned long code = (unsigned long)image->code;
+	const u32 off = site->native;
+	void *stub = fastterm_stub(site->value, site->decision.fill);
+	struct fastterm_insn now;
+	u32 next = off;
+	int len;
+
+	/* A jump may be shorter than the branch was: then others stand before it. */
+	do {
+		len = fastterm_arch_decode(image->code, next, size, code, &now);
+		KUNIT_ASSERT_GT(test, len, 0);
+		next += len;
+	} while (now.kind == FASTTERM_INSN_PLAIN && next < off + was->len);
+	KUNIT_EXPECT_EQ_MSG(test, next, off + was->len, "at %#x", off);
+	switch (site->decision.kind) {
+	case FASTTERM_LOOP:
+	case FASTTERM_TAIL_CALL:
+		KUNIT_EXPECT_EQ_MSG(test, was->kind, FASTTERM_INSN_BRANCH, "at %#x", off);
+		KUNIT_EXPECT_EQ_MSG(test, now.kind, FASTTERM_INSN_JUMP, "at %#x", off);
+		KUNIT_EXPECT_EQ_MSG(test, now.target - code, exit_at(test, from, size, off, was),
+				    "at %#x", off);
+		return;
+	case FASTTERM_SUBPROG:
+		stub = fastterm_arch_canceled;
+	}
+	KUNIT_EXPECT_EQ_MSG(test, was->kind, FASTTERM_INSN_CALL, "at %#x", off);
+	KUNIT_EXPECT_EQ_MSG(test, now.kind, FASTTERM_INSN_CALL, "at %#x", off);
+	KUNIT_EXPECT_PTR_EQ_MSG(test, (void *)resolve(image, size, now.target), stub,
+				"at %#x", off);
+}
+
 /* What a call or jump that leaves the original at @target does in the copy. */
-static unsigned long counterpart(struct bpf_prog *prog, const struct fastterm_prog *known,
+static unsigned long counterpart(struct bpf_prog *prog, const struct fastterm_prog *fprog,
 				 unsigned long target)
 {
 	u32 i;
 
-	for (i = 0; i < known->nr_funcs; i++)
+	for (i = 0; i < fprog->nr_funcs; i++)
 		if (target == (unsigned long)fastterm_func(prog, i)->bpf_func)
-			return (unsigned long)known->images[i]->shadow->bpf_func;
+			return (unsigned long)fprog->images[i]->shadow->bpf_func;
 	return target;
 }
 
@@ -93,19 +155,20 @@ static bool compare_slot(struct kunit *test, const struct bpf_prog *p, const u8 
  * ftk_compare_image() - expect a stub image to be the copy that it claims to be
  * @test: the test case
  * @prog: a program
- * @known: its images, and its sites if it has any
+ * @fprog: its images, and its sites if it has any
  * @func: the function of the program that is compared
  *
  * Every boundary of the original is one of the copy; what is no site and refers
  * to nothing outside is the same to the byte, and what does refers to the same.
+ * What is skipped is the call of its stub, or a jump.
  * The program has been loaded and not been patched since.
  *
  * Context: the thread of the test case.
  */
 void ftk_compare_image(struct kunit *test, struct bpf_prog *prog,
-		       const struct fastterm_prog *known, u32 func)
+		       const struct fastterm_prog *fprog, u32 func)
 {
-	const struct fastterm_image *image = known->images[func];
+	const struct fastterm_image *image = fprog->images[func];
 	const struct bpf_prog *p = fastterm_func(prog, func);
 	const u8 *from = (u8 *)p->bpf_func - cfi_get_offset();
 	const u8 *to = image->code;
@@ -117,15 +180,17 @@ void ftk_compare_image(struct kunit *test, struct bpf_prog *prog,
 
 	KUNIT_EXPECT_MEMEQ(test, from, to, cfi_get_offset());
 	for (off = cfi_get_offset(); off < size; off += len) {
-		const struct fastterm_site *site = off ? site_at(known, func, off) : NULL;
+		const struct fastterm_site *site = off ? site_at(fprog, func, off) : NULL;
 
 		second = split;
 		len = fastterm_arch_decode(from, off, size, (long)from, &a);
 		KUNIT_ASSERT_GT_MSG(test, len, 0, "original at %#x", off);
 		split = a.split;
 		sites += !!site;
-		if (site && !site->decision.why)
+		if (site && !site->decision.why) {
+			compare_skipped(test, image, from, size, site, &a);
 			continue;
+		}
 		if (compare_slot(test, p, from, to, off))
 			continue;
 		if (a.kind == FASTTERM_INSN_PLAIN && !second) {
@@ -146,12 +211,12 @@ void ftk_compare_image(struct kunit *test, struct bpf_prog *prog,
 			KUNIT_EXPECT_EQ_MSG(test, a.target, b.target, "at %#x", off);
 		else
 			KUNIT_EXPECT_EQ_MSG(test, resolve(image, size, b.target),
-					    counterpart(prog, known, a.target), "at %#x", off);
+					    counterpart(prog, fprog, a.target), "at %#x", off);
 	}
 	KUNIT_EXPECT_EQ(test, off, size);
 	/* Every site has been found in the code. */
-	for (off = 0; off < known->nr_sites; off++)
-		if (known->sites[off].func == func)
+	for (off = 0; off < fprog->nr_sites; off++)
+		if (fprog->sites[off].func == func)
 			sites--;
 	KUNIT_EXPECT_EQ(test, sites, 0);
 }

@@ -12,6 +12,6 @@ struct fastterm_prog;
 struct kunit;
 
 void ftk_compare_image(struct kunit *test, struct bpf_prog *prog,
-		       const struct fastterm_prog *known, u32 func);
+		       const struct fastterm_prog *fprog, u32 func);
 
 #endif /* _BPF_FASTTERM_KUNIT_COMPARE_H */

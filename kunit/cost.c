@@ -24,6 +24,7 @@
 
 #include "../internal.h"
 #include "../trace.h"
+#include "../walk.h"
 #include "prog.h"
 #include "runaway.h"
 
@@ -35,13 +36,19 @@
 /* More steps, of two instructions or so, than there are from one tick of the clock to the next. */
 #define NR_STEPS	200
 
+/*
+ * What a function of the kernel takes at most that is called on the way out, in ns; and what
+ * the return from the interrupt takes, and the kernel when the program has left.
+ */
+#define CALL_NS		2000
+#define BEYOND_NS	2000
+
 /**
  * struct cost - what is measured of a program
  * @timer: interrupts it
  * @rnd: when
  * @prog: the program
  * @err: what the request said
- * @passed: the walk has come to the program's main function
  * @nr: number of kicks so far
  * @walk: for each kick: to find what is to be moved, in ns
  * @redirect: that, and to move it
@@ -52,7 +59,6 @@ struct cost {
 	struct rnd_state rnd;
 	struct bpf_prog *prog;
 	int err;
-	bool passed;
 	u32 nr;
 	u32 walk[NR_KICKS];
 	u32 redirect[NR_KICKS];
@@ -81,16 +87,17 @@ static enum hrtimer_restart strike(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* Up to where the main function returns to. */
-static bool pass(const struct fastterm_slot *slot, void *data)
+/* Walk up to where the main function returns to. */
+static void pass(const struct bpf_prog *prog)
 {
-	struct cost *c = data;
-	const struct fastterm_image *image = slot->text ? slot->text->image : NULL;
+	struct fastterm_slot slot;
+	struct fastterm_walk w;
+	bool passed = false;
+	int err;
 
-	if (c->passed)
-		return false;
-	c->passed = image && image == c->prog->aux->fastterm.image;
-	return true;
+	for (err = fastterm_walk_begin(&w, get_irq_regs(), &slot); !err && !passed;
+	     err = fastterm_walk_next(&w))
+		passed = slot.text.image == prog->aux->fastterm.image;
 }
 
 /* What it would do first of all. */
@@ -100,9 +107,8 @@ static enum hrtimer_restart walk(struct hrtimer *timer)
 	u64 begin;
 
 	wait_a_moment(c);
-	c->passed = false;
 	begin = sched_clock_noinstr();
-	fastterm_arch_walk(get_irq_regs(), pass, c);
+	pass(c->prog);
 	c->walk[c->nr] = sched_clock_noinstr() - begin;
 	return strike(timer);
 }
@@ -176,21 +182,49 @@ static void kick(struct kunit *test, struct cost *c,
 	}
 }
 
-static u32 measure(struct kunit *test, const struct ftk_shape *shape, const char *what)
+static struct cost *measured(struct kunit *test, const struct ftk_shape *shape)
 {
 	static const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
 	const struct ftk_insns *p = ftk_runaway(test, shape);
 	struct cost *c = kunit_kzalloc(test, sizeof(*c), GFP_KERNEL);
-	u32 total;
 
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	c->prog = ftk_load(test, p->insns, p->cnt, &opts);
 	hrtimer_init(&c->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
-	kick(test, c, walk);
+	return c;
+}
+
+/*
+ * Kicks, each of which is seen. From the end of the redirect no program takes longer than
+ * its bound allows; but in one of ten, another interrupt or what one has raised may have
+ * come in between. Returns what the longest way out of the others took.
+ */
+static u32 kick_and_see(struct kunit *test, struct cost *c)
+{
+	const struct fastterm_verdict *v = &c->prog->aux->fastterm.prog->verdict;
+	u32 i, longest;
+
 	KUNIT_ASSERT_EQ(test, 0, register_trace_bpf_fastterm_redirect(see, c));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, see_no_more, c));
 	kick(test, c, strike);
 	kunit_release_action(test, see_no_more, c);
+	for (i = 0; i < NR_KICKS; i++)
+		c->exit[i] -= c->redirect[i];
+	sort(c->exit, NR_KICKS, sizeof(*c->exit), compare, NULL);
+	longest = c->exit[NR_KICKS * 9 / 10];
+	kunit_info(test, "nine of ten suffixes took no more than %u instructions; the bound is %u, and %u kept calls\n",
+		   longest, v->native_bound, v->calls);
+	KUNIT_EXPECT_LE(test, longest, v->native_bound + v->calls * CALL_NS + BEYOND_NS);
+	return longest;
+}
+
+static u32 measure(struct kunit *test, const struct ftk_shape *shape, const char *what)
+{
+	struct cost *c = measured(test, shape);
+	u32 total;
+
+	kick(test, c, walk);
+	kick_and_see(test, c);
 	kick(test, c, strike);
 	total = median(c->exit);
 	kunit_info(test, "%s: %u instructions from kick to exit (mean %u): walk %u, rest of redirect %d, suffix %d\n",
@@ -236,6 +270,30 @@ static u32 thrown(struct kunit *test, u32 calls)
 static const struct bpf_insn body_helper[] = {
 	FTK_CALL(BPF_FUNC_get_current_uid_gid),
 };
+
+/* So many turns of a loop that stays in the stub image. */
+#define NR_TURNS	5000
+
+/*
+ * A loop that the verifier has walked to its end is walked to its end in the stub image too.
+ * That may be long: as long as the bound says.
+ */
+static void cost_suffix(struct kunit *test)
+{
+	static const struct bpf_insn loop[] = {
+		BPF_MOV64_IMM(BPF_REG_7, 0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_7, 1),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_7, NR_TURNS, -2),
+	};
+	const struct ftk_shape shape = {
+		1, .body = FTK_SNIPPET(body_helper), .after = FTK_SNIPPET(loop),
+	};
+	struct cost *c = measured(test, &shape);
+	const struct fastterm_verdict *v = &c->prog->aux->fastterm.prog->verdict;
+
+	KUNIT_EXPECT_EQ(test, v->calls, 0);
+	KUNIT_EXPECT_GE(test, kick_and_see(test, c), v->native_bound);
+}
 
 /* The program itself loops: it is nowhere else. */
 static u32 one_frame(struct kunit *test)
@@ -313,6 +371,7 @@ static void cost_kick_to_exit(struct kunit *test)
 
 static struct kunit_case cost_cases[] = {
 	KUNIT_CASE(cost_kick_to_exit),
+	KUNIT_CASE(cost_suffix),
 	{}
 };
 

@@ -16,6 +16,7 @@
 
 #include <kunit/test.h>
 
+#include "../encode.h"
 #include "prog.h"
 #include "vectors.h"
 
@@ -26,12 +27,14 @@
  * struct code - code that is looked at, or moved
  * @bytes: the code
  * @size: its size
+ * @room: and with what there is room for behind it
  * @end: where thunks that were put behind it end
  * @ip: where it runs, or would
  */
 struct code {
 	u8 *bytes;
 	u32 size;
+	u32 room;
 	u32 end;
 	unsigned long ip;
 };
@@ -128,8 +131,7 @@ static void encode_encode_vectors(struct kunit *test)
 
 	for (v = ftk_encode_vectors; v->name; v++) {
 		u8 *code = vector_code(test, v, v->size);
-		int ret = fastterm_arch_encode(code, v->off, ftk_vector_ip,
-					       &v->insn);
+		int ret = fastterm_encode(code, v->off, v->size, ftk_vector_ip, &v->insn);
 
 		KUNIT_EXPECT_EQ_MSG(test, ret, v->ret, "%s", v->name);
 		KUNIT_EXPECT_MEMEQ_MSG(test, code, v->ret ? v->code : v->want,
@@ -143,8 +145,8 @@ static void encode_thunk_vectors(struct kunit *test)
 
 	for (v = ftk_thunk_vectors; v->name; v++) {
 		u8 *code = vector_code(test, v, v->size);
-		int ret = fastterm_arch_thunk(code, v->off, ftk_vector_ip,
-					      v->insn.target);
+		int ret = fastterm_thunk(code, v->off, v->size, ftk_vector_ip,
+					 v->insn.target);
 
 		KUNIT_EXPECT_EQ_MSG(test, ret, v->ret, "%s", v->name);
 		KUNIT_EXPECT_MEMEQ_MSG(test, code, ret < 0 ? v->code : v->want,
@@ -173,17 +175,17 @@ static unsigned long thunk_target(const struct code *c, u32 off)
 /* Make the instruction at @off refer to @insn->target, by a thunk if it must. */
 static int refer(struct code *c, u32 off, struct fastterm_insn insn)
 {
-	int err = fastterm_arch_encode(c->bytes, off, c->ip, &insn);
+	int err = fastterm_encode(c->bytes, off, c->room, c->ip, &insn);
 	int len;
 
 	if (err != -ERANGE || insn.kind == FASTTERM_INSN_DATA)
 		return err;
-	len = fastterm_arch_thunk(c->bytes, c->end, c->ip, insn.target);
+	len = fastterm_thunk(c->bytes, c->end, c->room, c->ip, insn.target);
 	if (len < 0)
 		return len;
 	insn.target = c->ip + c->end;
 	c->end += len;
-	return fastterm_arch_encode(c->bytes, off, c->ip, &insn);
+	return fastterm_encode(c->bytes, off, c->room, c->ip, &insn);
 }
 
 /*
@@ -218,6 +220,7 @@ static void encode_round_trip(struct kunit *test)
 			struct code c = {
 				.bytes = bytes,
 				.size = v->size,
+				.room = sizeof(bytes),
 				.end = v->size,
 				.ip = ftk_vector_ip + moves[i],
 			};
@@ -375,6 +378,7 @@ static void check_move(struct kunit *test, const struct walk *w, long move)
 	to.bytes = kunit_kmalloc(test, to.size + THUNK_SPACE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, to.bytes);
 	memcpy(to.bytes, from->bytes, to.size);
+	to.room = to.size + THUNK_SPACE;
 	to.ip += move;
 
 	for (off = 0; off < from->size; off += insn.len) {
@@ -535,8 +539,8 @@ static void encode_thunk(struct kunit *test)
 		};
 
 		memset(bytes, 0x5a, sizeof(bytes));
-		KUNIT_EXPECT_EQ(test, len, fastterm_arch_thunk(bytes, off, ip,
-							       targets[i]));
+		KUNIT_EXPECT_EQ(test, len, fastterm_thunk(bytes, off, sizeof(bytes), ip,
+							  targets[i]));
 		KUNIT_EXPECT_EQ(test, thunk_target(&c, off), targets[i]);
 		KUNIT_EXPECT_MEMEQ(test, bytes, before, off);
 		KUNIT_EXPECT_MEMEQ(test, bytes + c.end, before,

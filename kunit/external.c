@@ -114,26 +114,26 @@ static void external_exit(struct kunit *test)
 static struct fastterm_prog *copy_of(struct kunit *test, struct bpf_prog *p,
 				     const char *descr, struct tally *tally)
 {
-	struct fastterm_prog *known = kunit_kzalloc(test, sizeof(*known), GFP_KERNEL);
+	struct fastterm_prog *fprog = kunit_kzalloc(test, sizeof(*fprog), GFP_KERNEL);
 	int err;
 
-	KUNIT_ASSERT_NOT_NULL(test, known);
-	known->nr_funcs = 1;
-	err = fastterm_images_build(p, known);
+	KUNIT_ASSERT_NOT_NULL(test, fprog);
+	fprog->nr_funcs = 1;
+	err = fastterm_images_build(p, fprog);
 	if (err == -ERANGE) {
 		kunit_info(test, "%u bytes are too large: %s\n", p->jited_len, descr);
 		tally->too_large++;
 		return NULL;
 	}
 	KUNIT_ASSERT_EQ_MSG(test, err, 0, "%s", descr);
-	ftk_compare_image(test, p, known, 0);
-	return known;
+	ftk_compare_image(test, p, fprog, 0);
+	return fprog;
 }
 
 static void check_program(struct kunit *test, int which, struct tally *tally)
 {
 	struct bpf_test *t = &tests[which];
-	struct fastterm_prog *known;
+	struct fastterm_prog *fprog;
 	struct bpf_prog *p;
 	int err;
 
@@ -153,11 +153,11 @@ static void check_program(struct kunit *test, int which, struct tally *tally)
 		return;
 	}
 	KUNIT_EXPECT_EQ_MSG(test, run_one(p, t), 0, "original: %s", t->descr);
-	known = copy_of(test, p, t->descr, tally);
-	if (known) {
-		KUNIT_EXPECT_EQ_MSG(test, run_one(known->images[0]->shadow, t), 0,
+	fprog = copy_of(test, p, t->descr, tally);
+	if (fprog) {
+		KUNIT_EXPECT_EQ_MSG(test, run_one(fprog->images[0]->shadow, t), 0,
 				    "copy: %s", t->descr);
-		fastterm_images_free(known);
+		fastterm_images_free(fprog);
 		tally->same++;
 	}
 	release_filter(p, which);
@@ -238,18 +238,18 @@ static void external_tail_calls(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, prepare_tail_call_tests(&progs), 0);
 	for (i = 0; i < ARRAY_SIZE(tail_call_tests); i++) {
 		const struct tail_call_test *t = &tail_call_tests[i];
-		struct fastterm_prog *known = copy_of(test, progs->ptrs[i], t->descr, &tally);
+		struct fastterm_prog *fprog = copy_of(test, progs->ptrs[i], t->descr, &tally);
 		int state = 0, ret;
 		u64 duration;
 
-		KUNIT_ASSERT_NOT_NULL(test, known);
-		ret = __run_one(known->images[0]->shadow,
+		KUNIT_ASSERT_NOT_NULL(test, fprog);
+		ret = __run_one(fprog->images[0]->shadow,
 				t->flags & FLAG_NEED_STATE ? &state : NULL,
 				MAX_TESTRUNS, &duration);
 		if (t->flags & FLAG_RESULT_IN_STATE)
 			ret = state;
 		KUNIT_EXPECT_EQ_MSG(test, ret, t->result, "%s", t->descr);
-		fastterm_images_free(known);
+		fastterm_images_free(fprog);
 	}
 	destroy_tail_call_tests(progs);
 }

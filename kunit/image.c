@@ -13,6 +13,7 @@
 
 #include <kunit/test.h>
 
+#include "../encode.h"
 #include "../internal.h"
 #include "compare.h"
 #include "prog.h"
@@ -32,16 +33,16 @@ static const struct bpf_prog *load(struct kunit *test, const struct bpf_insn *in
 				   struct bpf_prog **loaded)
 {
 	struct bpf_prog *prog = ftk_load(test, insns, cnt, opts);
-	const struct fastterm_prog *known = prog->aux->fastterm.prog;
+	const struct fastterm_prog *fprog = prog->aux->fastterm.prog;
 	const struct bpf_prog *shadow;
 	u32 i;
 
-	KUNIT_ASSERT_NOT_NULL(test, known);
-	KUNIT_ASSERT_EQ(test, known->absence, FASTTERM_PRESENT);
-	KUNIT_ASSERT_NOT_NULL(test, known->images);
-	for (i = 0; i < known->nr_funcs; i++)
-		ftk_compare_image(test, prog, known, i);
-	shadow = known->images[0]->shadow;
+	KUNIT_ASSERT_NOT_NULL(test, fprog);
+	KUNIT_ASSERT_EQ(test, fprog->absence, FASTTERM_PRESENT);
+	KUNIT_ASSERT_NOT_NULL(test, fprog->images);
+	for (i = 0; i < fprog->nr_funcs; i++)
+		ftk_compare_image(test, prog, fprog, i);
+	shadow = fprog->images[0]->shadow;
 	/* What the rest of the kernel finds at an address in the image. */
 	KUNIT_EXPECT_TRUE(test, is_bpf_text_address((long)shadow->bpf_func));
 	rcu_read_lock();
@@ -177,12 +178,12 @@ static void image_loop(struct kunit *test)
 	};
 	struct bpf_prog *prog;
 	const struct bpf_prog *stub = load(test, insns, ARRAY_SIZE(insns), NULL, &prog);
-	const struct fastterm_prog *known = prog->aux->fastterm.prog;
+	const struct fastterm_prog *fprog = prog->aux->fastterm.prog;
 
-	KUNIT_EXPECT_EQ(test, known->nr_funcs, 3);
+	KUNIT_EXPECT_EQ(test, fprog->nr_funcs, 3);
 	KUNIT_EXPECT_EQ(test, ftk_run(stub, NULL), 5);
 	/* A callback that is entered by its image does not iterate either. */
-	KUNIT_EXPECT_EQ(test, ftk_run(known->images[1]->shadow, NULL), 0);
+	KUNIT_EXPECT_EQ(test, ftk_run(fprog->images[1]->shadow, NULL), 0);
 }
 
 /* may_goto leaves at the first test; what follows the loop still runs. */
@@ -251,7 +252,7 @@ static bool reaches_end(struct kunit *test, const struct bpf_prog *prog)
 		KUNIT_ASSERT_GT(test, len, 0);
 	}
 	insn.target = (long)from + round_up(size, sizeof(u64));
-	return !fastterm_arch_encode(code, off - len, (long)from, &insn);
+	return !fastterm_encode(code, off - len, sizeof(code), (long)from, &insn);
 }
 
 /*
@@ -264,29 +265,29 @@ static void image_large(struct kunit *test)
 	const u32 per_1000 = load_long(test, 2000)->jited_len - load_long(test, 1000)->jited_len;
 	/* Even numbers: the result is that of the call. */
 	const u32 cnt = (u64)SZ_1M * 1000 / per_1000 & ~1;
-	const struct fastterm_prog *known;
+	const struct fastterm_prog *fprog;
 	struct bpf_prog *prog;
 
 	prog = load_long(test, cnt - 200);
-	known = prog->aux->fastterm.prog;
+	fprog = prog->aux->fastterm.prog;
 	KUNIT_EXPECT_LT(test, prog->jited_len, SZ_1M);
 	KUNIT_EXPECT_TRUE(test, reaches_end(test, prog));
-	KUNIT_ASSERT_EQ(test, known->absence, FASTTERM_PRESENT);
-	ftk_compare_image(test, prog, known, 0);
+	KUNIT_ASSERT_EQ(test, fprog->absence, FASTTERM_PRESENT);
+	ftk_compare_image(test, prog, fprog, 0);
 	KUNIT_EXPECT_EQ(test, ftk_run(prog, NULL), 0);
-	KUNIT_EXPECT_EQ(test, ftk_run(known->images[0]->shadow, NULL), (u32)-ECANCELED);
+	KUNIT_EXPECT_EQ(test, ftk_run(fprog->images[0]->shadow, NULL), (u32)-ECANCELED);
 
 	prog = load_long(test, cnt + 200);
-	known = prog->aux->fastterm.prog;
+	fprog = prog->aux->fastterm.prog;
 	KUNIT_EXPECT_GT(test, prog->jited_len, SZ_1M);
 	KUNIT_EXPECT_EQ(test, ftk_run(prog, NULL), 0);
 	if (reaches_end(test, prog)) {
-		KUNIT_ASSERT_EQ(test, known->absence, FASTTERM_PRESENT);
-		ftk_compare_image(test, prog, known, 0);
-		KUNIT_EXPECT_EQ(test, ftk_run(known->images[0]->shadow, NULL), (u32)-ECANCELED);
+		KUNIT_ASSERT_EQ(test, fprog->absence, FASTTERM_PRESENT);
+		ftk_compare_image(test, prog, fprog, 0);
+		KUNIT_EXPECT_EQ(test, ftk_run(fprog->images[0]->shadow, NULL), (u32)-ECANCELED);
 	} else {
-		KUNIT_EXPECT_EQ(test, known->absence, FASTTERM_TOO_LARGE);
-		KUNIT_EXPECT_NULL(test, known->images);
+		KUNIT_EXPECT_EQ(test, fprog->absence, FASTTERM_TOO_LARGE);
+		KUNIT_EXPECT_NULL(test, fprog->images);
 	}
 }
 
@@ -316,6 +317,28 @@ static void image_call(struct kunit *test)
 			(u32)-ECANCELED);
 	KUNIT_EXPECT_TRUE(test, ftk_map_lookup(&m, &key, &value));
 	KUNIT_EXPECT_EQ(test, value, 0);
+}
+
+/* A global function is not entered, and what is in R0 is not what was there before. */
+static void image_global(struct kunit *test)
+{
+	static const struct bpf_insn insns[] = {
+		BPF_MOV64_IMM(BPF_REG_0, 77),
+		BPF_MOV64_IMM(BPF_REG_1, 7),
+		BPF_CALL_REL(3),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, -ECANCELED, 1),
+		BPF_MOV64_IMM(BPF_REG_0, 66),
+		BPF_EXIT_INSN(),
+		/* 6: global */
+		BPF_MOV64_REG(BPF_REG_0, BPF_REG_1),
+		BPF_EXIT_INSN(),
+	};
+	const struct ftk_opts opts = { .globals = BIT(1) };
+	struct bpf_prog *prog;
+	const struct bpf_prog *stub = load(test, insns, ARRAY_SIZE(insns), &opts, &prog);
+
+	KUNIT_EXPECT_EQ(test, ftk_run(prog, NULL), 66);
+	KUNIT_EXPECT_EQ(test, ftk_run(stub, NULL), (u32)-ECANCELED);
 }
 
 /*
@@ -424,17 +447,17 @@ static void image_needed(struct kunit *test)
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN(),
 	};
-	const struct fastterm_prog *known;
+	const struct fastterm_prog *fprog;
 
 	fastterm_mode = FASTTERM_MODE_NEEDED;
-	known = ftk_load(test, insns, ARRAY_SIZE(insns), NULL)->aux->fastterm.prog;
-	KUNIT_EXPECT_EQ(test, known->absence, FASTTERM_NOT_NEEDED);
-	KUNIT_EXPECT_NULL(test, known->images);
+	fprog = ftk_load(test, insns, ARRAY_SIZE(insns), NULL)->aux->fastterm.prog;
+	KUNIT_EXPECT_EQ(test, fprog->absence, FASTTERM_NOT_NEEDED);
+	KUNIT_EXPECT_NULL(test, fprog->images);
 
 	fastterm_mode = FASTTERM_MODE_OFF;
-	known = ftk_load(test, insns, ARRAY_SIZE(insns), NULL)->aux->fastterm.prog;
-	KUNIT_EXPECT_EQ(test, known->absence, FASTTERM_OFF);
-	KUNIT_EXPECT_NULL(test, known->images);
+	fprog = ftk_load(test, insns, ARRAY_SIZE(insns), NULL)->aux->fastterm.prog;
+	KUNIT_EXPECT_EQ(test, fprog->absence, FASTTERM_OFF);
+	KUNIT_EXPECT_NULL(test, fprog->images);
 }
 
 /* A load that faults in the copy is mended by the copy's own exception table. */
@@ -492,8 +515,10 @@ static void image_show(struct kunit *test)
 	fastterm_show(&m, prog->aux->fastterm.prog);
 	KUNIT_ASSERT_LT(test, m.count, m.size);
 	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "long: no\n"));
-	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "kernel function: skipped, returns NULL\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, " bpf_cpumask_create: skipped, returns NULL\n"));
 	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "kept: releases a reference (argument 1)\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, " 5 of BPF, 1 kept calls\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "kept calls: bpf_cpumask_release\n"));
 }
 
 /* An iterator's loop is the program's own, what goes over a map's elements is not. */
@@ -637,6 +662,7 @@ static struct kunit_case image_cases[] = {
 	KUNIT_CASE(image_far),
 	KUNIT_CASE_SLOW(image_large),
 	KUNIT_CASE(image_call),
+	KUNIT_CASE(image_global),
 	KUNIT_CASE(image_tail_call),
 	KUNIT_CASE(image_acquire),
 	KUNIT_CASE(image_throw),
@@ -659,6 +685,7 @@ static struct kunit_case blinded_cases[] = {
 	KUNIT_CASE(image_may_goto),
 	KUNIT_CASE(image_far),
 	KUNIT_CASE(image_call),
+	KUNIT_CASE(image_global),
 	KUNIT_CASE(image_tail_call),
 	KUNIT_CASE(image_acquire),
 	KUNIT_CASE(image_throw),

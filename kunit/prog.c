@@ -10,7 +10,9 @@
 #include <linux/bitmap.h>
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
+#include <linux/capability.h>
 #include <linux/cfi.h>
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
@@ -66,13 +68,14 @@ struct ftk_types {
 	struct btf_type rb_root;
 	struct btf_type rb_node;
 	struct btf_type refcount;
+	struct btf_type timer;
 	struct btf_type task;
 	struct btf_type task_kptr;
 	struct btf_type task_ptr;
 	struct btf_type node;
 	struct btf_member node_members[3];
 	struct btf_type value;
-	struct btf_member value_members[4];
+	struct btf_member value_members[5];
 	struct btf_type head_tag;
 	struct btf_decl_tag head_tag_of;
 	struct btf_type root_tag;
@@ -102,6 +105,7 @@ enum ftk_str {
 	FTK_STR_RB_ROOT,
 	FTK_STR_RB_NODE,
 	FTK_STR_REFCOUNT,
+	FTK_STR_TIMER,
 	FTK_STR_TASK,
 	FTK_STR_KPTR,
 	FTK_STR_NODE,
@@ -122,6 +126,7 @@ static const char ftk_strs[FTK_STR_FUNC][FTK_STR_LEN] = {
 	[FTK_STR_RB_ROOT] = "bpf_rb_root",
 	[FTK_STR_RB_NODE] = "bpf_rb_node",
 	[FTK_STR_REFCOUNT] = "bpf_refcount",
+	[FTK_STR_TIMER] = "bpf_timer",
 	[FTK_STR_TASK] = "task_struct",
 	[FTK_STR_KPTR] = "kptr",
 	[FTK_STR_NODE] = "ftk_node",
@@ -167,6 +172,7 @@ static const struct ftk_types ftk_types = {
 	.rb_root = FTK_STRUCT(RB_ROOT, bpf_rb_root),
 	.rb_node = FTK_STRUCT(RB_NODE, bpf_rb_node),
 	.refcount = FTK_STRUCT(REFCOUNT, bpf_refcount),
+	.timer = FTK_STRUCT(TIMER, bpf_timer),
 	.task = FTK_STRUCT(TASK, task_struct),
 	.task_kptr = {
 		.name_off = FTK_NAME(KPTR),
@@ -186,7 +192,7 @@ static const struct ftk_types ftk_types = {
 	},
 	.value = {
 		.name_off = FTK_NAME(VALUE),
-		.info = FTK_INFO(STRUCT, 4),
+		.info = FTK_INFO(STRUCT, 5),
 		.size = sizeof(struct ftk_value),
 	},
 	.value_members = {
@@ -194,6 +200,7 @@ static const struct ftk_types ftk_types = {
 		FTK_MEMBER(LIST_HEAD, ftk_value, head, LIST_HEAD),
 		FTK_MEMBER(RB_ROOT, ftk_value, root, RB_ROOT),
 		FTK_MEMBER(TASK, ftk_value, task, TASK_PTR),
+		FTK_MEMBER(TIMER, ftk_value, timer, TIMER),
 	},
 	.head_tag = {
 		.name_off = FTK_NAME(HEAD_TAG),
@@ -329,6 +336,41 @@ static void ftk_show_log(struct kunit *test, union bpf_attr *attr)
 	}
 }
 
+/* A line for each instruction; not for the second halves of those that have two. */
+static void ftk_add_lines(struct kunit *test, union bpf_attr *attr)
+{
+	const struct bpf_insn *insns = (void *)(unsigned long)attr->insns;
+	struct bpf_line_info *lines;
+	u32 i;
+
+	lines = kunit_kcalloc(test, attr->insn_cnt, sizeof(*lines), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, lines);
+	for (i = 0; i < attr->insn_cnt; i++)
+		if (insns[i].code)
+			lines[attr->line_info_cnt++].insn_off = i;
+	attr->line_info = (unsigned long)lines;
+	attr->line_info_rec_size = sizeof(*lines);
+}
+
+static int ftk_bpf_load(struct kunit *test, union bpf_attr *attr, bool no_perfmon)
+{
+	const struct cred *usual;
+	struct cred *cred;
+	int fd;
+
+	if (!no_perfmon)
+		return kern_sys_bpf(BPF_PROG_LOAD, attr, sizeof(*attr));
+	cred = prepare_creds();
+	KUNIT_ASSERT_NOT_NULL(test, cred);
+	cap_lower(cred->cap_effective, CAP_PERFMON);
+	cap_lower(cred->cap_effective, CAP_SYS_ADMIN);
+	usual = override_creds(cred);
+	fd = kern_sys_bpf(BPF_PROG_LOAD, attr, sizeof(*attr));
+	revert_creds(usual);
+	put_cred(cred);
+	return fd;
+}
+
 static int ftk_load_fd(struct kunit *test, const struct bpf_insn *insns,
 		       u32 cnt, const struct ftk_opts *opts, bool must_load)
 {
@@ -381,8 +423,11 @@ static int ftk_load_fd(struct kunit *test, const struct bpf_insn *insns,
 	attr.func_info = (unsigned long)func_info;
 	attr.func_info_cnt = nr_funcs;
 	attr.func_info_rec_size = sizeof(*func_info);
+	if (opts->lines)
+		ftk_add_lines(test, &attr);
 
-	fd = kern_sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+	attr.log_level = opts->log ? BPF_LOG_STATS : 0;
+	fd = ftk_bpf_load(test, &attr, opts->no_perfmon);
 	if (fd < 0 && must_load)
 		ftk_show_log(test, &attr);
 	if (!opts->types)

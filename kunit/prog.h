@@ -58,6 +58,7 @@ struct ftk_node {
  * @head: list of &struct ftk_node, by ftk_node.list
  * @root: tree of &struct ftk_node, by ftk_node.rb
  * @task: a kptr, which the map holds a reference for
+ * @timer: a timer
  * @data: nothing special
  */
 struct ftk_value {
@@ -65,6 +66,7 @@ struct ftk_value {
 	struct bpf_list_head head;
 	struct bpf_rb_root root;
 	struct task_struct *task;
+	struct bpf_timer timer;
 	u64 data;
 };
 
@@ -78,6 +80,7 @@ enum ftk_type {
 	FTK_TYPE_RB_ROOT,
 	FTK_TYPE_RB_NODE,
 	FTK_TYPE_REFCOUNT,
+	FTK_TYPE_TIMER,
 	FTK_TYPE_TASK,
 	FTK_TYPE_TASK_KPTR,
 	FTK_TYPE_TASK_PTR,
@@ -101,8 +104,13 @@ enum ftk_type {
  *	    ftk_attach(), or NULL
  * @func: a function of the kernel that it is attached to instead, or for BPF_TRACE_RAW_TP
  *	  the type of a tracepoint's, or NULL
+ * @lines: tell the kernel where each instruction is, so that the JIT says where it has
+ *	   put it: bpf_prog_aux.jited_linfo
  * @types: a map of ftk_map_typed() whose BTF the program uses in place of one of
  *	   its own; then it has at most four functions, all but the entry static
+ * @no_perfmon: the loader has no CAP_PERFMON, and the verifier makes the program safe from
+ *		speculation of the processor's
+ * @log: somebody asks for the verifier's log
  */
 struct ftk_opts {
 	enum bpf_prog_type type;
@@ -112,7 +120,10 @@ struct ftk_opts {
 	const char *name;
 	struct bpf_prog *target;
 	const char *func;
+	bool lines;
 	const struct ftk_map *types;
+	bool no_perfmon;
+	bool log;
 };
 
 /**

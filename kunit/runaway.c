@@ -625,11 +625,16 @@ void ftk_runner_end(struct kunit *test, struct ftk_runner *r)
 	WRITE_ONCE(r->stop, true);
 	/* Pairs with the release at the end of its thread. */
 	while (!smp_load_acquire(&r->done) && time_before(jiffies, end)) {
-		/* Usually it has just left, and would long be looked for in vain. */
-		if (us++ < 1000)
+		/*
+		 * Usually it has just left, and would long be looked for in vain; or something
+		 * that is run on its behalf would be taken for it.
+		 */
+		if (us++ < 1000) {
 			udelay(1);
-		else
+		} else {
 			ftk_terminate(r, &outcome);
+			us = 0;
+		}
 	}
 	KUNIT_ASSERT_TRUE_MSG(test, r->done, "the program does not end");
 	kthread_stop(r->thread);

@@ -477,7 +477,7 @@ static const struct sites_program references[] = {
 		},
 		.sites = {
 			SKIP(KFUNC, NULL),
-			KEEP(KFUNC, ACQUIRES),
+			KEEP(KFUNC, RESULT),
 			KEEP_ARG(KFUNC, RELEASES, 1),
 			KEEP_ARG(KFUNC, RELEASES, 1),
 		},
@@ -1103,7 +1103,7 @@ static const struct sites_program visits[] = {
 			SKIP(HELPER, ECANCELED),
 			KEEP(HELPER, LOCKS),
 			KEEP_ARG(KFUNC, RELEASES, 2),
-			KEEP(KFUNC, ACQUIRES),
+			KEEP(KFUNC, RESULT),
 			KEEP(HELPER, LOCKS),
 			KEEP_ARG(KFUNC, RELEASES, 1),
 			KEEP_ARG(KFUNC, RELEASES, 1),
@@ -1511,13 +1511,14 @@ static void expect_site(struct kunit *test, const struct bpf_prog *prog, u32 i,
 {
 	const struct fastterm_site *site = &prog->aux->fastterm.prog->sites[i];
 	const struct fastterm_decision *d = &site->decision;
+	const u8 kind = d->kind, why = d->why, arg = d->arg;
 
-	KUNIT_EXPECT_EQ_MSG(test, d->kind, expected->kind, "kind of site %u", i);
-	KUNIT_EXPECT_EQ_MSG(test, d->why, expected->why, "why site %u is kept", i);
-	KUNIT_EXPECT_TRUE_MSG(test, fits(d->kind, &prog->insnsi[site->insn]),
+	KUNIT_EXPECT_EQ_MSG(test, kind, expected->kind, "kind of site %u", i);
+	KUNIT_EXPECT_EQ_MSG(test, why, expected->why, "why site %u is kept", i);
+	KUNIT_EXPECT_TRUE_MSG(test, fits(kind, &prog->insnsi[site->insn]),
 			      "instruction of site %u", i);
-	if (d->why) {
-		KUNIT_EXPECT_EQ_MSG(test, d->arg, expected->arg,
+	if (why) {
+		KUNIT_EXPECT_EQ_MSG(test, arg, expected->arg,
 				    "argument of site %u", i);
 		return;
 	}
@@ -1531,10 +1532,25 @@ static void expect_site(struct kunit *test, const struct bpf_prog *prog, u32 i,
 				    "what site %u fills", i);
 }
 
+static int mode_before;
+
+/* Nothing is decided of programs that get no image. */
+static int sites_init(struct kunit *test)
+{
+	mode_before = fastterm_mode;
+	fastterm_mode = FASTTERM_MODE_ALL;
+	return 0;
+}
+
+static void sites_exit(struct kunit *test)
+{
+	fastterm_mode = mode_before;
+}
+
 static void sites_check(struct kunit *test)
 {
 	const struct sites_program *p = test->param_value;
-	const struct fastterm_prog *known;
+	const struct fastterm_prog *fprog;
 	struct bpf_prog *prog;
 	u32 i, nr = 0;
 
@@ -1542,17 +1558,19 @@ static void sites_check(struct kunit *test)
 		kunit_skip(test, "the JIT does not support exceptions");
 
 	prog = load_program(test, p);
-	known = prog->aux->fastterm.prog;
-	KUNIT_ASSERT_NOT_NULL(test, known);
-	KUNIT_EXPECT_EQ(test, known->why_long, p->why_long);
+	fprog = prog->aux->fastterm.prog;
+	KUNIT_ASSERT_NOT_NULL(test, fprog);
+	KUNIT_EXPECT_EQ(test, fprog->why_long, p->why_long);
+	/* No decision costs a program its image. */
+	KUNIT_EXPECT_EQ(test, fprog->verdict.why, FASTTERM_REFUSED_NOT);
 
 	while (nr < ARRAY_SIZE(p->sites) && p->sites[nr].kind)
 		nr++;
-	KUNIT_ASSERT_EQ(test, known->nr_sites, nr);
+	KUNIT_ASSERT_EQ(test, fprog->nr_sites, nr);
 	for (i = 0; i < nr; i++) {
 		if (i)
-			KUNIT_EXPECT_GT(test, known->sites[i].insn,
-					known->sites[i - 1].insn);
+			KUNIT_EXPECT_GT(test, fprog->sites[i].insn,
+					fprog->sites[i - 1].insn);
 		expect_site(test, prog, i, &p->sites[i]);
 	}
 }
@@ -1598,6 +1616,8 @@ static struct kunit_case sites_cases[] = {
 
 static struct kunit_suite sites_suite = {
 	.name = "fastterm_sites",
+	.init = sites_init,
+	.exit = sites_exit,
 	.test_cases = sites_cases,
 };
 

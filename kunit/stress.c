@@ -165,7 +165,7 @@ static void stress_no_memory(struct kunit *test)
 	/* How many there are varies: which of them fail, is not the same in every round. */
 	for (round = 0; round < MAX_ROUNDS && !unknown; round++) {
 		for (n = 1; n < MANY; n++) {
-			const struct fastterm_prog *known;
+			const struct fastterm_prog *fprog;
 			struct bpf_prog *prog;
 
 			fail_nth(n);
@@ -179,13 +179,13 @@ static void stress_no_memory(struct kunit *test)
 				continue;
 			}
 			prog = take_prog(fd);
-			known = prog->aux->fastterm.prog;
+			fprog = prog->aux->fastterm.prog;
 			KUNIT_EXPECT_EQ(test, ftk_run(prog, NULL), 0);
-			if (!known) {
+			if (!fprog) {
 				unknown++;
-			} else if (known->absence) {
-				KUNIT_EXPECT_EQ(test, known->absence, FASTTERM_NO_MEMORY);
-				KUNIT_EXPECT_NULL(test, known->images);
+			} else if (fprog->absence) {
+				KUNIT_EXPECT_EQ(test, fprog->absence, FASTTERM_NO_MEMORY);
+				KUNIT_EXPECT_NULL(test, fprog->images);
 				absent++;
 			} else {
 				ftk_run(stub_of(prog), NULL);

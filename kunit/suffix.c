@@ -17,6 +17,7 @@
 #include <kunit/test.h>
 
 #include "../internal.h"
+#include "../walk.h"
 #include "prog.h"
 #include "runaway.h"
 
@@ -116,23 +117,24 @@ struct thrown {
 	const struct bpf_prog *funcs[2];
 };
 
-static bool see(const struct fastterm_slot *slot, void *data)
-{
-	struct thrown *t = data;
-
-	if (!slot->text)
-		return !t->nr;
-	t->funcs[t->nr++] = slot->text->prog;
-	return t->nr < ARRAY_SIZE(t->funcs);
-}
-
 static int look(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct thrown *t = container_of(probe, struct thrown, probe);
+	struct fastterm_slot slot;
+	struct fastterm_walk w;
+	int err;
 
 	t->nr = 0;
 	rcu_read_lock();
-	fastterm_arch_walk(regs, see, t);
+	for (err = fastterm_walk_begin(&w, regs, &slot); !err; err = fastterm_walk_next(&w)) {
+		if (!slot.text.prog && t->nr)
+			break;
+		if (!slot.text.prog || slot.again)
+			continue;
+		t->funcs[t->nr++] = slot.text.prog;
+		if (t->nr == ARRAY_SIZE(t->funcs))
+			break;
+	}
 	rcu_read_unlock();
 	return 0;
 }

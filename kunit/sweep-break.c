@@ -36,7 +36,9 @@
  * struct stop - what happens at one breakpoint
  * @s: the program
  * @nmi: the machine has NMIs
- * @ip: where it is
+ * @func: the function in which it is
+ * @off: where there, from its entry
+ * @ip: the address
  * @to: the same place in the stub image
  * @hit: it has been hit
  * @masked: interrupts were off there
@@ -47,6 +49,8 @@
 struct stop {
 	struct ftk_sweep *s;
 	bool nmi;
+	u32 func;
+	u32 off;
 	unsigned long ip;
 	unsigned long to;
 	bool hit;
@@ -66,6 +70,7 @@ static void strike(struct perf_event *event, struct perf_sample_data *data,
 		return;
 	stop->hit = true;
 	stop->masked = !fastterm_irqs_were_on(regs);
+	ftk_sweep_before(stop->s, stop->func, stop->off, regs);
 	stop->s->err = bpf_fastterm_terminate(stop->s->prog, smp_processor_id());
 	/* Not all processors get past it by themselves, and no kick takes it away. */
 	if (stop->masked && !stop->nmi)
@@ -82,6 +87,8 @@ static void see(void *data, const struct fastterm_outcome *outcome, u8 level, in
 	stop->kicked = true;
 	stop->met = instruction_pointer(regs);
 	stop->err = err;
+	if (stop->met == stop->to)
+		ftk_sweep_after(stop->s, regs);
 }
 
 /* Was the kick taken where the breakpoint was? Then the program went on in its stub image. */
@@ -91,20 +98,21 @@ static bool taken_there(const struct stop *stop)
 }
 
 /* The size of an instruction, but for processors that say that of a long. */
-static struct perf_event *set_breakpoint(struct stop *stop)
+static struct perf_event *set_breakpoint(unsigned long ip, u32 cpu,
+					 perf_overflow_handler_t strike, void *data)
 {
 	struct perf_event_attr attr;
 	struct perf_event *event;
 
 	hw_breakpoint_init(&attr);
-	attr.bp_addr = stop->ip;
+	attr.bp_addr = ip;
 	attr.bp_len = HW_BREAKPOINT_LEN_4;
 	attr.bp_type = HW_BREAKPOINT_X;
-	event = perf_event_create_kernel_counter(&attr, stop->s->cpu, NULL, strike, stop);
+	event = perf_event_create_kernel_counter(&attr, cpu, NULL, strike, data);
 	if (event != ERR_PTR(-EINVAL))
 		return event;
 	attr.bp_len = sizeof(long);
-	return perf_event_create_kernel_counter(&attr, stop->s->cpu, NULL, strike, stop);
+	return perf_event_create_kernel_counter(&attr, cpu, NULL, strike, data);
 }
 
 static void run_with_breakpoint(struct kunit *test, struct stop *stop)
@@ -118,7 +126,7 @@ static void run_with_breakpoint(struct kunit *test, struct stop *stop)
 	stop->hit = false;
 	stop->kicked = false;
 	stop->err = -ENOENT;
-	event = set_breakpoint(stop);
+	event = set_breakpoint(stop->ip, stop->s->cpu, strike, stop);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
 	ftk_sweep_run(test, stop->s);
 	perf_event_release_kernel(event);
@@ -129,8 +137,10 @@ static void sweep_at(struct kunit *test, struct stop *stop, u32 func, u32 off)
 {
 	u32 tries = 0;
 
+	stop->func = func;
+	stop->off = off;
 	stop->ip = (unsigned long)fastterm_func(stop->s->prog, func)->bpf_func + off;
-	stop->to = (unsigned long)stop->s->known->images[func]->shadow->bpf_func + off;
+	stop->to = (unsigned long)stop->s->fprog->images[func]->shadow->bpf_func + off;
 	do {
 		run_with_breakpoint(test, stop);
 		if (!stop->hit)
@@ -144,7 +154,7 @@ static void sweep_at(struct kunit *test, struct stop *stop, u32 func, u32 off)
 /* From a boundary that is no safepoint nobody is moved, nor gets past the breakpoint. */
 static void sweep_func(struct kunit *test, struct stop *stop, u32 func)
 {
-	const struct fastterm_image *image = stop->s->known->images[func];
+	const struct fastterm_image *image = stop->s->fprog->images[func];
 	u32 off;
 
 	for (off = 0; off < fastterm_func(stop->s->prog, func)->jited_len;
@@ -189,8 +199,42 @@ void ftk_sweep_all(struct kunit *test, struct ftk_sweep *s)
 	stop->nmi = has_nmi();
 	KUNIT_ASSERT_EQ(test, 0, register_trace_bpf_fastterm_redirect(see, stop));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, see_no_more, stop));
-	for (i = 0; i < s->known->nr_funcs; i++)
+	for (i = 0; i < s->fprog->nr_funcs; i++)
 		sweep_func(test, stop, i);
+}
+
+/**
+ * struct look - a breakpoint at which the program goes on
+ * @stops: it is one of these
+ * @i: which
+ */
+struct look {
+	struct ftk_stops *stops;
+	u32 i;
+};
+
+/* Not all processors get past it by themselves: it goes, and is hit again until then. */
+static void look(struct perf_event *event, struct perf_sample_data *data,
+		 struct pt_regs *regs)
+{
+	struct look *look = event->overflow_handler_context;
+
+	if (!__test_and_set_bit(look->i, look->stops->hit))
+		look->stops->at(look->stops, look->i, regs);
+	perf_event_disable_inatomic(event);
+}
+
+void ftk_sweep_stops(struct kunit *test, struct ftk_sweep *s, struct ftk_stops *stops)
+{
+	struct perf_event *event;
+	struct look l = { stops };
+
+	for (l.i = 0; l.i < stops->nr; l.i++) {
+		event = set_breakpoint(stops->ips[l.i], s->cpu, look, &l);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
+		ftk_sweep_run(test, s);
+		perf_event_release_kernel(event);
+	}
 }
 
 static int boundary_init(struct kunit *test)
@@ -213,4 +257,11 @@ static struct kunit_suite boundary_suite = {
 	.test_cases = ftk_boundary_cases,
 };
 
-kunit_test_suite(boundary_suite);
+static struct kunit_suite compare_suite = {
+	.name = "fastterm_compare",
+	.init = boundary_init,
+	.exit = boundary_exit,
+	.test_cases = ftk_across_cases,
+};
+
+kunit_test_suites(&boundary_suite, &compare_suite);

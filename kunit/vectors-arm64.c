@@ -234,3 +234,85 @@ const struct ftk_vector ftk_thunk_vectors[] = {
 	  { .target = 0xfffeffffffffffffUL } },
 	{}
 };
+
+/* What a kernel may do without, with its size. */
+#ifdef CONFIG_ARM64_BTI_KERNEL
+#define B	4
+#define BTI_JC	"\xdf\x24\x03\xd5"
+#define BTI_J	"\x9f\x24\x03\xd5"
+#else
+#define B	0
+#define BTI_JC
+#define BTI_J
+#endif
+#ifdef CONFIG_ARM64_PTR_AUTH_KERNEL
+#define P	4
+#define PACIASP	"\x3f\x23\x03\xd5"
+#define AUTIASP	"\xbf\x23\x03\xd5"
+#define PAC	FASTTERM_RULE_SIGNED
+#define IF_PAC(...) { __VA_ARGS__ },
+#else
+#define P	0
+#define PACIASP
+#define AUTIASP
+#define PAC	0
+#define IF_PAC(...)
+#endif
+
+#define ENTRY	BTI_JC "\xc9\x03\x00\x91\x1f\x20\x03\xd5"	/* mov x9, lr; nop */
+#define PUSH	"\xfd\x7b\xbf\xa9"			/* stp fp, lr, [sp, #-16]! */
+#define SET_FP	"\xfd\x03\x00\x91"			/* mov fp, sp */
+/* stp xzr, x26, [sp, #-16]!; mov x26, sp */
+#define COUNTER	"\xff\x6b\xbf\xa9\xfa\x03\x00\x91"
+#define SAVE	"\xf3\x53\xbf\xa9\xf5\x67\xbf\xa9"	/* the same for x19, x20 and x21, x25 */
+#define STACK	"\xf9\x03\x00\x91\xff\x43\x01\xd1"	/* mov x25, sp; sub sp, sp, #80 */
+#define ZERO	"\x07\x00\x80\xd2"			/* mov x7, #0 */
+#define UNSTACK	"\xff\x43\x01\x91"			/* add sp, sp, #80 */
+#define RESTORE	"\xf5\x67\xc1\xa8\xf3\x53\xc1\xa8"
+#define UNCOUNT	"\xff\x6b\xc1\xa8"			/* ldp xzr, x26, [sp], #16 */
+#define POP	"\xfd\x7b\xc1\xa8"			/* ldp fp, lr, [sp], #16 */
+#define RETURN	"\xe0\x00\x00\x91" AUTIASP "\xc0\x03\x5f\xd6"	/* mov x0, x7; autiasp; ret */
+#define PLT	"\x4a\x00\x00\x58\x40\x01\x1f\xd6"	/* ldr x10, . + 8; br x10 */
+#define BODY(at, size) \
+	{ at, .cfa = 16, .sp = size, .ra = 8, .fp = 16, .flags = PAC | FASTTERM_RULE_FP }
+
+const struct ftk_rules_vector ftk_rules_vectors[] = {
+	{ "shortest", B + 2 * P + 52,
+	  ENTRY PACIASP PUSH SET_FP COUNTER ZERO UNCOUNT POP RETURN PLT,
+	  2, { { B + P + 28, B + P + 28 }, { B + P + 28, B + 2 * P + 52 } },
+	  6 + P / 2, { { 0 }, { B + 4, .flags = FASTTERM_RULE_PATCHED }, { B + 8 },
+		       IF_PAC(B + 12, .flags = PAC)
+		       { B + P + 12, .cfa = 16, .ra = 8, .fp = 16, .flags = PAC },
+		       BODY(B + P + 16, 32), { B + P + 36, .flags = PAC },
+		       IF_PAC(B + 2 * P + 40) } },
+	{ "saves registers, has a stack", 2 * B + 2 * P + 80,
+	  ENTRY PACIASP PUSH SET_FP COUNTER BTI_J SAVE STACK ZERO UNSTACK RESTORE UNCOUNT POP
+	  RETURN PLT,
+	  2, { { 2 * B + P + 44, 2 * B + P + 44 }, { 2 * B + P + 44, 2 * B + 2 * P + 80 } },
+	  6 + P / 2, { { 0 }, { B + 4, .flags = FASTTERM_RULE_PATCHED }, { B + 8 },
+		       IF_PAC(B + 12, .flags = PAC)
+		       { B + P + 12, .cfa = 16, .ra = 8, .fp = 16, .flags = PAC },
+		       BODY(B + P + 16, 144), { 2 * B + P + 64, .flags = PAC },
+		       IF_PAC(2 * B + 2 * P + 68) } },
+	{ "exception callback", B + P + 48,
+	  ENTRY "\x5d\x00\x00\x91\xbf\x83\x01\xd1\xf9\x03\x00\x91" ZERO UNCOUNT POP
+	  RETURN PLT,
+	  2, { { B + 24, B + 24 }, { B + 24, B + P + 48 } },
+	  3 + P / 4, { { 0, .flags = FASTTERM_RULE_NONE }, BODY(B + 12, 112),
+		       { B + 32, .flags = PAC }, IF_PAC(B + P + 36) } },
+	{ "another order", B + 2 * P + 52,
+	  ENTRY PACIASP SET_FP PUSH COUNTER ZERO UNCOUNT POP RETURN PLT,
+	  2, { { B + P + 28, B + P + 28 }, { B + P + 28, B + 2 * P + 52 } }, -EINVAL },
+	{ "no place to patch", B + 2 * P + 44,
+	  BTI_JC PACIASP PUSH SET_FP COUNTER ZERO UNCOUNT POP RETURN PLT,
+	  2, { { B + P + 20, B + P + 20 }, { B + P + 20, B + 2 * P + 44 } }, -EINVAL },
+	{ "returns with its frame", B + 2 * P + 48,
+	  ENTRY PACIASP PUSH SET_FP COUNTER ZERO UNCOUNT RETURN PLT,
+	  2, { { B + P + 28, B + P + 28 }, { B + P + 28, B + 2 * P + 48 } }, -EINVAL },
+	{ "does not return", B + P + 48,
+	  ENTRY PACIASP PUSH SET_FP COUNTER ZERO UNCOUNT POP "\xe0\x00\x00\x91" AUTIASP PLT,
+	  2, { { B + P + 28, B + P + 28 }, { B + P + 28, B + P + 48 } }, -EINVAL },
+	{ "ends in its prologue", B + 8,
+	  ENTRY, 1, { { B + 8, B + 8 } }, -EINVAL },
+	{}
+};

@@ -255,3 +255,66 @@ const struct ftk_vector ftk_thunk_vectors[] = {
 	  { .target = IP - 0x80000802 } },
 	{}
 };
+
+#define ENTRY	"\x13\x00\x00\x00\x13\x00\x00\x00\x13\x08\x10\x02"	/* nop; nop; li a6, 33 */
+#define LEAVE	"\x1b\x85\x07\x00\x82\x80"	/* addiw a0, a5, 0; ret */
+/* addi sp, sp, -32; sd ra, 24(sp); sd s0, 16(sp); and back */
+#define PUSH_32	"\x3d\x71\x06\xec\x22\xe8"
+#define SET_FP	"\x00\x10"				/* addi s0, sp, 32 */
+#define POP_32	"\xe2\x60\x42\x64\x05\x61"
+#define ZERO	"\x81\x47"				/* li a5, 0 */
+#define BODY(at) \
+	{ at, .sp = 32, .ra = 8, .fp = 16, .flags = FASTTERM_RULE_FP }
+
+const struct ftk_rules_vector ftk_rules_vectors[] = {
+	{ "not compressed", 52,
+	  ENTRY
+	  "\x13\x01\x01\xfe\x23\x3c\x11\x00\x23\x38\x81\x00\x13\x04\x01\x02"
+	  "\x93\x07\x00\x00\x83\x30\x81\x01\x03\x34\x01\x01\x13\x01\x01\x02"
+	  "\x1b\x85\x07\x00\x67\x80\x00\x00",
+	  2, { { 32, 32 }, { 32, 52 } },
+	  7, { { 0 }, { 16, .cfa = 32 }, { 20, .cfa = 32, .ra = 8 },
+	       { 24, .cfa = 32, .ra = 8, .fp = 16 }, BODY(28), { 36, .cfa = 32, .fp = 16 },
+	       { 44 } } },
+	{ "compressed", 34,
+	  ENTRY PUSH_32 SET_FP ZERO POP_32 LEAVE,
+	  2, { { 22, 22 }, { 22, 34 } },
+	  7, { { 0 }, { 14, .cfa = 32 }, { 16, .cfa = 32, .ra = 8 },
+	       { 18, .cfa = 32, .ra = 8, .fp = 16 },
+	       BODY(20), { 24, .cfa = 32, .fp = 16 }, { 28 } } },
+	{ "saves s1 too", 38,
+	  ENTRY PUSH_32 "\x26\xe4" SET_FP ZERO "\xe2\x60\x42\x64\xa2\x64\x05\x61" LEAVE,
+	  2, { { 24, 24 }, { 24, 38 } },
+	  7, { { 0 }, { 14, .cfa = 32 }, { 16, .cfa = 32, .ra = 8 },
+	       { 18, .cfa = 32, .ra = 8, .fp = 16 },
+	       BODY(22), { 26, .cfa = 32, .fp = 16 }, { 32 } } },
+	{ "calls nothing", 30,
+	  ENTRY "\x7d\x71\x22\xe4\x00\x08" ZERO "\x22\x64\x41\x61" LEAVE,
+	  2, { { 20, 20 }, { 20, 30 } },
+	  6, { { 0 }, { 14, .cfa = 16 }, { 16, .cfa = 16, .fp = 8 },
+	       { 18, .sp = 16, .fp = 8, .flags = FASTTERM_RULE_FP }, { 22, .cfa = 16, .fp = 8 },
+	       { 24 } } },
+	{ "tail call", 50,
+	  ENTRY PUSH_32 SET_FP ZERO "\x03\xbe\x03\x03" POP_32 "\x67\x00\x4e\x02" ZERO POP_32
+	  LEAVE,
+	  3, { { 22, 36 }, { 38, 38 }, { 38, 50 } },
+	  10, { { 0 }, { 14, .cfa = 32 }, { 16, .cfa = 32, .ra = 8 },
+	       { 18, .cfa = 32, .ra = 8, .fp = 16 },
+	       BODY(20), { 28, .cfa = 32, .fp = 16 }, { 32 }, BODY(36),
+		{ 40, .cfa = 32, .fp = 16 }, { 44 } } },
+	{ "another order", 34,
+	  ENTRY "\x3d\x71\x22\xe8\x06\xec" SET_FP ZERO POP_32 LEAVE,
+	  2, { { 22, 22 }, { 22, 34 } }, -EINVAL },
+	{ "no frame pointer", 32,
+	  ENTRY PUSH_32 ZERO POP_32 LEAVE,
+	  2, { { 20, 20 }, { 20, 32 } }, -EINVAL },
+	{ "another size", 34,
+	  ENTRY PUSH_32 SET_FP ZERO "\xe2\x60\x42\x64\x41\x61" LEAVE,
+	  2, { { 22, 22 }, { 22, 34 } }, -EINVAL },
+	{ "does not load ra", 32,
+	  ENTRY PUSH_32 SET_FP ZERO "\x42\x64\x05\x61" LEAVE,
+	  2, { { 22, 22 }, { 22, 32 } }, -EINVAL },
+	{ "ends in its prologue", 18,
+	  ENTRY PUSH_32, 1, { { 18, 18 } }, -EINVAL },
+	{}
+};

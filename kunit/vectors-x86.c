@@ -218,3 +218,61 @@ const struct ftk_vector ftk_thunk_vectors[] = {
 	  { .target = IP - 0x7ffffffc } },
 	{}
 };
+
+#define NOP5	"\x0f\x1f\x44\x00\x00"
+#define NOP3	"\x0f\x1f\x00"
+#define CLEAR	"\x48\x31\xc0"	/* xor %rax, %rax */
+#define ENTER	"\x55\x48\x89\xe5"	/* push %rbp; mov %rsp, %rbp */
+#define BODY(at) \
+	{ at, .cfa = 16, .ra = 8, .fp = 16, .flags = FASTTERM_RULE_FP }
+
+const struct ftk_rules_vector ftk_rules_vectors[] = {
+	{ "shortest", 16,
+	  NOP5 NOP3 ENTER "\x31\xc0\xc9\xc3",
+	  2, { { 14, 16 }, { 16, 16 } },
+	  4, { { 0, .cfa = 8, .ra = 8 }, { 9, .cfa = 16, .ra = 8, .fp = 16 }, BODY(12),
+	       { 15, .cfa = 8, .ra = 8 } } },
+	{ "endbr, tail call counter, jump to a thunk",
+	  24,
+	  "\xf3\x0f\x1e\xfa" NOP5 CLEAR ENTER "\x31\xc0\xc9\xe9\x00\x10\x00\x00",
+	  2, { { 18, 24 }, { 24, 24 } },
+	  4, { { 0, .cfa = 8, .ra = 8 }, { 13, .cfa = 16, .ra = 8, .fp = 16 }, BODY(16),
+	       { 19, .cfa = 8, .ra = 8 } } },
+	{ "nop instead of endbr", 17,
+	  "\x66\x0f\x1f\x00" NOP5 ENTER "\x31\xc0\xc9\xc3",
+	  2, { { 15, 17 }, { 17, 17 } },
+	  4, { { 0, .cfa = 8, .ra = 8 }, { 10, .cfa = 16, .ra = 8, .fp = 16 }, BODY(13),
+	       { 16, .cfa = 8, .ra = 8 } } },
+	{ "classic, an exit in the middle",
+	  17,
+	  NOP5 ENTER "\x31\xc0\xc9\xc3\x31\xc0\xeb\xfa",
+	  3, { { 11, 13 }, { 15, 17 }, { 17, 17 } },
+	  5, { { 0, .cfa = 8, .ra = 8 }, { 6, .cfa = 16, .ra = 8, .fp = 16 }, BODY(9),
+	       { 12, .cfa = 8, .ra = 8 }, BODY(13) } },
+	{ "exception callback",
+	  21,
+	  NOP5 NOP3 "\x48\x89\xf4\x48\x89\xd5\x48\x89\xec\x31\xc0\xc9\xc3",
+	  2, { { 19, 21 }, { 21, 21 } },
+	  3, { { 0, .flags = FASTTERM_RULE_NONE }, BODY(14), { 20, .cfa = 8, .ra = 8 } } },
+	{ "does not return", 14,
+	  NOP5 NOP3 ENTER "\x31\xc0", 1, { { 14, 14 } },
+	  3, { { 0, .cfa = 8, .ra = 8 }, { 9, .cfa = 16, .ra = 8, .fp = 16 }, BODY(12) } },
+	{ "no place to patch", 11,
+	  NOP3 ENTER "\x31\xc0\xc9\xc3",
+	  2, { { 9, 11 }, { 11, 11 } }, -EINVAL },
+	{ "no frame pointer", 12,
+	  NOP5 NOP3 "\x31\xc0\xc3\xcc",
+	  2, { { 10, 12 }, { 12, 12 } }, -EINVAL },
+	{ "another order", 16,
+	  NOP5 NOP3 "\x48\x89\xe5\x55\x31\xc0\xc9\xc3",
+	  2, { { 14, 16 }, { 16, 16 } }, -EINVAL },
+	{ "pop instead of leave", 16,
+	  NOP5 NOP3 ENTER "\x31\xc0\x5d\xc3",
+	  2, { { 14, 16 }, { 16, 16 } }, -EINVAL },
+	{ "return without leave", 15,
+	  NOP5 NOP3 ENTER "\x31\xc0\xc3",
+	  2, { { 14, 15 }, { 15, 15 } }, -EINVAL },
+	{ "ends in its prologue", 9,
+	  NOP5 NOP3 "\x55", 1, { { 9, 9 } }, -EINVAL },
+	{}
+};

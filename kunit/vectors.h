@@ -8,7 +8,8 @@
  * keeps the names of the arrays, and takes its bytes from an assembler or a
  * manual, not from its own encoder.
  *
- * All code of vectors begins at ftk_vector_ip. Arrays end with an empty entry.
+ * Instructions are at ftk_vector_ip, rules do not depend on an address. Arrays end with an
+ * empty entry.
  */
 #ifndef _BPF_FASTTERM_KUNIT_VECTORS_H
 #define _BPF_FASTTERM_KUNIT_VECTORS_H
@@ -41,9 +42,33 @@ struct ftk_vector {
 	u8 want[FTK_VECTOR_SIZE];
 };
 
+#define FTK_RULES_SIZE	112
+#define FTK_MAX_RANGES	3
+
+/**
+ * struct ftk_rules_vector - a function, and the rules that are expected of it
+ * @name: what is peculiar in it
+ * @size: number of bytes of @code
+ * @code: the function
+ * @nr_ranges: number of @ranges
+ * @ranges: where it is left
+ * @ret: what fastterm_arch_rules() returns
+ * @rules: the rules
+ */
+struct ftk_rules_vector {
+	const char *name;
+	u8 size;
+	u8 code[FTK_RULES_SIZE];
+	u8 nr_ranges;
+	struct fastterm_range ranges[FTK_MAX_RANGES];
+	int ret;
+	struct fastterm_rule rules[FASTTERM_MAX_RULES + FTK_MAX_RANGES * FASTTERM_RANGE_RULES];
+};
+
 extern const unsigned long ftk_vector_ip;
 extern const struct ftk_vector ftk_decode_vectors[];
 extern const struct ftk_vector ftk_encode_vectors[];
 extern const struct ftk_vector ftk_thunk_vectors[];
+extern const struct ftk_rules_vector ftk_rules_vectors[];
 
 #endif /* _BPF_FASTTERM_KUNIT_VECTORS_H */

@@ -393,6 +393,76 @@ static void watchdog_softirq(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->broken, 0);
 }
 
+/* So long after it was started, in ns, a timer calls. */
+#define TIMER_NS	1000000
+
+/* A callback of a timer loops: no main function is below it. It comes to a CPU that is idle. */
+static void watchdog_timer(struct kunit *test)
+{
+	const struct ftk_map m = ftk_map_typed(test);
+	const struct bpf_insn insns[] = {
+		BPF_ST_MEM(BPF_W, BPF_REG_10, -4, 0),
+		BPF_LD_MAP_FD(BPF_REG_1, m.fd),
+		BPF_MOV64_REG(BPF_REG_2, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_2, -4),
+		FTK_CALL(BPF_FUNC_map_lookup_elem),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, 1),
+		BPF_EXIT_INSN(),
+		/* 8 */
+		BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, offsetof(struct ftk_value, timer)),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		BPF_LD_MAP_FD(BPF_REG_2, m.fd),
+		BPF_MOV64_IMM(BPF_REG_3, CLOCK_MONOTONIC),
+		FTK_CALL(BPF_FUNC_timer_init),
+		/* 15 */
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 8),
+		FTK_CALL(BPF_FUNC_timer_set_callback),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		BPF_MOV64_IMM(BPF_REG_2, TIMER_NS),
+		BPF_MOV64_IMM(BPF_REG_3, BPF_F_TIMER_CPU_PIN),
+		FTK_CALL(BPF_FUNC_timer_start),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		/* 25: what the timer calls */
+		BPF_MOV64_IMM(BPF_REG_1, FTK_FOREVER),
+		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		BPF_MOV64_IMM(BPF_REG_4, 0),
+		FTK_CALL(BPF_FUNC_loop),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		/* 33: what that loop does, for ever */
+		BPF_MOV64_IMM(BPF_REG_1, FTK_FOREVER),
+		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		BPF_MOV64_IMM(BPF_REG_4, 0),
+		FTK_CALL(BPF_FUNC_loop),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		/* 41 */
+		FTK_CALL(BPF_FUNC_ktime_get_ns),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_SCHED_CLS };
+	struct ftk_runner *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
+	unsigned long end = jiffies + FTK_PATIENCE;
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	ftk_need_callbacks(test);
+	r->prog = ftk_load(test, insns, ARRAY_SIZE(insns), &opts);
+	r->once = true;
+	ftk_watch(FTK_BUDGET_MS, PERIOD_MS);
+	ftk_runner_start(test, r, 1);
+	KUNIT_EXPECT_TRUE(test, ftk_runner_left(r));
+	ftk_runner_end(test, r);
+	while (!ftk_terminations(r->prog) && time_before(jiffies, end))
+		schedule_timeout_uninterruptible(1);
+	KUNIT_EXPECT_EQ(test, ftk_terminations(r->prog), 1);
+}
+
 /**
  * struct masked - a program that runs where its caller takes no interrupts
  * @prog: the program
@@ -659,6 +729,7 @@ static struct kunit_case watchdog_cases[] = {
 	KUNIT_CASE(watchdog_optimized),
 	KUNIT_CASE(watchdog_all_stuck),
 	KUNIT_CASE(watchdog_softirq),
+	KUNIT_CASE(watchdog_timer),
 	KUNIT_CASE(watchdog_masked),
 	KUNIT_CASE(watchdog_in_nmi),
 	KUNIT_CASE(watchdog_mistaken),

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What we keep with a program, and with each of its instructions while the verifier works on it.
-// Both structures are empty without CONFIG_BPF_FASTTERM.
+// And with each of its states, with its log, and with its work on a program. All structures are empty without
+// CONFIG_BPF_FASTTERM.
 // Changes: include/linux/bpf.h 2
-// Changes: include/linux/bpf_verifier.h 2
+// Changes: include/linux/bpf_verifier.h 5
 
 @@
 @@
@@ -26,4 +27,25 @@
  struct bpf_insn_aux_data {
  ...
 +	struct fastterm_decision fastterm;
+ };
+
+@@
+@@
+ struct bpf_verifier_state {
+ ...
++	struct fastterm_vstate fastterm;
+ };
+
+@@
+@@
+ struct bpf_verifier_log {
+ ...
++	struct fastterm_vlog fastterm;
+ };
+
+@@
+@@
+ struct bpf_verifier_env {
+ ...
++	struct fastterm_venv fastterm;
  };

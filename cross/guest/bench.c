@@ -94,6 +94,83 @@ static int load(union bpf_attr *attr, size_t size, enum mode mode, __u64 *ns)
 	return fd;
 }
 
+/* How much of the verifier's log is looked at: its end. */
+#define LOG_SIZE (1 << 20)
+/* With a log, a load takes many times as long. Where it takes longer than this without, no log is made. */
+#define LOG_NS 20000000ULL
+
+/* What is to be the same with and without stub images, but for the machine code. */
+struct seen {
+	char log[LOG_SIZE];
+	__u32 log_size, xlated_size;
+	struct bpf_insn xlated[1 << 16];
+};
+
+/* Addresses in the kernel begin here, or above: those of the program's own structures change from load to load. */
+#define KERNEL_ADDRESS 0xff00000000000000ULL
+
+static __u64 immediate(const struct bpf_insn *insn)
+{
+	return (__u32)insn[0].imm | (__u64)insn[1].imm << 32;
+}
+
+static bool same_xlated(const struct seen *a, const struct seen *b)
+{
+	__u32 i, nr = a->xlated_size / sizeof(*a->xlated);
+
+	if (a->xlated_size != b->xlated_size)
+		return false;
+	for (i = 0; i < nr; i++) {
+		const struct bpf_insn *x = &a->xlated[i], *y = &b->xlated[i];
+
+		if (!memcmp(x, y, sizeof(*x)))
+			continue;
+		if (x->code != (BPF_LD | BPF_IMM | BPF_DW) || y->code != x->code || i + 1 == nr ||
+		    immediate(x) < KERNEL_ADDRESS || immediate(y) < KERNEL_ADDRESS)
+			return false;
+		i++;
+	}
+	return true;
+}
+
+static void see(union bpf_attr *attr, size_t size, enum mode mode, struct seen *seen)
+{
+	struct bpf_prog_info info = {};
+	__u32 info_size = sizeof(info);
+	union bpf_attr logged = {};
+	__u64 ns;
+	int fd;
+
+	memset(seen, 0, sizeof(*seen));
+	memcpy(&logged, attr, size);
+	logged.log_level = 2;
+	logged.log_buf = (uintptr_t)seen->log;
+	logged.log_size = sizeof(seen->log);
+	fd = load(&logged, sizeof(logged), mode, &ns);
+	seen->log_size = logged.log_true_size;
+	info.xlated_prog_insns = (uintptr_t)seen->xlated;
+	info.xlated_prog_len = sizeof(seen->xlated);
+	if (fd >= 0 && !bpf_prog_get_info_by_fd(fd, &info, &info_size))
+		seen->xlated_size = info.xlated_prog_len;
+	close(fd);
+}
+
+/*
+ * Does the verifier say the same, and make the same of the program, with stub images and
+ * without? Who asks for a log gets one of the program alone.
+ */
+static void record_seen(union bpf_attr *attr, size_t size)
+{
+	static struct seen off, needed;
+
+	see(attr, size, OFF, &off);
+	see(attr, size, NEEDED, &needed);
+	record_number("same_log", off.log_size && off.log_size == needed.log_size &&
+				  !memcmp(off.log, needed.log, sizeof(off.log)));
+	/* Where the log is longer than its place, a load fails with it: that is the same, too. */
+	record_number("same_xlated", same_xlated(&off, &needed));
+}
+
 static struct code code_of(int fd)
 {
 	struct bpf_prog_info info = {};
@@ -237,6 +314,15 @@ static void record_code(int fd, const struct code code[NR_MODES])
 		record_string("long", report.why_long);
 		record_string("no_image", report.no_image);
 		record_number("image", report.image_bytes);
+		record_string("refused", report.refused);
+		record_number("stub_insns", report.stub_insns);
+		record_number("again", report.again);
+		record_number("alone", report.alone);
+		record_number("bound", report.bound);
+		record_number("bpf_bound", report.bpf_bound);
+		record_number("calls", report.calls);
+		record_string("kept", report.kept);
+		record_string("loop", report.loop);
 	}
 	record_functions("functions_off", &code[OFF]);
 	record_functions("functions_needed", &code[NEEDED]);
@@ -289,6 +375,8 @@ static int measure(const struct bpf_program *prog, union bpf_attr *attr, size_t 
 	record_program(prog);
 	for (mode = OFF; mode <= last; mode++)
 		record_number(has_modes ? modes[mode] : "without", best[mode]);
+	if (has_modes && best[OFF] < LOG_NS)
+		record_seen(attr, size);
 	record_code(fd, code);
 	record_end();
 	for (mode = OFF; mode < NR_MODES; mode++)

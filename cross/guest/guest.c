@@ -196,7 +196,7 @@ bool fastterm_choose(const char *mode)
 
 bool fastterm_report(__u32 id, struct fastterm_report *report)
 {
-	char path[64], line[256];
+	char path[64], line[512];
 	unsigned int image;
 	FILE *file;
 
@@ -210,6 +210,16 @@ bool fastterm_report(__u32 id, struct fastterm_report *report)
 		sscanf(line, "no image: %79[^\n]", report->no_image);
 		if (sscanf(line, "function %*u: %*u bytes, image %u bytes", &image) == 1)
 			report->image_bytes += image;
+		sscanf(line, "stub image refused at insn %255[^\n]", report->refused);
+		if (sscanf(line, "verified: %*u instructions, and %u of the stub image",
+			   &report->stub_insns) == 1) {
+			report->again = strstr(line, ", twice");
+			report->alone = strstr(line, ", and once more without it");
+		}
+		sscanf(line, "bound: %u instructions, %u of BPF, %u kept calls", &report->bound,
+		       &report->bpf_bound, &report->calls);
+		sscanf(line, "kept calls: %255[^\n]", report->kept);
+		sscanf(line, "loop: %79[^\n]", report->loop);
 	}
 	fclose(file);
 	return true;

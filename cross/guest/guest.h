@@ -65,7 +65,13 @@ bool fastterm_choose(const char *mode);
 struct fastterm_report {
 	char why_long[80];
 	char no_image[80];
+	char refused[256];	/* what the check of the stub image says, if it does not accept it */
 	__u64 image_bytes;
+	unsigned int stub_insns;	/* instructions that the verifier looked at in the stub image */
+	bool again, alone;	/* both were explored once more, the program was on its own */
+	unsigned int bound, bpf_bound, calls;	/* of what is left after a redirect */
+	char kept[256];		/* the functions that are called then */
+	char loop[80];		/* what takes most of it */
 };
 
 /* False where the kernel knows nothing of it. */

@@ -277,6 +277,11 @@ static void record_ran(const struct ran *ran, bool leaked)
 	record_string("long", ran->report.why_long);
 	record_string("no_image", ran->known ? ran->report.no_image :
 		      "the kernel knows nothing of it");
+	record_string("refused", ran->report.refused);
+	record_number("bound", ran->report.bound);
+	record_number("bound_calls", ran->report.calls);
+	record_string("kept", ran->report.kept);
+	record_string("loop", ran->report.loop);
 	record_number("activations", ran->info.run_cnt);
 	record_number("terminations", ran->terminations);
 	record_number("kicks", ran->kicks);

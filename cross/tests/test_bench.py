@@ -9,7 +9,8 @@ import host
 
 def program(number, **fields):
     return {'record': 'program', 'object': 'a.bpf.o', 'program': f'p{number}', 'off': 1000, 'needed': 1010, 'bytes': 100,
-            'long': 'jumps back', 'no_image': '', 'image': 20, 'functions_off': [[4096, 100]],
+            'long': 'jumps back', 'no_image': '', 'image': 20, 'insns': 30, 'refused': '', 'stub_insns': 9, 'again': 0,
+            'alone': 0, 'bound': number, 'calls': 1, 'kept': 'f', 'loop': '', 'functions_off': [[4096, 100]],
             'functions_needed': [[8192, 100]], 'differences': []} | fields
 
 
@@ -24,7 +25,7 @@ END = {'record': 'end', 'objects': 2}
 
 def figures(records, without=None):
     if without is None:
-        without = [{key: r[key] for key in ('record', 'object', 'program')} | {'without': 1000}
+        without = [{key: r[key] for key in ('record', 'object', 'program', 'insns')} | {'without': 1000}
                    for r in records if 'needed' in r]
     return bench.figures('x86_64', [*records, FAILED, CALLS | {'ns': 12000}, END], [*without, CALLS])
 
@@ -61,7 +62,39 @@ class Figures(unittest.TestCase):
         self.missed('text is 1.2600x', [r | {'image': 26} for r in self.records])
 
     def test_too_slow(self):
-        self.missed('load time is 1.0500x', [r | {'needed': 1050} for r in self.records])
+        self.missed('load time is 1.1500x', [r | {'needed': 1150} for r in self.records])
+
+    def test_one_is_too_slow(self):
+        slow = [program(0, needed=600_000, off=200_000), *self.records[1:]]
+        without = [{key: r[key] for key in ('record', 'object', 'program', 'insns')} | {'without': r['off']} for r in slow]
+        result = figures(slow, without)
+        self.assertIn('load time of a.bpf.o:p0 is 3.0000x', ''.join(result.missed()))
+
+    def test_a_stub_image_is_refused(self):
+        self.missed('1 stub images refused: a.bpf.o:p7: insn 5: R1 !read_ok',
+                    [*self.records[:7], program(7, refused='5: R1 !read_ok'), *self.records[8:]])
+
+    def test_the_verifier_takes_another_way(self):
+        without = [{key: r[key] for key in ('record', 'object', 'program', 'insns')} | {'without': 1000} for r in self.records]
+        without[3]['insns'] += 1
+        self.missed('verified at another length: a.bpf.o:p3', self.records, without)
+
+    def test_the_log_is_another_one(self):
+        self.missed('log of 1 programs differs: a.bpf.o:p4',
+                    [*self.records[:4], program(4, same_log=0, same_xlated=1), *self.records[5:]])
+
+    def test_the_longest_suffix_is_named(self):
+        lines = list(bench.show('x86_64', '6.12', figures(self.records)))
+        self.assertIn('               99 a.bpf.o:p99, 1 kept calls: f', lines)
+        self.assertFalse([line for line in lines if 'a.bpf.o:p98' in line and 'kept' in line])
+
+    def test_long_suffixes_are_listed_with_their_loops(self):
+        loop = 'insn 3 to 7, up to 2000 times'
+        long = [program(n, bound=10_000 + n, loop=loop, calls=0) for n in range(2)]
+        lines = list(bench.show('x86_64', '6.12', figures([*long, *self.records[2:]])))
+        self.assertIn(f'            10000 a.bpf.o:p0, {loop}', lines)
+        self.assertIn(f'            10001 a.bpf.o:p1, {loop}', lines)
+        self.assertTrue(any(line.endswith('the most 10001; 2 above 10000') for line in lines))
 
     def test_a_byte_differs(self):
         self.missed('a.bpf.o:p0: function 0, byte 0x10',
@@ -76,7 +109,8 @@ class Figures(unittest.TestCase):
         self.missed('a.bpf.o:p0: its code was not shown', [program(0, functions_needed=[]), *self.records[1:]])
 
     def test_a_program_does_not_load_any_more(self):
-        without = [{'record': 'program', 'object': 'a.bpf.o', 'program': f'p{n}', 'without': 1000} for n in range(201)]
+        without = [{'record': 'program', 'object': 'a.bpf.o', 'program': f'p{n}', 'without': 1000, 'insns': 30}
+                   for n in range(201)]
         self.missed('load without fastterm only: a.bpf.o:p200', self.records, without)
 
     def test_nothing_loads(self):

@@ -10,6 +10,24 @@ import kernel
 import support
 
 
+class Compiler(unittest.TestCase):
+    def test_what_is_included_when_it_is_assembled_counts(self):
+        """A compressed kernel is included into the bootable image like this, and the configuration into the kernel."""
+        self.compile('a.S', '.incbin "{}"\n')
+        self.compile('a.c', 'asm(".incbin \\"{}\\"");\n')
+
+    def compile(self, name, text):
+        with tempfile.TemporaryDirectory() as folder:
+            source, included, made = (Path(folder) / name for name in (name, 'a.bin', 'a.o'))
+            source.write_text(text.format(included))
+            objects = []
+            for content in ('one', 'two'):
+                included.write_text(content)
+                host.run([host.compiler(), 'gcc', '-MMD', '-MF', Path(folder) / 'a.d', '-c', source, '-o', made])
+                objects.append(made.read_bytes())
+            self.assertNotEqual(*objects)
+
+
 class Configure(unittest.TestCase):
     def test_an_option_that_does_not_survive(self):
         with tempfile.TemporaryDirectory() as folder:

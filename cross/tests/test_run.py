@@ -14,8 +14,8 @@ import run
 import targets
 
 PROGRAM = {'record': 'program', 'object': '0-a.bpf.o', 'name': 'p', 'type': 'xdp', 'section': 'xdp', 'attach': 'lo',
-           'error': '', 'image': 96, 'long': 'jumps back', 'no_image': '', 'activations': 3, 'terminations': 2,
-           'kicks': 2, 'frames': 4, 'longest': 2000, 'leaked': 0}
+           'error': '', 'image': 96, 'long': 'jumps back', 'no_image': '', 'refused': '', 'bound': 40, 'bound_calls': 2,
+           'kept': 'f, g', 'loop': '', 'activations': 3, 'terminations': 2, 'kicks': 2, 'frames': 4, 'longest': 2000, 'leaked': 0}
 MACHINE = {'record': 'machine', 'watchdog': 1, 'events': 1}
 
 
@@ -64,10 +64,16 @@ class Printed(unittest.TestCase):
         self.assertTrue(good)
         self.assertEqual(said, [])
         self.assertEqual(lines[0], {'name': 'p', 'type': 'xdp', 'attach': 'lo', 'terminable': True,
-                                    'reason': 'jumps back', 'activations': 3, 'terminations': 2, 'kicks': 2,
-                                    'frames': 4, 'instructions_kick_to_exit': 2000, 'leaked': False})
+                                    'reason': 'jumps back', 'bound': {'instructions': 40, 'kept_calls': 2, 'kept': ['f', 'g'], 'loop': None},
+                                    'activations': 3, 'terminations': 2, 'kicks': 2, 'frames': 4, 'instructions_kick_to_exit': 2000, 'leaked': False})
         self.assertEqual((lines[1]['terminable'], lines[1]['reason'], lines[1]['instructions_kick_to_exit']),
                          (False, 'it is short', None))
+
+    def test_a_stub_image_that_the_verifier_refuses(self):
+        _, lines, _ = self.printed([PROGRAM | {'image': 0, 'no_image': 'the verifier does not accept its stub image',
+                                               'refused': '7: R1 !read_ok', 'bound': 0}])
+        self.assertEqual((lines[0]['reason'], lines[0]['bound']),
+                         ('the verifier does not accept its stub image: insn 7: R1 !read_ok', None))
 
     def test_instructions_that_are_not_counted(self):
         self.assertIsNone(json.loads(run.line(PROGRAM, False, counted=False))['instructions_kick_to_exit'])

@@ -24,6 +24,11 @@ class Complaints(unittest.TestCase):
         self.assertEqual(style.complaints('\n'.join(OURS + OTHERS)), list(OURS))
 
 
+class Lines(unittest.TestCase):
+    def test_comments_and_blank_lines_do_not_count(self):
+        self.assertEqual(style.lines_of_code('/* one\n * two\n */\n\nint f;\t/* three */\n\tmov x0, x1\t// four\n// five\n'), 2)
+
+
 class Unchanged(unittest.TestCase):
     def code(self, text):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Walking the stack: from the interrupted function to its callers, to every place with
+ * an address at which execution continues.
+ *
+ * Functions of programs are left by their rules, functions of the kernel by the
+ * architecture's step. The interrupted function may not have saved its return address
+ * yet, or have loaded it again: where it belongs to the kernel, and there is a link
+ * register, leave_interrupted() finds out whether that counts.
+ *
+ * What a walk reads is not trusted: every address that it reads from is on the stack on
+ * which it has begun, and above the last one. A stack that makes no sense is left alone.
+ */
+#include <linux/bpf.h>
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/fastterm_arch.h>
+#include <linux/filter.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/ptrace.h>
+#include <linux/sched.h>
+#include <linux/sched/task_stack.h>
+#include <linux/thread_info.h>
+
+#include <asm/sections.h>
+
+#include "internal.h"
+#include "walk.h"
+
+/* How many functions of the last program are compared before all programs are searched. */
+#define MAX_QUICK 8
+
+static __always_inline unsigned long read(const unsigned long *at)
+{
+	return READ_ONCE_NOCHECK(*at);
+}
+
+static __always_inline unsigned long read_stripped(const unsigned long *at)
+{
+	return fastterm_arch_strip(read(at));
+}
+
+/**
+ * fastterm_by_record() - go to the caller by a frame record
+ * @frame: the function; becomes its caller, with a stack pointer that is not known
+ * @offset: where its record is, from the frame pointer: the caller's frame pointer, and
+ *	    above it the return address
+ *
+ * Context: that of fastterm_arch_begin().
+ * Return: 0; -ENOENT if the frame pointer leads to another stack, or nowhere; -EFAULT if it leads
+ * down.
+ */
+int fastterm_by_record(struct fastterm_frame *frame, int offset)
+{
+	unsigned long at = frame->fp + offset, *record = (unsigned long *)at;
+
+	if (!fastterm_on_stack(frame, at))
+		return fastterm_off_stack(frame, at);
+	if (at == frame->high - sizeof(*record))
+		return -ENOENT;
+	frame->fp = read(&record[0]);
+	frame->at = &record[1];
+	frame->sp = 0;
+	frame->unwind = NULL;
+	return 0;
+}
+
+/* Is the return address of a program's function in the link register by this rule? */
+static bool by_link(const struct fastterm_rule *rule)
+{
+	return !rule->ra;
+}
+
+/* What the stack pointer of a program's function is while it calls, by its frame pointer. */
+static unsigned long sp_by(const struct fastterm_rule *rule, unsigned long fp)
+{
+	return fp + rule->cfa - rule->sp;
+}
+
+/*
+ * The interrupted function may have saved its return address, and not have made its frame.
+ * Then it is in a frame record below the caller's stack pointer, or right below that.
+ */
+static unsigned long *find_saved(const struct fastterm_walk *w)
+{
+	const struct fastterm_frame *f = &w->frame;
+	unsigned long *at = (unsigned long *)f->low, *end = (unsigned long *)f->sp;
+
+	for (; at < end; at++)
+		if (read_stripped(at) == f->ip &&
+		    (at == end - 1 || ((unsigned long)at > f->low && read(at - 1) == f->fp)))
+			return at;
+	return NULL;
+}
+
+/*
+ * Functions of the kernel return to what the shadow call stack says, if there is one. If the
+ * interrupted function has its return address in the link register, it has just pushed that, or not
+ * yet, or no longer: further down, the same address is another function's.
+ */
+static unsigned long *find_shadow(struct fastterm_walk *w)
+{
+	struct fastterm_frame *f = &w->frame;
+	u32 left = f->at == f->link && f->shadow_exact ? 2 : U32_MAX;
+	unsigned long *at, *next;
+
+	for (at = f->shadow; at && left--; at = next) {
+		next = PAGE_ALIGNED(at) ? NULL : at - 1;
+		if (read_stripped(at) == f->ip) {
+			f->shadow = next;
+			return at;
+		}
+	}
+	return NULL;
+}
+
+/* All places where the address is kept count: it may be about to be saved, or to be loaded. */
+static void find_copies(struct fastterm_walk *w)
+{
+	unsigned long *link = w->frame.link, *at = NULL;
+
+	if (w->frame.at == link)
+		at = find_saved(w);
+	else if (read_stripped(link) == w->frame.ip)
+		at = link;
+	w->told = w->slot;
+	if (at)
+		w->copies[w->nr_copies++] = at;
+	at = w->frame.shadow ? find_shadow(w) : NULL;
+	if (at)
+		w->copies[w->nr_copies++] = at;
+}
+
+/* Most frames of programs are of the one that has just been passed. */
+static __always_inline const struct fastterm_image *of_last(const struct fastterm_walk *w,
+							    unsigned long ip)
+{
+	const struct fastterm_prog *fprog = w->fprog;
+	u32 i;
+
+	for (i = 0; fprog && i < fprog->nr_funcs && i < MAX_QUICK; i++)
+		if (ip - fprog->images[i]->entry < fprog->images[i]->func_size)
+			return fprog->images[i];
+	return NULL;
+}
+
+/* Is there a program at an address outside of the kernel's text, and which rules does it have? */
+static __always_inline bool find_text(struct fastterm_walk *w, unsigned long ip,
+				      struct fastterm_text *text,
+				      const struct fastterm_rules **rules)
+{
+	const struct fastterm_image *image = of_last(w, ip);
+
+	if (image) {
+		text->prog = image->func;
+		text->image = image;
+		text->off = ip - image->entry;
+		text->copy = false;
+		*rules = image->rules;
+		return true;
+	}
+	if (!fastterm_text_at(ip, text))
+		return false;
+	if (text->image)
+		w->fprog = text->image->fprog;
+	*rules = text->prog->aux->fastterm.rules;
+	return true;
+}
+
+/* The walk has come to a place with a return address, and knows its function's frame. */
+static __always_inline int arrive(struct fastterm_walk *w, enum fastterm_form form, bool program)
+{
+	struct fastterm_frame *f = &w->frame;
+	struct fastterm_slot *slot = w->slot;
+	const struct fastterm_rule *rule = NULL;
+	const struct fastterm_rules *rules;
+	unsigned long *at = f->at, *traced = NULL;
+	unsigned long ip;
+	bool kernel;
+
+	if (at != f->link) {
+		if (!fastterm_on_stack(f, (unsigned long)at))
+			return fastterm_off_stack(f, (unsigned long)at);
+		f->low = (unsigned long)(at + 1);
+	}
+	f->regs = NULL;
+	ip = form == FASTTERM_PLAIN ? read(at) : read_stripped(at);
+	f->ip = ip;
+	kernel = __is_kernel_text(ip);
+	if (kernel && fastterm_is_tracer(ip))
+		traced = fastterm_traced(f, &w->tracers);
+	if (traced) {
+		at = traced;
+		ip = *traced;
+		f->ip = ip;
+		kernel = __is_kernel_text(ip);
+		form = FASTTERM_PLAIN;
+	}
+	slot->at = at;
+	slot->ip = ip;
+	slot->form = form;
+	slot->again = false;
+	/* It nearly always is the kernel's. */
+	if (kernel) {
+		slot->text.prog = NULL;
+		slot->text.image = NULL;
+	} else if (find_text(w, ip, &slot->text, &rules)) {
+		rule = fastterm_rule_at(rules, slot->text.off);
+		/* Where a trampoline has just been called, its record is not there yet. */
+		if (!rule || (by_link(rule) && at == f->link))
+			return -EFAULT;
+		if (rule->sp) {
+			if (f->sp && f->sp != sp_by(rule, f->fp))
+				return -EFAULT;
+			f->sp = sp_by(rule, f->fp);
+		}
+		if (!program && f->link && !traced)
+			find_copies(w);
+	} else {
+		slot->text.image = NULL;
+		if (!__kernel_text_address(ip))
+			return ip ? -EFAULT : -ENOENT;
+	}
+	slot->sp = f->sp;
+	w->rule = rule;
+	return 0;
+}
+
+/* Go to the caller of a program's function. */
+static int leave_program(struct fastterm_walk *w)
+{
+	const struct fastterm_rule *rule = w->rule;
+	struct fastterm_frame *f = &w->frame;
+	unsigned long cfa, fp;
+	int err;
+
+	f->unwind = NULL;
+	if (by_link(rule) && !f->regs) {
+		/* It has called a trampoline from its entry, which has made a record for it. */
+		err = fastterm_arch_step(f);
+		if (err)
+			return err;
+		f->sp = (unsigned long)(f->at + 1);
+		return arrive(w, FASTTERM_PLAIN, true);
+	}
+	cfa = (rule->flags & FASTTERM_RULE_FP ? f->fp : f->sp) + rule->cfa;
+	f->sp = cfa;
+	if (rule->fp) {
+		fp = cfa - rule->fp;
+		if (!fastterm_on_stack(f, fp))
+			return fastterm_off_stack(f, fp);
+		f->fp = read((unsigned long *)fp);
+	}
+	f->at = rule->ra ? (unsigned long *)(cfa - rule->ra) : f->link;
+	return arrive(w, rule->flags & FASTTERM_RULE_SIGNED ? FASTTERM_SIGNED : FASTTERM_PLAIN,
+		      true);
+}
+
+static noinline int arrive_from_kernel(struct fastterm_walk *w)
+{
+	return arrive(w, FASTTERM_EITHER, false);
+}
+
+/* The same for a function of the kernel whose return address is in the link register. */
+static int leave_by_link(struct fastterm_walk *w)
+{
+	w->frame.at = w->frame.link;
+	return arrive_from_kernel(w);
+}
+
+static bool same_function(const struct fastterm_text *a, const struct fastterm_text *b)
+{
+	return a->image ? a->image == b->image : a->prog == b->prog;
+}
+
+/*
+ * Is an address, where the return address is to be saved, one that another function has left
+ * there? In a frame that is only being made, an old one of the same call may be.
+ */
+static bool is_others(unsigned long saved, const struct fastterm_text *text)
+{
+	struct fastterm_text stale;
+
+	if (__is_kernel_text(saved))
+		return true;
+	return fastterm_text_at(saved, &stale) ? !same_function(&stale, text) :
+						 __kernel_text_address(saved);
+}
+
+/*
+ * The frame pointer of a program's function that has called the interrupted one. That may
+ * have changed it: the program's is what it has saved then, alone or with the return address.
+ * The size of the program's frame tells.
+ */
+static unsigned long callers_fp(const struct fastterm_frame *f, const struct fastterm_frame *caller,
+				const struct fastterm_text *text, const struct fastterm_rule *rule)
+{
+	const unsigned long saved = read(caller->at);
+
+	if (!caller->sp)
+		return f->fp;
+	if (sp_by(rule, saved) == caller->sp)
+		return saved;
+	if (sp_by(rule, caller->fp) == caller->sp && !is_others(saved, text))
+		return caller->fp;
+	return f->fp;
+}
+
+/*
+ * A function of the kernel has been interrupted, on an architecture with a link register.
+ * By the frame pointer there is a caller, but if the function has no frame yet, or has
+ * none any more, this is its caller's caller. If the link register leads into a program, and
+ * is no leftover, it counts.
+ */
+static int leave_interrupted(struct fastterm_walk *w)
+{
+	struct fastterm_frame *f = &w->frame, caller = *f, outer = *f;
+	struct fastterm_tracers tracers = w->tracers;
+	const struct fastterm_rule *rule;
+	unsigned long ip, saved, *traced;
+	struct fastterm_text text;
+	int err;
+
+	err = fastterm_arch_step(&caller);
+	if (err)
+		return err;
+	outer.ip = read_stripped(f->link);
+	saved = read(caller.at);
+	if (fastterm_arch_strip(saved) == outer.ip)
+		goto by_frame;
+
+	outer.at = f->link;
+	outer.sp = 0;
+	traced = fastterm_is_tracer(outer.ip) ? fastterm_traced(&outer, &tracers) : NULL;
+	ip = traced ? *traced : outer.ip;
+	if (__is_kernel_text(ip) || !fastterm_text_at(ip, &text)) {
+		/* If it calls nothing, it may have saved nothing but the frame pointer. */
+		outer = *f;
+		outer.sp = 0;
+		outer.fp = saved;
+		if (saved <= f->fp || fastterm_arch_step(&outer))
+			goto by_frame;
+		f->fp = saved;
+		f->sp = caller.sp;
+		return leave_by_link(w);
+	}
+	rule = fastterm_rule_at(text.prog->aux->fastterm.rules, text.off);
+	if (!rule || by_link(rule))
+		return -EFAULT;
+	if (!traced) {
+		/* In a trampoline, which has two frames, it is the return address of the second. */
+		outer = caller;
+		if (!fastterm_arch_step(&outer) && read_stripped(outer.at) == ip)
+			goto by_frame;
+		if (!fastterm_called_from(&text, f->ip))
+			return -EFAULT;
+	}
+	f->fp = callers_fp(f, &caller, &text, rule);
+	f->sp = sp_by(rule, f->fp);
+	return f->sp < f->low ? -EFAULT : leave_by_link(w);
+
+by_frame:
+	*f = caller;
+	return arrive_from_kernel(w);
+}
+
+/**
+ * fastterm_walk_begin() - begin a walk, at the interrupted pc
+ * @w: the walk
+ * @regs: the interrupted registers
+ * @slot: receives the first slot
+ *
+ * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
+ * Return: 0; -ENOENT if no program can have been interrupted, as in user mode; -EFAULT if one has
+ * been where its frame cannot be described.
+ */
+int fastterm_walk_begin(struct fastterm_walk *w, struct pt_regs *regs,
+			struct fastterm_slot *slot)
+{
+	const unsigned long stack = (unsigned long)task_stack_page(current);
+	struct fastterm_frame *f = &w->frame;
+	const struct fastterm_rules *rules;
+	int err;
+
+	if (user_mode(regs))
+		return -ENOENT;
+	f->regs = regs;
+	f->ip = instruction_pointer(regs);
+	f->sp = kernel_stack_pointer(regs);
+	f->bottom = f->sp;
+	f->low = f->sp;
+	f->high = f->sp - stack < THREAD_SIZE ? stack + THREAD_SIZE : 0;
+	f->at = NULL;
+	f->link = NULL;
+	f->shadow = NULL;
+	f->unwind = NULL;
+	err = fastterm_arch_begin(regs, f);
+	if (err)
+		return err;
+	w->slot = slot;
+	w->fprog = NULL;
+	w->rule = NULL;
+	w->tracers.graph = 0;
+	w->tracers.hook = NULL;
+	w->tracers.floor = f->sp - sizeof(*regs);
+	w->nr_copies = 0;
+	w->patched = false;
+	slot->at = NULL;
+	slot->ip = f->ip;
+	slot->sp = f->sp;
+	slot->form = FASTTERM_PLAIN;
+	slot->again = false;
+	if (__is_kernel_text(f->ip) || !find_text(w, f->ip, &slot->text, &rules)) {
+		slot->text.prog = NULL;
+		slot->text.image = NULL;
+		return 0;
+	}
+	/*
+	 * A thunk is reached by a call or a jump, and finds what that would find at the entry of
+	 * the function that it leads to.
+	 */
+	w->rule = fastterm_rule_at(rules, slot->text.off < slot->text.prog->jited_len ?
+					  slot->text.off : 0);
+	if (!w->rule)
+		return -EFAULT;
+	w->patched = w->rule->flags & FASTTERM_RULE_PATCHED;
+	return 0;
+}
+
+static noinline int find_next(struct fastterm_walk *w)
+{
+	int err;
+
+	if (w->nr_copies) {
+		*w->slot = *w->told;
+		w->slot->at = w->copies[--w->nr_copies];
+		w->slot->again = true;
+		return 0;
+	}
+	if (w->rule)
+		return leave_program(w);
+	if (w->frame.regs && w->frame.link)
+		return leave_interrupted(w);
+	err = fastterm_arch_step(&w->frame);
+	return err ?: arrive_from_kernel(w);
+}
+
+/**
+ * fastterm_walk_next() - go to the next slot
+ * @w: the walk
+ *
+ * The slots are those of all return addresses, the innermost first, of the kernel's functions
+ * and of programs. An address that is kept in several places has a slot for each.
+ *
+ * What most steps are is done here, with few instructions: from the body of a program's function
+ * to that of another one of the program, or to the kernel. find_next() could do that, too.
+ *
+ * Context: that of fastterm_walk_begin().
+ * Return: 0, with the next slot in @w->slot; -ENOENT if the walk has come to its end: that of the
+ * stack, or another context's registers; -EFAULT if the stack makes no sense.
+ */
+int fastterm_walk_next(struct fastterm_walk *w)
+{
+	const struct fastterm_rule *rule = w->rule;
+	struct fastterm_frame *f = &w->frame;
+	struct fastterm_slot *slot = w->slot;
+	const struct fastterm_image *image;
+	unsigned long cfa, *at, ip;
+	u32 off;
+
+	if (!rule || !(rule->flags & FASTTERM_RULE_FP) || !rule->ra || !rule->fp || w->nr_copies)
+		return find_next(w);
+	cfa = f->fp + rule->cfa;
+	if (cfa - rule->fp < f->low || cfa > f->high || cfa % sizeof(cfa))
+		return find_next(w);
+	at = (unsigned long *)(cfa - rule->ra);
+	ip = read(at);
+	if (rule->flags & FASTTERM_RULE_SIGNED)
+		ip = fastterm_arch_strip(ip);
+	if (__is_kernel_text(ip)) {
+		if (fastterm_is_tracer(ip))
+			return find_next(w);
+		slot->text.prog = NULL;
+		slot->text.image = NULL;
+		w->rule = NULL;
+		f->sp = cfa;
+	} else {
+		image = of_last(w, ip);
+		if (!image)
+			return find_next(w);
+		off = ip - image->entry;
+		if (off - image->rules->body_off >= image->rules->body_size)
+			return find_next(w);
+		slot->text.prog = image->func;
+		slot->text.image = image;
+		slot->text.off = off;
+		slot->text.copy = false;
+		w->rule = image->rules->body;
+		f->sp = cfa;
+	}
+	slot->form = rule->flags & FASTTERM_RULE_SIGNED ? FASTTERM_SIGNED : FASTTERM_PLAIN;
+	f->fp = read((unsigned long *)(cfa - rule->fp));
+	if (w->rule && w->rule->sp) {
+		if (cfa != sp_by(w->rule, f->fp))
+			return -EFAULT;
+	}
+	f->low = (unsigned long)(at + 1);
+	f->ip = ip;
+	f->at = at;
+	f->regs = NULL;
+	f->unwind = NULL;
+	slot->at = at;
+	slot->ip = ip;
+	slot->sp = cfa;
+	slot->again = false;
+	return 0;
+}

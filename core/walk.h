@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Walking the stack of what a kick has interrupted.
+ *
+ *	struct fastterm_slot slot;
+ *	struct fastterm_walk w;
+ *	int err;
+ *
+ *	for (err = fastterm_walk_begin(&w, regs, &slot); !err; err = fastterm_walk_next(&w))
+ *		...
+ *
+ * Whoever wants to keep slots gives the walk a new place for the next one, in w.slot. All of it
+ * is for a hardirq or an NMI, with interrupts off: the one that interrupted the registers.
+ */
+#ifndef _BPF_FASTTERM_WALK_H
+#define _BPF_FASTTERM_WALK_H
+
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/fastterm_arch.h>
+#include <linux/ftrace.h>
+#include <linux/kprobes.h>
+#include <linux/rethook.h>
+#include <linux/types.h>
+
+#include <asm/sections.h>
+
+#include "internal.h"
+
+struct llist_node;
+
+/**
+ * struct fastterm_text - the function of a program that an address is in
+ * @prog: the function, or the shadow of it that stands for its stub image; NULL if the address
+ *	  is in no program
+ * @image: the function's stub image; NULL if it has none
+ * @off: offset of the address from the function's entry; beyond the code it is in a thunk
+ * @copy: the address is in the stub image
+ */
+struct fastterm_text {
+	const struct bpf_prog *prog;
+	const struct fastterm_image *image;
+	u32 off;
+	bool copy;
+};
+
+/**
+ * enum fastterm_form - how an address is kept
+ * @FASTTERM_PLAIN: as it is
+ * @FASTTERM_SIGNED: signed, with the slot's stack pointer as modifier
+ * @FASTTERM_EITHER: as a function of the kernel keeps it: signed if its compiler signs
+ */
+enum fastterm_form {
+	FASTTERM_PLAIN,
+	FASTTERM_SIGNED,
+	FASTTERM_EITHER,
+};
+
+/**
+ * struct fastterm_slot - a place with an address at which execution continues
+ * @at: the place: in the interrupted registers, on a stack, or with a tracer; NULL for the
+ *	interrupted pc
+ * @ip: the address, without a signature
+ * @sp: the stack pointer when execution continues there, right behind the return; 0 if it
+ *	is not known, which it is for returns into programs and from them
+ * @text: the function of a program that @ip is in
+ * @form: how the address is kept
+ * @again: it is the same address as that of the last slot, kept in one more place
+ */
+struct fastterm_slot {
+	unsigned long *at;
+	unsigned long ip;
+	unsigned long sp;
+	struct fastterm_text text;
+	enum fastterm_form form;
+	bool again;
+};
+
+/**
+ * struct fastterm_tracers - the return addresses kept by tracers that a walk has passed
+ * @graph: number of entries of the function graph tracer
+ * @hook: the last node of rethook, or instance of a kretprobe
+ * @floor: no frame of what has been interrupted is below; the kick's own are
+ */
+struct fastterm_tracers {
+	int graph;
+	struct llist_node *hook;
+	unsigned long floor;
+};
+
+/* In the link register or on the stack, whichever the slot is not, and on the shadow call stack. */
+#define FASTTERM_MAX_COPIES 2
+
+/**
+ * struct fastterm_walk - a walk
+ * @slot: where the next slot is written
+ * @told: if there are copies, the slot that they are copies of
+ * @rule: the rule of the program's function that this one leads into; NULL if it leads
+ *	  into a function of the kernel
+ * @frame: the function that it leads into
+ * @fprog: what is known of the last program with stub images that has been passed
+ * @tracers: what has been passed of the return addresses that tracers keep
+ * @patched: the walk has begun where a call may be patched in: see FASTTERM_RULE_PATCHED
+ * @nr_copies: how many of @copies are still to be told
+ * @copies: more places with the address in @told
+ */
+struct fastterm_walk {
+	struct fastterm_slot *slot;
+	struct fastterm_slot *told;
+	const struct fastterm_rule *rule;
+	struct fastterm_frame frame;
+	const struct fastterm_prog *fprog;
+	struct fastterm_tracers tracers;
+	bool patched;
+	u32 nr_copies;
+	unsigned long *copies[FASTTERM_MAX_COPIES];
+};
+
+/* Does the slot lead to a tag? */
+static inline bool fastterm_is_tag(const struct fastterm_slot *slot)
+{
+	return slot->ip == (unsigned long)fastterm_arch_exit;
+}
+
+int fastterm_walk_begin(struct fastterm_walk *walk, struct pt_regs *regs,
+			struct fastterm_slot *slot);
+int fastterm_walk_next(struct fastterm_walk *walk);
+
+int fastterm_slot_move_signed(const struct fastterm_slot *slot, unsigned long to);
+
+/**
+ * fastterm_slot_move() - let execution continue elsewhere
+ * @slot: a slot, from a walk in this same interrupt, but not that of the interrupted pc
+ * @to: the address where it shall continue
+ *
+ * What is there must still be what the walk said, signed if it ought to be, and is replaced in
+ * one store.
+ *
+ * Context: hardirq or NMI, with interrupts off.
+ * Return: 0; -EAGAIN if something else is there, and nothing has been written.
+ */
+static inline int fastterm_slot_move(const struct fastterm_slot *slot, unsigned long to)
+{
+	if (IS_ENABLED(CONFIG_HAVE_BPF_FASTTERM_SIGNED) && slot->form != FASTTERM_PLAIN)
+		return fastterm_slot_move_signed(slot, to);
+	if (READ_ONCE_NOCHECK(*slot->at) != slot->ip)
+		return -EAGAIN;
+	WRITE_ONCE(*slot->at, to);
+	return 0;
+}
+
+bool fastterm_text_at(unsigned long ip, struct fastterm_text *text);
+bool fastterm_called_from(const struct fastterm_text *text, unsigned long ip);
+
+unsigned long *fastterm_traced(const struct fastterm_frame *frame,
+			       struct fastterm_tracers *tracers);
+
+/**
+ * fastterm_is_tracer() - is a return address that of a tracer's function?
+ * @ip: the address
+ *
+ * Context: any.
+ * Return: true if it is.
+ */
+static inline bool fastterm_is_tracer(unsigned long ip)
+{
+#ifdef CONFIG_FUNCTION_GRAPH_TRACER
+	if (ip == (unsigned long)dereference_kernel_function_descriptor(return_to_handler))
+		return true;
+#endif
+#ifdef CONFIG_RETHOOK
+	if (is_rethook_trampoline(ip))
+		return true;
+#endif
+	return is_kretprobe_trampoline(ip);
+}
+
+const struct fastterm_rule *fastterm_rule_search(const struct fastterm_rules *rules, u32 off);
+
+/**
+ * fastterm_rule_at() - the rule that holds at an offset
+ * @rules: the rules of a function, or NULL
+ * @off: the offset from its entry
+ *
+ * Context: any in which the program is not freed.
+ * Return: the rule; NULL if there is none, or the frame cannot be described there.
+ */
+static inline const struct fastterm_rule *fastterm_rule_at(const struct fastterm_rules *rules,
+							   u32 off)
+{
+	if (!rules)
+		return NULL;
+	if (off - rules->body_off < rules->body_size)
+		return rules->body;
+	return fastterm_rule_search(rules, off);
+}
+
+#endif /* _BPF_FASTTERM_WALK_H */

@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The product check: the verifier explores a program and its stub image together
+ *
+ * Each rule by which calls are kept is switched off in turn. The verifier must
+ * notice in the stub image of a program that needs the rule, which then has none;
+ * with the rule the same program has one.
+ */
+
+#include <linux/btf.h>
+#include <linux/cpu.h>
+#include <linux/seq_file.h>
+#include <linux/string.h>
+#include <linux/time64.h>
+
+#include <kunit/static_stub.h>
+#include <kunit/test.h>
+
+#include "../internal.h"
+#include "kfuncs.h"
+#include "prog.h"
+#include "runaway.h"
+
+/* What a program is made of, by the functions of the kernel that it calls. */
+#define KFUNC(name)	ftk_kfunc(test, name)
+
+/**
+ * struct check_program - a program, and the rule that it needs
+ * @name: what it is about
+ * @rule: the enum fastterm_why that is switched off
+ * @type: program type
+ * @flags: as in &struct ftk_opts
+ * @globals: as in &struct ftk_opts
+ * @make: writes the instructions; returns their number
+ * @throws: it needs a JIT that supports exceptions
+ * @refusal: what the check has to say without the rule
+ */
+struct check_program {
+	const char *name;
+	enum fastterm_why rule;
+	enum bpf_prog_type type;
+	u32 flags;
+	u32 globals;
+	u32 (*make)(struct kunit *test, struct bpf_insn *insns);
+	bool throws;
+	enum fastterm_refusal refusal;
+};
+
+#define MAX_INSNS	64
+
+/* Copy instructions that are written down where they are made. */
+#define MAKE(to, ...) ({						\
+	const struct bpf_insn __insns[] = { __VA_ARGS__ };		\
+									\
+	BUILD_BUG_ON(ARRAY_SIZE(__insns) > MAX_INSNS);			\
+	memcpy(to, __insns, sizeof(__insns));				\
+	ARRAY_SIZE(__insns);						\
+})
+
+static u32 make_releases(struct kunit *test, struct bpf_insn *insns)
+{
+	return MAKE(insns,
+		BPF_MOV64_IMM(BPF_REG_1, 1),
+		KFUNC("bpf_task_from_pid"),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 2),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_0),
+		KFUNC("bpf_task_release"),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN());
+}
+
+/* A second reference cannot fail: without it, it would be one less than is given back. */
+static u32 make_acquires(struct kunit *test, struct bpf_insn *insns)
+{
+	return MAKE(insns,
+		BPF_MOV64_IMM(BPF_REG_1, FTK_TYPE_NODE),
+		BPF_MOV64_IMM(BPF_REG_2, 0),
+		KFUNC("bpf_obj_new_impl"),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 9),
+		BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_0),
+		BPF_MOV64_IMM(BPF_REG_2, 0),
+		KFUNC("bpf_refcount_acquire_impl"),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_0),
+		BPF_MOV64_IMM(BPF_REG_2, 0),
+		KFUNC("bpf_obj_drop_impl"),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		KFUNC("bpf_obj_drop_impl"),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN());
+}
+
+static u32 make_rcu(struct kunit *test, struct bpf_insn *insns)
+{
+	return MAKE(insns,
+		KFUNC("bpf_rcu_read_lock"),
+		FTK_CALL(BPF_FUNC_ktime_get_ns),
+		KFUNC("bpf_rcu_read_unlock"),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN());
+}
+
+static u32 make_preempt(struct kunit *test, struct bpf_insn *insns)
+{
+	return MAKE(insns,
+		KFUNC("bpf_preempt_disable"),
+		FTK_CALL(BPF_FUNC_ktime_get_ns),
+		KFUNC("bpf_preempt_enable"),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN());
+}
+
+/* The verifier goes by the locks that it has seen taken: one of two calls is not the other. */
+static u32 make_lock(struct kunit *test, struct bpf_insn *insns)
+{
+	struct ftk_map m = ftk_map_typed(test);
+
+	return MAKE(insns,
+		BPF_ST_MEM(BPF_W, BPF_REG_10, -4, 0),
+		BPF_LD_MAP_FD(BPF_REG_1, m.fd),
+		BPF_MOV64_REG(BPF_REG_2, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_2, -4),
+		FTK_CALL(BPF_FUNC_map_lookup_elem),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, 2),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		FTK_CALL(BPF_FUNC_spin_lock),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		FTK_CALL(BPF_FUNC_spin_unlock),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN());
+}
+
+static u32 make_iterator(struct kunit *test, struct bpf_insn *insns)
+{
+	return MAKE(insns,
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		BPF_MOV64_IMM(BPF_REG_2, 0),
+		BPF_MOV64_IMM(BPF_REG_3, 3),
+		KFUNC("bpf_iter_num_new"),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		KFUNC("bpf_iter_num_next"),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, -4),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		KFUNC("bpf_iter_num_destroy"),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN());
+}
+
+/* Who loads it may read memory that was not written: nobody else would notice. */
+static u32 make_fill(struct kunit *test, struct bpf_insn *insns)
+{
+	return MAKE(insns,
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -16),
+		BPF_MOV64_IMM(BPF_REG_2, 16),
+		FTK_CALL(BPF_FUNC_get_current_comm),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_10, -16),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN());
+}
+
+/* A pointer that is never NULL is followed. */
+static u32 make_result(struct kunit *test, struct bpf_insn *insns)
+{
+	return MAKE(insns,
+		KFUNC("ftk_thing_first"),
+		BPF_LDX_MEM(BPF_W, BPF_REG_0, BPF_REG_0, offsetof(struct ftk_thing, value)),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN());
+}
+
+/* What stands behind it is reached in the stub image alone. */
+static u32 make_throw(struct kunit *test, struct bpf_insn *insns)
+{
+	return MAKE(insns,
+		BPF_MOV64_IMM(BPF_REG_6, 0),
+		FTK_CALL(BPF_FUNC_get_prandom_u32),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 3),
+		BPF_MOV64_IMM(BPF_REG_1, 0),
+		KFUNC("bpf_throw"),
+		BPF_ALU64_REG(BPF_ADD, BPF_REG_6, BPF_REG_10),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN());
+}
+
+/* A function of the program that writes to the stack of its caller. */
+static u32 make_static(struct kunit *test, struct bpf_insn *insns)
+{
+	return MAKE(insns,
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		BPF_CALL_REL(3),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_6, BPF_REG_10, -8),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		/* the function */
+		BPF_ST_MEM(BPF_DW, BPF_REG_1, 0, 1),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN());
+}
+
+static const struct check_program programs[] = {
+	{ "a reference that is given back", FASTTERM_RELEASES,
+	  BPF_PROG_TYPE_SCHED_CLS, .make = make_releases, .refusal = FASTTERM_REFUSED_VERIFIER },
+	{ "a reference that cannot fail", FASTTERM_RESULT,
+	  BPF_PROG_TYPE_SCHED_CLS, .make = make_acquires, .refusal = FASTTERM_REFUSED_VERIFIER },
+	{ "an RCU section", FASTTERM_LOCKS,
+	  BPF_PROG_TYPE_SCHED_CLS, .make = make_rcu, .refusal = FASTTERM_REFUSED_VERIFIER },
+	{ "a section without preemption", FASTTERM_LOCKS,
+	  BPF_PROG_TYPE_SCHED_CLS, .make = make_preempt, .refusal = FASTTERM_REFUSED_VERIFIER },
+	{ "a lock", FASTTERM_LOCKS,
+	  BPF_PROG_TYPE_SCHED_CLS, .make = make_lock, .refusal = FASTTERM_REFUSED_VERIFIER },
+	{ "an iterator", FASTTERM_OBJECT,
+	  BPF_PROG_TYPE_SCHED_CLS, .make = make_iterator, .refusal = FASTTERM_REFUSED_VERIFIER },
+	{ "memory that is filled", FASTTERM_FILLS,
+	  BPF_PROG_TYPE_RAW_TRACEPOINT, .make = make_fill,
+	  .refusal = FASTTERM_REFUSED_VERIFIER },
+	{ "a result that is followed", FASTTERM_RESULT,
+	  BPF_PROG_TYPE_SCHED_CLS, .make = make_result,
+	  .refusal = FASTTERM_REFUSED_VERIFIER },
+	{ "a call that does not return", FASTTERM_NO_RETURN,
+	  BPF_PROG_TYPE_SCHED_CLS, .make = make_throw, .throws = true,
+	  .refusal = FASTTERM_REFUSED_ALONE },
+	{ "a function of the program", FASTTERM_SUBPROG_CALL,
+	  BPF_PROG_TYPE_RAW_TRACEPOINT, .make = make_static,
+	  .refusal = FASTTERM_REFUSED_VERIFIER },
+};
+
+static const struct fastterm_prog *load(struct kunit *test, const struct check_program *p)
+{
+	struct bpf_insn insns[MAX_INSNS];
+	struct ftk_opts opts = {
+		.type = p->type,
+		.flags = p->flags,
+		.globals = p->globals,
+	};
+	struct bpf_prog *prog;
+
+	prog = ftk_load(test, insns, p->make(test, insns), &opts);
+	KUNIT_ASSERT_NOT_NULL(test, prog->aux->fastterm.prog);
+	return prog->aux->fastterm.prog;
+}
+
+static void check_exit(struct kunit *test)
+{
+	WRITE_ONCE(fastterm_blind, 0);
+	ftk_all_exit(test);
+}
+
+/* With the rule there is an image; without it the verifier says what is wrong. */
+static void check_rules(struct kunit *test)
+{
+	const struct check_program *p = test->param_value;
+	const struct fastterm_prog *fprog;
+
+	if (p->throws)
+		ftk_need_exceptions(test);
+
+	fprog = load(test, p);
+	KUNIT_EXPECT_EQ(test, fprog->absence, FASTTERM_PRESENT);
+	KUNIT_EXPECT_EQ_MSG(test, fprog->verdict.why, FASTTERM_REFUSED_NOT, "insn %u: %s",
+			    fprog->verdict.insn, fprog->verdict.sentence);
+
+	WRITE_ONCE(fastterm_blind, BIT(p->rule));
+	fprog = load(test, p);
+	WRITE_ONCE(fastterm_blind, 0);
+	KUNIT_EXPECT_EQ(test, fprog->absence, FASTTERM_UNSOUND);
+	KUNIT_EXPECT_NULL(test, fprog->images);
+	KUNIT_EXPECT_EQ(test, fprog->verdict.why, p->refusal);
+	if (p->refusal == FASTTERM_REFUSED_VERIFIER)
+		KUNIT_EXPECT_NE(test, fprog->verdict.sentence[0], '\0');
+	kunit_info(test, "insn %u: %s", fprog->verdict.insn, fprog->verdict.sentence);
+}
+
+/*
+ * Whether the stub image is explored or not, the program is the same. Operands that are
+ * addresses differ from load to load, and so may the length of the machine code where the
+ * verifier has put addresses into the program (@addresses).
+ */
+static void expect_same(struct kunit *test, const struct bpf_insn *insns, u32 cnt,
+			const struct ftk_opts *opts, bool addresses)
+{
+	const struct bpf_prog *with, *without;
+	u32 i;
+
+	with = ftk_load(test, insns, cnt, opts);
+	fastterm_mode = FASTTERM_MODE_OFF;
+	without = ftk_load(test, insns, cnt, opts);
+	fastterm_mode = FASTTERM_MODE_ALL;
+
+	KUNIT_ASSERT_NOT_NULL(test, with->aux->fastterm.prog);
+	KUNIT_EXPECT_EQ(test, with->aux->fastterm.prog->absence, FASTTERM_PRESENT);
+	KUNIT_EXPECT_EQ(test, with->aux->verified_insns, without->aux->verified_insns);
+	KUNIT_EXPECT_EQ(test, with->aux->stack_depth, without->aux->stack_depth);
+	if (!addresses)
+		KUNIT_EXPECT_EQ(test, with->jited_len, without->jited_len);
+	KUNIT_ASSERT_EQ(test, with->len, without->len);
+	for (i = 0; i < with->len; i++)
+		KUNIT_EXPECT_EQ_MSG(test, with->insnsi[i].code, without->insnsi[i].code,
+				    "insn %u", i);
+}
+
+static void check_same(struct kunit *test)
+{
+	const struct check_program *p = test->param_value;
+	struct bpf_insn insns[MAX_INSNS];
+	struct ftk_opts opts = { .type = p->type, .flags = p->flags, .globals = p->globals };
+
+	if (p->throws)
+		ftk_need_exceptions(test);
+	expect_same(test, insns, p->make(test, insns), &opts, false);
+}
+
+/* A reference that the stub image does not take: it goes on in a state of its own. */
+static u32 take_and_give_back(struct kunit *test, struct bpf_insn *to)
+{
+	return MAKE(to,
+		BPF_MOV64_IMM(BPF_REG_1, 1),
+		KFUNC("bpf_task_from_pid"),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 2),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_0),
+		KFUNC("bpf_task_release"));
+}
+
+/* Set a callback of the timer in R6; @func receives where the function is said. */
+static u32 set_callback(struct bpf_insn *to, u32 at, u32 *func)
+{
+	*func = at + 1;
+	return MAKE(&to[at],
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 0),
+		FTK_CALL(BPF_FUNC_timer_set_callback));
+}
+
+/* A timer's callback that sets itself as the callback, and is not explored for ever. */
+static void check_async(struct kunit *test)
+{
+	const u32 timer = offsetof(struct ftk_value, timer);
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_SCHED_CLS };
+	struct ftk_map m = ftk_map_typed(test);
+	struct bpf_insn insns[2 * MAX_INSNS];
+	u32 cnt = 0, callback, funcs[3], i;
+
+	cnt += take_and_give_back(test, insns);
+	cnt += MAKE(&insns[cnt],
+		BPF_ST_MEM(BPF_W, BPF_REG_10, -4, 0),
+		BPF_LD_MAP_FD(BPF_REG_1, m.fd),
+		BPF_MOV64_REG(BPF_REG_2, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_2, -4),
+		FTK_CALL(BPF_FUNC_map_lookup_elem),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, 1),
+		BPF_EXIT_INSN(),
+		BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, timer),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		BPF_LD_MAP_FD(BPF_REG_2, m.fd),
+		BPF_MOV64_IMM(BPF_REG_3, CLOCK_MONOTONIC),
+		FTK_CALL(BPF_FUNC_timer_init));
+	cnt += set_callback(insns, cnt, &funcs[0]);
+	cnt += set_callback(insns, cnt, &funcs[1]);
+	cnt += take_and_give_back(test, &insns[cnt]);
+	cnt += MAKE(&insns[cnt], BPF_MOV64_IMM(BPF_REG_0, 0), BPF_EXIT_INSN());
+
+	callback = cnt;
+	cnt += MAKE(&insns[cnt],
+		BPF_MOV64_REG(BPF_REG_6, BPF_REG_3),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, timer));
+	cnt += take_and_give_back(test, &insns[cnt]);
+	cnt += set_callback(insns, cnt, &funcs[2]);
+	cnt += take_and_give_back(test, &insns[cnt]);
+	cnt += MAKE(&insns[cnt], BPF_MOV64_IMM(BPF_REG_0, 0), BPF_EXIT_INSN());
+	for (i = 0; i < ARRAY_SIZE(funcs); i++)
+		insns[funcs[i]].imm = callback - funcs[i] - 1;
+
+	expect_same(test, insns, cnt, &opts, true);
+}
+
+/*
+ * Where offsets of pointers are masked against speculation, the verifier compares all of the
+ * states from then on. That must not hold for the beginning of the program when it is verified
+ * once more, since somebody asks for the log.
+ */
+static void check_limits(struct kunit *test)
+{
+	const struct ftk_opts opts = {
+		.type = BPF_PROG_TYPE_SCHED_CLS, .no_perfmon = true, .log = true,
+	};
+	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	struct bpf_insn insns[MAX_INSNS];
+	u32 cnt = 0, bit, jump;
+
+	cnt += MAKE(insns,
+		BPF_LDX_MEM(BPF_W, BPF_REG_6, BPF_REG_1, offsetof(struct __sk_buff, mark)),
+		BPF_JMP_IMM(BPF_JSET, BPF_REG_6, 1 << 30, 0));
+	jump = cnt - 1;
+	for (bit = 0; bit < 10; bit++)
+		cnt += MAKE(&insns[cnt], BPF_JMP_IMM(BPF_JSET, BPF_REG_6, 1 << bit, 1),
+			    BPF_MOV64_IMM(BPF_REG_0, 0));
+	cnt += MAKE(&insns[cnt], BPF_MOV64_IMM(BPF_REG_0, 0), BPF_EXIT_INSN());
+	insns[jump].off = cnt - jump - 1;
+	cnt += MAKE(&insns[cnt],
+		BPF_ST_MEM(BPF_W, BPF_REG_10, -4, 0),
+		BPF_LD_MAP_FD(BPF_REG_1, m.fd),
+		BPF_MOV64_REG(BPF_REG_2, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_2, -4),
+		FTK_CALL(BPF_FUNC_map_lookup_elem),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 4),
+		BPF_MOV64_REG(BPF_REG_3, BPF_REG_6),
+		BPF_ALU64_IMM(BPF_AND, BPF_REG_3, 7),
+		BPF_ALU64_REG(BPF_ADD, BPF_REG_0, BPF_REG_3),
+		BPF_LDX_MEM(BPF_B, BPF_REG_0, BPF_REG_0, 0),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN());
+	expect_same(test, insns, cnt, &opts, false);
+}
+
+/* Why a site is kept. */
+static enum fastterm_why why_of(const struct fastterm_prog *fprog, u32 i)
+{
+	return fprog->sites[i].decision.why;
+}
+
+/*
+ * Memory that is filled is initialised on the path that runs, and not on one that the
+ * processor may speculate on: the stub fills it.
+ */
+static void check_speculation(struct kunit *test)
+{
+	const struct bpf_insn insns[] = {
+		BPF_MOV64_REG(BPF_REG_6, BPF_REG_1),
+		BPF_LDX_MEM(BPF_W, BPF_REG_8, BPF_REG_6, offsetof(struct __sk_buff, mark)),
+		BPF_ALU64_IMM(BPF_AND, BPF_REG_8, 0),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_8, 0, 1),
+		BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 0),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		BPF_MOV64_IMM(BPF_REG_2, 0),
+		BPF_MOV64_REG(BPF_REG_3, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_3, -8),
+		BPF_MOV64_IMM(BPF_REG_4, 8),
+		FTK_CALL(BPF_FUNC_skb_load_bytes),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_7, BPF_REG_10, -8),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_SCHED_CLS, .no_perfmon = true };
+	const struct fastterm_prog *fprog;
+
+	if (cpu_mitigations_off())
+		kunit_skip(test, "mitigations are off: the verifier does not look at speculation");
+	fprog = ftk_load(test, insns, ARRAY_SIZE(insns), &opts)->aux->fastterm.prog;
+	KUNIT_ASSERT_NOT_NULL(test, fprog);
+	KUNIT_EXPECT_EQ(test, fprog->absence, FASTTERM_PRESENT);
+	KUNIT_ASSERT_EQ(test, fprog->nr_sites, 1);
+	KUNIT_EXPECT_EQ(test, why_of(fprog, 0), FASTTERM_SKIP);
+	KUNIT_EXPECT_TRUE(test, fprog->sites[0].decision.fill & 1);
+}
+
+/* Each next() of an iterator is skipped, whatever the registers behind its parameters hold. */
+static void check_iterators(struct kunit *test)
+{
+	const struct bpf_insn insns[] = {
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		BPF_MOV64_IMM(BPF_REG_2, 0),
+		BPF_MOV64_IMM(BPF_REG_3, 1000),
+		KFUNC("bpf_iter_num_new"),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		KFUNC("bpf_iter_num_next"),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_MOV64_REG(BPF_REG_2, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		KFUNC("bpf_iter_num_next"),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, -5),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		KFUNC("bpf_iter_num_destroy"),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct fastterm_prog *fprog;
+	const struct bpf_prog *prog;
+
+	prog = ftk_load(test, insns, ARRAY_SIZE(insns), NULL);
+	fprog = prog->aux->fastterm.prog;
+	KUNIT_ASSERT_NOT_NULL(test, fprog);
+	KUNIT_EXPECT_EQ(test, fprog->absence, FASTTERM_PRESENT);
+	KUNIT_ASSERT_EQ(test, fprog->nr_sites, 4);
+	KUNIT_EXPECT_EQ(test, why_of(fprog, 0), FASTTERM_OBJECT);
+	KUNIT_EXPECT_EQ(test, why_of(fprog, 1), FASTTERM_SKIP);
+	KUNIT_EXPECT_EQ(test, why_of(fprog, 2), FASTTERM_SKIP);
+	KUNIT_EXPECT_EQ(test, why_of(fprog, 3), FASTTERM_OBJECT);
+}
+
+static void keep_all(struct bpf_verifier_env *env, const struct bpf_verifier_state *before,
+		     const struct bpf_insn *insn, struct fastterm_decision *d)
+{
+	fastterm_keep(d, FASTTERM_RESULT, 0);
+}
+
+static const struct fastterm_prog *load_keeping_all(struct kunit *test,
+						    const struct bpf_insn *insns, u32 cnt)
+{
+	const struct fastterm_prog *fprog;
+
+	kunit_activate_static_stub(test, fastterm_decide, keep_all);
+	fprog = ftk_load(test, insns, cnt, NULL)->aux->fastterm.prog;
+	kunit_deactivate_static_stub(test, fastterm_decide);
+	KUNIT_ASSERT_NOT_NULL(test, fprog);
+	KUNIT_EXPECT_EQ(test, fprog->absence, FASTTERM_UNSOUND);
+	return fprog;
+}
+
+/* Were a next() kept, whatever the reason, its loop would go on: no image. */
+static void check_kept_next(struct kunit *test)
+{
+	const struct bpf_insn insns[] = {
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		BPF_MOV64_IMM(BPF_REG_2, 0),
+		BPF_MOV64_IMM(BPF_REG_3, 1000),
+		KFUNC("bpf_iter_num_new"),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		KFUNC("bpf_iter_num_next"),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, -4),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		KFUNC("bpf_iter_num_destroy"),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct fastterm_prog *fprog = load_keeping_all(test, insns, ARRAY_SIZE(insns));
+
+	KUNIT_EXPECT_EQ(test, fprog->verdict.why, FASTTERM_REFUSED_VERIFIER);
+	KUNIT_EXPECT_EQ(test, fprog->verdict.insn, 7);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(fprog->verdict.sentence, "next element"));
+}
+
+/* Nor if a helper were kept that calls back as often as its caller wants. */
+static void check_kept_loop(struct kunit *test)
+{
+	const struct bpf_insn insns[] = {
+		BPF_MOV64_IMM(BPF_REG_1, 1 << 20),
+		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		BPF_MOV64_IMM(BPF_REG_4, 0),
+		FTK_CALL(BPF_FUNC_loop),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct fastterm_prog *fprog = load_keeping_all(test, insns, ARRAY_SIZE(insns));
+
+	KUNIT_EXPECT_EQ(test, fprog->verdict.why, FASTTERM_REFUSED_UNBOUNDED);
+	KUNIT_EXPECT_EQ(test, fprog->verdict.insn, 5);
+}
+
+KUNIT_ARRAY_PARAM_DESC(programs, programs, name);
+
+static struct kunit_case check_cases[] = {
+	KUNIT_CASE_PARAM(check_rules, programs_gen_params),
+	KUNIT_CASE_PARAM(check_same, programs_gen_params),
+	KUNIT_CASE(check_async),
+	KUNIT_CASE(check_limits),
+	KUNIT_CASE(check_speculation),
+	KUNIT_CASE(check_iterators),
+	KUNIT_CASE(check_kept_next),
+	KUNIT_CASE(check_kept_loop),
+	{}
+};
+
+static struct kunit_suite check_suite = {
+	.name = "fastterm_check",
+	.init = ftk_all_init,
+	.exit = check_exit,
+	.test_cases = check_cases,
+};
+
+kunit_test_suite(check_suite);

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Frame rules
+ *
+ * The part of the conformance suite that is about fastterm_arch_rules(): golden vectors, and
+ * what must hold for the functions that the architecture's JIT makes. That the rules are
+ * right at every instruction is what the suites with "boundary" in their names show, in which
+ * programs are moved from there.
+ */
+#include <linux/fastterm_arch.h>
+#include <linux/filter.h>
+#include <linux/seq_file.h>
+#include <linux/string.h>
+
+#include <kunit/static_stub.h>
+#include <kunit/test.h>
+
+#include "../internal.h"
+#include "prog.h"
+#include "runaway.h"
+#include "vectors.h"
+
+static bool same_rules(const struct fastterm_rule *a, const struct fastterm_rule *b)
+{
+	return a->off == b->off && a->cfa == b->cfa && a->sp == b->sp && a->ra == b->ra &&
+	       a->fp == b->fp && a->flags == b->flags;
+}
+
+static void rules_vectors(struct kunit *test)
+{
+	struct fastterm_rule rules[ARRAY_SIZE(ftk_rules_vectors->rules)];
+	const struct ftk_rules_vector *v;
+	int ret, i;
+	u8 *code;
+
+	for (v = ftk_rules_vectors; v->name; v++) {
+		/* With nothing behind it that could be read unnoticed. */
+		code = kunit_kmalloc(test, v->size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, code);
+		memcpy(code, v->code, v->size);
+		ret = fastterm_arch_rules(code, v->size, v->ranges, v->nr_ranges, rules);
+		KUNIT_EXPECT_EQ_MSG(test, ret, v->ret, "%s", v->name);
+		for (i = 0; i < min(ret, v->ret); i++)
+			KUNIT_EXPECT_TRUE_MSG(test, same_rules(&rules[i], &v->rules[i]),
+					      "%s: rule %d: %u: cfa %u, sp %u, ra %u, fp %u, flags %u",
+					      v->name, i, rules[i].off, rules[i].cfa, rules[i].sp,
+					      rules[i].ra, rules[i].fp, rules[i].flags);
+	}
+}
+
+/* Without one of its bytes, no function is taken for what it has been. */
+static void rules_corrupted(struct kunit *test)
+{
+	struct fastterm_rule rules[ARRAY_SIZE(ftk_rules_vectors->rules)];
+	const struct ftk_rules_vector *v;
+	u8 code[FTK_RULES_SIZE];
+	u32 i, seen = 0;
+	int ret;
+
+	for (v = ftk_rules_vectors; v->name; v++) {
+		/* The last byte of each instruction that makes or leaves a frame. */
+		for (i = 1; (int)i < v->ret; i++) {
+			const u32 at = v->rules[i].off - 1;
+
+			/* A function goes on behind a way out of it. */
+			if (i > 1 && v->rules[i].flags & FASTTERM_RULE_FP &&
+			    !(v->rules[i - 1].flags & FASTTERM_RULE_FP) && !v->rules[i - 1].fp)
+				continue;
+			memcpy(code, v->code, v->size);
+			code[at] ^= 0x5a;
+			ret = fastterm_arch_rules(code, v->size, v->ranges, v->nr_ranges, rules);
+			KUNIT_EXPECT_TRUE_MSG(test, ret != v->ret ||
+					      !same_rules(&rules[i], &v->rules[i]),
+					      "%s: byte %u", v->name, at);
+			seen++;
+		}
+	}
+	KUNIT_EXPECT_GT(test, seen, 5);
+}
+
+/* A program with a callback, which can run for long. */
+static struct bpf_prog *load_looping(struct kunit *test)
+{
+	static const struct bpf_insn body[] = { FTK_CALL(BPF_FUNC_ktime_get_ns) };
+	const struct ftk_shape shape = { 1, .iterations = 10, .body = FTK_SNIPPET(body) };
+	const struct ftk_insns *p = ftk_runaway(test, &shape);
+
+	return ftk_load(test, p->insns, p->cnt, NULL);
+}
+
+static const struct fastterm_rules *rules_of(struct bpf_prog *prog, u32 func)
+{
+	return (func ? prog->aux->func[func] : prog)->aux->fastterm.rules;
+}
+
+/* Whatever is JITed has rules, with an image or without. */
+static void rules_everything(struct kunit *test)
+{
+	static const struct bpf_insn nothing[] = {
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	struct bpf_prog *prog;
+	long before;
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, ftk_drain(), 0);
+	before = atomic_long_read(&fastterm_rule_bytes);
+	prog = ftk_load(test, nothing, ARRAY_SIZE(nothing), NULL);
+	KUNIT_EXPECT_NULL(test, prog->aux->fastterm.prog->images);
+	KUNIT_ASSERT_NOT_NULL(test, rules_of(prog, 0));
+	prog = load_looping(test);
+	KUNIT_ASSERT_NOT_NULL(test, prog->aux->fastterm.prog->images);
+	for (i = 0; i < fastterm_nr_funcs(prog); i++) {
+		const struct fastterm_rules *rules = rules_of(prog, i);
+		const struct fastterm_image *image = prog->aux->fastterm.prog->images[i];
+
+		KUNIT_ASSERT_NOT_NULL(test, rules);
+		KUNIT_EXPECT_LT(test, rules->row[rules->nr - 1].off,
+				fastterm_func(prog, i)->jited_len);
+		KUNIT_EXPECT_PTR_EQ(test, rules, image->shadow->aux->fastterm.rules);
+	}
+	KUNIT_EXPECT_GT(test, atomic_long_read(&fastterm_rule_bytes), before);
+}
+
+/* As if the JIT were one that the backend does not know. */
+static void unknown(struct bpf_prog *prog, const u32 *ends)
+{
+	prog->aux->fastterm.rules = &fastterm_no_rules;
+}
+
+static void rules_unknown(struct kunit *test)
+{
+	struct seq_file shown = { .size = PAGE_SIZE };
+	struct bpf_prog *prog;
+
+	shown.buf = kunit_kzalloc(test, shown.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, shown.buf);
+	kunit_activate_static_stub(test, fastterm_rules_make, unknown);
+	prog = load_looping(test);
+	kunit_deactivate_static_stub(test, fastterm_rules_make);
+	KUNIT_EXPECT_EQ(test, prog->aux->fastterm.prog->absence, FASTTERM_NO_RULES);
+	KUNIT_EXPECT_NULL(test, prog->aux->fastterm.prog->images);
+	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(prog, raw_smp_processor_id()), -ENOENT);
+	fastterm_show(&shown, prog->aux->fastterm.prog);
+	KUNIT_ASSERT_LT(test, shown.count, shown.size);
+	shown.buf[shown.count] = 0;
+	KUNIT_EXPECT_NOT_NULL(test, strstr(shown.buf, "prologue or epilogue"));
+}
+
+static struct kunit_case rules_cases[] = {
+	KUNIT_CASE(rules_vectors),
+	KUNIT_CASE(rules_corrupted),
+	KUNIT_CASE(rules_everything),
+	KUNIT_CASE(rules_unknown),
+	{}
+};
+
+static struct kunit_suite rules_suite = {
+	.name = "fastterm_rules",
+	.test_cases = rules_cases,
+};
+
+kunit_test_suite(rules_suite);
