@@ -234,12 +234,38 @@ static void fastterm_saved(struct bpf_verifier_env *env, struct bpf_verifier_sta
 	}
 }
 
+static void fastterm_fork_here(struct bpf_verifier_env *env);
+
+/*
+ * Has a state memory on the stack that was written, and is read behind it, where another
+ * one has memory that was not written?
+ */
+static bool fastterm_lacks(const struct bpf_verifier_state *st, const struct bpf_verifier_state *by)
+{
+	u32 frame, i;
+
+	for (frame = 0; frame <= by->curframe; frame++) {
+		const struct bpf_func_state *has = by->frame[frame], *lacks = st->frame[frame];
+
+		for (i = 0; i < has->allocated_stack; i++) {
+			const u32 slot = i / BPF_REG_SIZE, byte = i % BPF_REG_SIZE;
+
+			if (has->stack[slot].spilled_ptr.live & REG_LIVE_READ &&
+			    has->stack[slot].slot_type[byte] != STACK_INVALID &&
+			    (i >= lacks->allocated_stack ||
+			     lacks->stack[slot].slot_type[byte] == STACK_INVALID))
+				return true;
+		}
+	}
+	return false;
+}
+
 /**
  * fastterm_pruned() - the current state is part of one that has been explored
  * @env: the verifier's
  * @by: that state
  *
- * Context: process context.
+ * Context: process context, may sleep.
  */
 static void fastterm_pruned(struct bpf_verifier_env *env, const struct bpf_verifier_state *by)
 {
@@ -250,6 +276,9 @@ static void fastterm_pruned(struct bpf_verifier_env *env, const struct bpf_verif
 		return;
 	/* The instruction that both stand at is counted with @by. */
 	fastterm_trace_back(&c->trace);
+	/* A program that may read memory that was not written is pruned whether it was or not. */
+	if (!fastterm_in_stub(env) && c->allow_uninit && fastterm_lacks(env->cur_state, by))
+		fastterm_fork_here(env);
 	env->cur_state->fastterm.cover = by->fastterm.node;
 	/* A callback has returned to the call that has run it. */
 	d = fastterm_decision(env, by->insn_idx);

@@ -394,6 +394,39 @@ static int fastterm_fork(struct bpf_verifier_env *env, u32 insn_idx)
 	return 0;
 }
 
+/*
+ * The verifier does not go on with the current state of the original. Let one of the stub
+ * image go on from there: a redirect may happen there, and what calls were to write behind
+ * it is not written then. No state of the stub image that was explored stands for that.
+ */
+static void fastterm_fork_here(struct bpf_verifier_env *env)
+{
+	struct fastterm_check *c = fastterm_check(env);
+	struct bpf_verifier_state *cur = env->cur_state;
+	struct bpf_verifier_stack_elem *elem;
+
+	if (c->verdict.why)
+		return;
+	elem = kzalloc(sizeof(*elem), GFP_KERNEL);
+	if (!elem || copy_verifier_state(&elem->st, cur)) {
+		if (elem)
+			free_verifier_state(&elem->st, false);
+		kfree(elem);
+		fastterm_refuse(env, FASTTERM_REFUSED_MEMORY, env->insn_idx);
+		return;
+	}
+	elem->insn_idx = env->insn_idx;
+	elem->prev_insn_idx = env->prev_insn_idx;
+	elem->log_pos = env->log.end_pos;
+	fastterm_pushed(env, &elem->st);
+	elem->st.fastterm.stub = true;
+	elem->next = env->head;
+	env->head = elem;
+	env->stack_size++;
+	if (elem->st.parent)
+		elem->st.parent->branches++;
+}
+
 #define FASTTERM_TAKES_NEXT	"the stub image takes the next element of an iterator"
 
 /*

@@ -31,6 +31,7 @@
  * @type: program type
  * @flags: as in &struct ftk_opts
  * @globals: as in &struct ftk_opts
+ * @fillers: as in &struct ftk_opts
  * @make: writes the instructions; returns their number
  * @throws: it needs a JIT that supports exceptions
  * @refusal: what the check has to say without the rule
@@ -41,6 +42,7 @@ struct check_program {
 	enum bpf_prog_type type;
 	u32 flags;
 	u32 globals;
+	u32 fillers;
 	u32 (*make)(struct kunit *test, struct bpf_insn *insns);
 	bool throws;
 	enum fastterm_refusal refusal;
@@ -165,6 +167,46 @@ static u32 make_fill(struct kunit *test, struct bpf_insn *insns)
 		BPF_EXIT_INSN());
 }
 
+/*
+ * Memory is written on the way that the verifier takes first, and not on the other one, which
+ * then counts as explored, since the loader may read memory that was not written.
+ */
+#define WRITE_ON_ONE_WAY						\
+	FTK_CALL(BPF_FUNC_get_prandom_u32),				\
+	BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 4),				\
+	BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -8),			\
+	BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -6),			\
+	BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -4),			\
+	BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -2),			\
+	BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),				\
+	BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8)
+
+static u32 make_fill_pruned(struct kunit *test, struct bpf_insn *insns)
+{
+	return MAKE(insns,
+		WRITE_ON_ONE_WAY,
+		BPF_MOV64_IMM(BPF_REG_2, 8),
+		FTK_CALL(BPF_FUNC_get_current_comm),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_10, -8),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN());
+}
+
+static u32 make_global_pruned(struct kunit *test, struct bpf_insn *insns)
+{
+	return MAKE(insns,
+		WRITE_ON_ONE_WAY,
+		BPF_CALL_REL(3),
+		BPF_LDX_MEM(BPF_W, BPF_REG_0, BPF_REG_10, -8),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		/* the function */
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_1, 0, 1),
+		BPF_ST_MEM(BPF_W, BPF_REG_1, 0, 1),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN());
+}
+
 /* A pointer that is never NULL is followed. */
 static u32 make_result(struct kunit *test, struct bpf_insn *insns)
 {
@@ -221,6 +263,12 @@ static const struct check_program programs[] = {
 	{ "memory that is filled", FASTTERM_FILLS,
 	  BPF_PROG_TYPE_RAW_TRACEPOINT, .make = make_fill,
 	  .refusal = FASTTERM_REFUSED_VERIFIER },
+	{ "memory that is filled, on a path that is pruned", FASTTERM_FILLS,
+	  BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_F_TEST_STATE_FREQ, .make = make_fill_pruned,
+	  .refusal = FASTTERM_REFUSED_VERIFIER },
+	{ "memory that a function fills, on a path that is pruned", FASTTERM_SUBPROG_CALL,
+	  BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_F_TEST_STATE_FREQ, BIT(1), BIT(1),
+	  make_global_pruned, .refusal = FASTTERM_REFUSED_VERIFIER },
 	{ "a result that is followed", FASTTERM_RESULT,
 	  BPF_PROG_TYPE_SCHED_CLS, .make = make_result,
 	  .refusal = FASTTERM_REFUSED_VERIFIER },
@@ -239,6 +287,7 @@ static const struct fastterm_prog *load(struct kunit *test, const struct check_p
 		.type = p->type,
 		.flags = p->flags,
 		.globals = p->globals,
+		.fillers = p->fillers,
 	};
 	struct bpf_prog *prog;
 
@@ -310,7 +359,12 @@ static void check_same(struct kunit *test)
 {
 	const struct check_program *p = test->param_value;
 	struct bpf_insn insns[MAX_INSNS];
-	struct ftk_opts opts = { .type = p->type, .flags = p->flags, .globals = p->globals };
+	const struct ftk_opts opts = {
+		.type = p->type,
+		.flags = p->flags,
+		.globals = p->globals,
+		.fillers = p->fillers,
+	};
 
 	if (p->throws)
 		ftk_need_exceptions(test);

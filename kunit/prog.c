@@ -53,8 +53,8 @@ static LIST_HEAD(ftk_loaded);
 /*
  * Type information for a program. The verifier takes callbacks and global
  * functions only from programs that say what type their functions have. All
- * functions get the same one, int f(int arg): that is checked for global
- * functions only. The other types are those that prog.h describes; in the order
+ * functions get the same one, int f(int arg), but for those that fill memory,
+ * int f(int *arg): that is checked for global functions only. The other types are those that prog.h describes; in the order
  * of enum ftk_type.
  */
 struct ftk_types {
@@ -80,6 +80,9 @@ struct ftk_types {
 	struct btf_decl_tag head_tag_of;
 	struct btf_type root_tag;
 	struct btf_decl_tag root_tag_of;
+	struct btf_type int_ptr;
+	struct btf_type filler;
+	struct btf_param filled;
 };
 
 struct ftk_btf {
@@ -214,6 +217,9 @@ static const struct ftk_types ftk_types = {
 		.type = FTK_TYPE_VALUE,
 	},
 	.root_tag_of = { .component_idx = 2 },
+	.int_ptr = { .info = FTK_INFO(PTR, 0), .type = FTK_TYPE_INT },
+	.filler = { .info = FTK_INFO(FUNC_PROTO, 1), .type = FTK_TYPE_INT },
+	.filled = { .name_off = FTK_NAME(ARG), .type = FTK_TYPE_INT_PTR },
 };
 
 static void ftk_close_fd(void *fd)
@@ -230,7 +236,7 @@ static void ftk_close_fd_later(struct kunit *test, int fd)
 }
 
 static int ftk_btf_load(struct kunit *test, const char *name, u32 nr_funcs,
-			u32 globals)
+			const struct ftk_opts *opts)
 {
 	size_t type_end = struct_size_t(struct ftk_btf, func, nr_funcs);
 	size_t str_len = (FTK_STR_FUNC + nr_funcs) * FTK_STR_LEN;
@@ -255,7 +261,7 @@ static int ftk_btf_load(struct kunit *test, const char *name, u32 nr_funcs,
 	memcpy(str, ftk_strs, sizeof(ftk_strs));
 
 	for (i = 0; i < nr_funcs; i++) {
-		bool global = !i || (globals & BIT(i));
+		bool global = !i || (opts->globals & BIT(i));
 
 		if (i)
 			snprintf(str[FTK_STR_FUNC + i], FTK_STR_LEN, "sub%u", i);
@@ -264,7 +270,7 @@ static int ftk_btf_load(struct kunit *test, const char *name, u32 nr_funcs,
 		btf->func[i].name_off = (FTK_STR_FUNC + i) * FTK_STR_LEN;
 		btf->func[i].info = FTK_INFO(FUNC, global ? BTF_FUNC_GLOBAL :
 							    BTF_FUNC_STATIC);
-		btf->func[i].type = FTK_TYPE_PROTO;
+		btf->func[i].type = opts->fillers & BIT(i) ? FTK_TYPE_FILLER : FTK_TYPE_PROTO;
 	}
 
 	memset(&attr, 0, sizeof(attr));
@@ -407,8 +413,7 @@ static int ftk_load_fd(struct kunit *test, const struct bpf_insn *insns,
 	if (opts->types)
 		attr.prog_btf_fd = opts->types->btf_fd;
 	else
-		attr.prog_btf_fd = ftk_btf_load(test, attr.prog_name, nr_funcs,
-						opts->globals);
+		attr.prog_btf_fd = ftk_btf_load(test, attr.prog_name, nr_funcs, opts);
 	if (opts->target) {
 		/* 0 would be none. */
 		attr.attach_prog_fd = ftk_prog_fd(test, opts->target) ?:
@@ -894,7 +899,7 @@ struct ftk_map ftk_map_typed(struct kunit *test)
 	struct ftk_map m;
 	int btf_fd;
 
-	btf_fd = ftk_btf_load(test, test->name, FTK_SHARED_FUNCS, 0);
+	btf_fd = ftk_btf_load(test, test->name, FTK_SHARED_FUNCS, &(struct ftk_opts){});
 	ftk_close_fd_later(test, btf_fd);
 
 	memset(&attr, 0, sizeof(attr));

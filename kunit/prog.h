@@ -88,6 +88,8 @@ enum ftk_type {
 	FTK_TYPE_VALUE,
 	FTK_TYPE_HEAD_TAG,
 	FTK_TYPE_ROOT_TAG,
+	FTK_TYPE_INT_PTR,
+	FTK_TYPE_FILLER,
 	FTK_TYPE_FUNC,
 };
 
@@ -99,6 +101,7 @@ enum ftk_type {
  * @globals: bit n set: the function that is the n-th by its place in the
  *	     program is a global one, which the verifier checks on its own.
  *	     The entry is function 0 and always global.
+ * @fillers: bit n set: that function is handed an int * that it may write to
  * @name: name of the program; that of the test case if NULL
  * @target: a program of ftk_load() whose main function it is attached to by
  *	    ftk_attach(), or NULL
@@ -117,6 +120,7 @@ struct ftk_opts {
 	enum bpf_attach_type expected_attach_type;
 	u32 flags;
 	u32 globals;
+	u32 fillers;
 	const char *name;
 	struct bpf_prog *target;
 	const char *func;
