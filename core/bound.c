@@ -207,8 +207,12 @@ void fastterm_trace_branch(struct fastterm_trace *t, struct fastterm_vstate *st,
 {
 	const u32 n = fastterm_trace_node(t, st, 2);
 
-	*st = (struct fastterm_vstate){ .stub = st->stub, .node = n, .first = t->nr_runs + 1 };
-	*other = (struct fastterm_vstate){ .stub = other->stub, .node = n };
+	*st = (struct fastterm_vstate){
+		.stub = st->stub, .alike = st->alike, .node = n, .first = t->nr_runs + 1,
+	};
+	*other = (struct fastterm_vstate){
+		.stub = other->stub, .alike = other->alike, .node = n,
+	};
 }
 
 /**

@@ -219,7 +219,9 @@ static void fastterm_saved(struct bpf_verifier_env *env, struct bpf_verifier_sta
 	if (!st->speculative)
 		fastterm_trace_back(&c->trace);
 	st->fastterm.node = fastterm_trace_node(&c->trace, cur, 1);
-	*cur = (struct fastterm_vstate){ .stub = cur->stub, .node = st->fastterm.node };
+	*cur = (struct fastterm_vstate){
+		.stub = cur->stub, .alike = cur->alike, .node = st->fastterm.node,
+	};
 	if (!st->speculative)
 		fastterm_trace_step(&c->trace, cur, insn_idx);
 	if (!cur->stub)
@@ -371,7 +373,8 @@ static bool fastterm_allows_uninit(const struct bpf_verifier_env *env)
  * fastterm_reads_uninit() - may this instruction read memory that was not written?
  * @env: the verifier's
  *
- * What the stub image has not written it may read only where the original does so too.
+ * What the stub image has not written it may read only if the original has not written it
+ * either, or where the original reads such memory too.
  *
  * Context: process context; where the current instruction reads such memory.
  * Return: true if it may.
@@ -383,12 +386,28 @@ static bool fastterm_reads_uninit(struct bpf_verifier_env *env)
 
 	if (!fastterm_allows_uninit(env) || !c || !c->joint)
 		return fastterm_allows_uninit(env);
+	if (env->cur_state->fastterm.alike)
+		return true;
 	d = fastterm_decision(env, env->insn_idx);
 	if (fastterm_in_stub(env) && !d->uninit)
 		c->stub[env->insn_idx].fastterm.uninit = true;
 	if (!fastterm_in_stub(env))
 		d->uninit = true;
 	return d->uninit;
+}
+
+/**
+ * fastterm_may_more() - may the one of two states do what the other one may not?
+ * @old: the one, which has been explored
+ * @cur: the other one
+ *
+ * Context: process context.
+ * Return: true if @old may read memory that was not written, and @cur may not.
+ */
+static bool fastterm_may_more(const struct bpf_verifier_state *old,
+			      const struct bpf_verifier_state *cur)
+{
+	return old->fastterm.alike && !cur->fastterm.alike;
 }
 
 /*
@@ -453,6 +472,7 @@ static void fastterm_part(struct bpf_verifier_state *st)
 #define fastterm_precise(env, reg)	((void)(env), (reg)->precise = true)
 #define fastterm_reads_uninit(env)	((env)->allow_uninit_stack)
 #define fastterm_allows_uninit(env)	((env)->allow_uninit_stack)
+#define fastterm_may_more(...)		false
 #define fastterm_leaves_loop(...)	false
 
 #endif /* CONFIG_BPF_FASTTERM */

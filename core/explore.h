@@ -397,7 +397,8 @@ static int fastterm_fork(struct bpf_verifier_env *env, u32 insn_idx)
 /*
  * The verifier does not go on with the current state of the original. Let one of the stub
  * image go on from there: a redirect may happen there, and what calls were to write behind
- * it is not written then. No state of the stub image that was explored stands for that.
+ * it is not written then. No state of the stub image that was explored stands for that. The
+ * original may read there what was not written, which nobody has seen either.
  */
 static void fastterm_fork_here(struct bpf_verifier_env *env)
 {
@@ -420,6 +421,7 @@ static void fastterm_fork_here(struct bpf_verifier_env *env)
 	elem->log_pos = env->log.end_pos;
 	fastterm_pushed(env, &elem->st);
 	elem->st.fastterm.stub = true;
+	elem->st.fastterm.alike = true;
 	elem->next = env->head;
 	env->head = elem;
 	env->stack_size++;
@@ -429,6 +431,17 @@ static void fastterm_fork_here(struct bpf_verifier_env *env)
 
 #define FASTTERM_TAKES_NEXT	"the stub image takes the next element of an iterator"
 
+/* Is a call handed the stack, as far as the verifier knows? Other registers may hold it as well. */
+static bool fastterm_hands_stack(const struct bpf_reg_state *regs)
+{
+	u8 arg;
+
+	for (arg = BPF_REG_1; arg <= BPF_REG_5; arg++)
+		if (regs[arg].type == PTR_TO_STACK)
+			return true;
+	return false;
+}
+
 /*
  * May the stub image make a call? An iterator that it takes on one path only is not where
  * the verifier believes it to be, and a loop over it need not end. A callback that is
@@ -437,13 +450,11 @@ static void fastterm_fork_here(struct bpf_verifier_env *env)
 static int fastterm_may_keep(struct bpf_verifier_env *env)
 {
 	const struct bpf_reg_state *regs = cur_regs(env);
-	u8 arg;
 
 	if (fastterm_decision(env, env->insn_idx)->is_next || is_iter_next_insn(env, env->insn_idx))
 		return fastterm_say(env, FASTTERM_TAKES_NEXT);
-	for (arg = BPF_REG_1; calls_callback(env, env->insn_idx) && arg <= BPF_REG_5; arg++)
-		if (regs[arg].type == PTR_TO_STACK)
-			return fastterm_say(env, "the stub image hands its stack to a callback");
+	if (calls_callback(env, env->insn_idx) && fastterm_hands_stack(regs))
+		return fastterm_say(env, "the stub image hands its stack to a callback");
 	return 0;
 }
 
@@ -459,6 +470,8 @@ static int fastterm_stub_call(struct bpf_verifier_env *env)
 		fastterm_assume(env, env->insn_idx, d);
 	if (!d->kind || d->why)
 		return fastterm_may_keep(env);
+	if (fastterm_hands_stack(regs))
+		env->cur_state->fastterm.alike = false;
 	if (d->fill & FASTTERM_FILL) {
 		arg = fastterm_fill_arg(d);
 		err = check_reg_arg(env, arg, SRC_OP) ? : check_reg_arg(env, arg + 1, SRC_OP);

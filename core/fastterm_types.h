@@ -52,6 +52,8 @@ struct fastterm_decision {
 /**
  * struct fastterm_vstate - of a state of the verifier: part of bpf_verifier_state
  * @stub: it is a state of the stub image
+ * @alike: and no call has been skipped that was handed the stack: what is not written there
+ *	   is not written in the original either
  * @apart: it is not reached in the stub image from where it branched off
  * @node: the node of the trace that it has come from; of a saved state, its own
  * @first: where in the trace what it has run since then begins, counted from 1; 0 if it
@@ -60,6 +62,7 @@ struct fastterm_decision {
  */
 struct fastterm_vstate {
 	bool stub;
+	bool alike;
 	bool apart;
 	u32 node;
 	u32 first;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The verifier explores the stub image together with the program, and shows us each rewrite and the finished program.
-// Changes: kernel/bpf/verifier.c 30
+// Changes: kernel/bpf/verifier.c 31
 
 @@
 @@
@@ -133,6 +133,21 @@ symbol env, sl;
  <...
  sl->hit_cnt++;
 +fastterm_pruned(env, &sl->state);
+ ...>
+ }
+
+// As with a state that is only speculated on, which may do less.
+@ equal @
+symbol old, cur;
+@@
+ states_equal(...)
+ {
+ <...
+ if (
+-	old->speculative && !cur->speculative
++	(old->speculative && !cur->speculative) || fastterm_may_more(old, cur)
+ )
+ 	return false;
  ...>
  }
 
