@@ -171,20 +171,24 @@ static u32 make_fill(struct kunit *test, struct bpf_insn *insns)
  * Memory is written on the way that the verifier takes first, and not on the other one, which
  * then counts as explored, since the loader may read memory that was not written.
  */
-#define WRITE_ON_ONE_WAY						\
-	FTK_CALL(BPF_FUNC_get_prandom_u32),				\
-	BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 4),				\
-	BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -8),			\
-	BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -6),			\
-	BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -4),			\
-	BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -2),			\
-	BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),				\
-	BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8)
+static u32 make_written_on_one_way(struct bpf_insn *insns)
+{
+	return MAKE(insns,
+		FTK_CALL(BPF_FUNC_get_prandom_u32),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 4),
+		BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -8),
+		BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -6),
+		BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -4),
+		BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -2),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8));
+}
 
 static u32 make_fill_pruned(struct kunit *test, struct bpf_insn *insns)
 {
-	return MAKE(insns,
-		WRITE_ON_ONE_WAY,
+	const u32 cnt = make_written_on_one_way(insns);
+
+	return cnt + MAKE(insns + cnt,
 		BPF_MOV64_IMM(BPF_REG_2, 8),
 		FTK_CALL(BPF_FUNC_get_current_comm),
 		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_10, -8),
@@ -194,8 +198,9 @@ static u32 make_fill_pruned(struct kunit *test, struct bpf_insn *insns)
 
 static u32 make_global_pruned(struct kunit *test, struct bpf_insn *insns)
 {
-	return MAKE(insns,
-		WRITE_ON_ONE_WAY,
+	const u32 cnt = make_written_on_one_way(insns);
+
+	return cnt + MAKE(insns + cnt,
 		BPF_CALL_REL(3),
 		BPF_LDX_MEM(BPF_W, BPF_REG_0, BPF_REG_10, -8),
 		BPF_MOV64_IMM(BPF_REG_0, 0),
