@@ -531,6 +531,7 @@ enum fastterm_state {
  * struct fastterm_activation - the activation that is terminated on a CPU
  * @state: enum fastterm_state
  * @fprog: what is known of the program; not to be followed once it has left
+ * @ended: fastterm_ended_progs when it was requested
  * @tag: its tag; NULL while any activation of the program will do
  * @outcome: what is to be told of it
  * @since: when the last of the outcome's times began, by sched_clock(), in ns
@@ -549,6 +550,7 @@ enum fastterm_state {
 struct fastterm_activation {
 	atomic_t state;
 	const struct fastterm_prog *fprog;
+	int ended;
 	struct fastterm_tag *tag;
 	struct fastterm_outcome outcome;
 	u64 since;
@@ -601,6 +603,9 @@ static inline void fastterm_watchdog_left(const struct fastterm_outcome *outcome
 
 /* Programs that something is kept with: what is loaded, and not yet freed. */
 extern atomic_t fastterm_nr_progs;
+
+/* Programs that nothing runs any more: each is freed a grace period after it is counted. */
+extern atomic_t fastterm_ended_progs;
 
 /* Bytes of text that stub images have. */
 extern atomic_long_t fastterm_text;

@@ -16,6 +16,7 @@
 #include "internal.h"
 
 atomic_t fastterm_nr_progs = ATOMIC_INIT(0);
+atomic_t fastterm_ended_progs = ATOMIC_INIT(0);
 atomic_t fastterm_loads[FASTTERM_ABSENCES];
 
 static bool is_call(const struct bpf_insn *insn)
@@ -540,6 +541,7 @@ bool fastterm_ended(struct bpf_prog_aux *aux, rcu_callback_t again)
 	if (!fprog || !fprog->stays)
 		return false;
 	fprog->stays = false;
+	atomic_inc(&fastterm_ended_progs);
 	bpf_prog_kallsyms_del_all(aux->prog);
 	call_rcu(&aux->rcu, again);
 	return true;

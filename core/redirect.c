@@ -64,7 +64,7 @@ static int find(struct fastterm_finds *f, struct pt_regs *regs)
 {
 	const struct fastterm_activation *a = f->a;
 	const struct fastterm_slot *const end = f->slots + ARRAY_SIZE(f->slots);
-	const struct fastterm_prog *met = NULL;
+	const struct fastterm_prog *met = NULL, *likely = NULL;
 	struct fastterm_walk *w = &f->walk;
 	struct fastterm_slot *slot = f->slots;
 	const struct fastterm_image *image;
@@ -72,7 +72,10 @@ static int find(struct fastterm_finds *f, struct pt_regs *regs)
 	int err;
 
 	f->base = NULL;
-	for (err = fastterm_walk_begin(w, regs, slot); !err; err = fastterm_walk_next(w)) {
+	/* Nobody has been freed since this one was asked for, so that it has not been either. */
+	if (a->ended == atomic_read(&fastterm_ended_progs))
+		likely = a->fprog;
+	for (err = fastterm_walk_begin(w, regs, likely, slot); !err; err = fastterm_walk_next(w)) {
 		image = slot->text.image;
 		if (ours && !slot->again) {
 			f->base = slot;

@@ -92,6 +92,7 @@ static int want(const struct fastterm_prog *fprog, struct fastterm_tag *tag, int
 		/* Whoever sees any of the new outcome sees that there is one. */
 		smp_wmb();
 		a->fprog = fprog;
+		a->ended = atomic_read(&fastterm_ended_progs);
 		WRITE_ONCE(a->tag, tag);
 		a->outcome = (struct fastterm_outcome){ .id = fprog->id };
 		a->complete = false;

@@ -194,7 +194,7 @@ static int find_outermost(struct outermost *o, struct pt_regs *regs)
 	bool behind = false;
 	int err;
 
-	for (err = fastterm_walk_begin(&o->walk, regs, &o->slot); !err;
+	for (err = fastterm_walk_begin(&o->walk, regs, NULL, &o->slot); !err;
 	     err = fastterm_walk_next(&o->walk)) {
 		if (behind || fastterm_is_tag(slot))
 			o->base = *slot;

@@ -369,6 +369,7 @@ by_frame:
  * fastterm_walk_begin() - begin a walk, at the interrupted pc
  * @w: the walk
  * @regs: the interrupted registers
+ * @likely: what is known of a program that is likely to have been interrupted; NULL if none is
  * @slot: receives the first slot
  *
  * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
@@ -376,7 +377,7 @@ by_frame:
  * been where its frame cannot be described.
  */
 int fastterm_walk_begin(struct fastterm_walk *w, struct pt_regs *regs,
-			struct fastterm_slot *slot)
+			const struct fastterm_prog *likely, struct fastterm_slot *slot)
 {
 	const unsigned long stack = (unsigned long)task_stack_page(current);
 	struct fastterm_frame *f = &w->frame;
@@ -399,7 +400,7 @@ int fastterm_walk_begin(struct fastterm_walk *w, struct pt_regs *regs,
 	if (err)
 		return err;
 	w->slot = slot;
-	w->fprog = NULL;
+	w->fprog = likely;
 	w->rule = NULL;
 	w->tracers.graph = 0;
 	w->tracers.hook = NULL;

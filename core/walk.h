@@ -6,7 +6,7 @@
  *	struct fastterm_walk w;
  *	int err;
  *
- *	for (err = fastterm_walk_begin(&w, regs, &slot); !err; err = fastterm_walk_next(&w))
+ *	for (err = fastterm_walk_begin(&w, regs, NULL, &slot); !err; err = fastterm_walk_next(&w))
  *		...
  *
  * Whoever wants to keep slots gives the walk a new place for the next one, in w.slot. All of it
@@ -123,7 +123,7 @@ static inline bool fastterm_is_tag(const struct fastterm_slot *slot)
 }
 
 int fastterm_walk_begin(struct fastterm_walk *walk, struct pt_regs *regs,
-			struct fastterm_slot *slot);
+			const struct fastterm_prog *likely, struct fastterm_slot *slot);
 int fastterm_walk_next(struct fastterm_walk *walk);
 
 int fastterm_slot_move_signed(const struct fastterm_slot *slot, unsigned long to);

@@ -95,7 +95,7 @@ static void pass(const struct bpf_prog *prog)
 	bool passed = false;
 	int err;
 
-	for (err = fastterm_walk_begin(&w, get_irq_regs(), &slot); !err && !passed;
+	for (err = fastterm_walk_begin(&w, get_irq_regs(), prog->aux->fastterm.prog, &slot); !err && !passed;
 	     err = fastterm_walk_next(&w))
 		passed = slot.text.image == prog->aux->fastterm.image;
 }

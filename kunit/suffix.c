@@ -126,7 +126,7 @@ static int look(struct kprobe *probe, struct pt_regs *regs)
 
 	t->nr = 0;
 	rcu_read_lock();
-	for (err = fastterm_walk_begin(&w, regs, &slot); !err; err = fastterm_walk_next(&w)) {
+	for (err = fastterm_walk_begin(&w, regs, NULL, &slot); !err; err = fastterm_walk_next(&w)) {
 		if (!slot.text.prog && t->nr)
 			break;
 		if (!slot.text.prog || slot.again)
