@@ -16,7 +16,9 @@
 #include "../encode.h"
 #include "../internal.h"
 #include "compare.h"
+#include "map.h"
 #include "prog.h"
+#include "run.h"
 #include "runaway.h"
 
 /* As many arguments as a raw tracepoint has at most. */

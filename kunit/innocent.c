@@ -18,7 +18,9 @@
 
 #include <kunit/test.h>
 
+#include "attach.h"
 #include "kfuncs.h"
+#include "map.h"
 #include "prog.h"
 #include "runaway.h"
 #include "watch.h"

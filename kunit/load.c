@@ -12,7 +12,9 @@
 
 #include <kunit/test.h>
 
+#include "map.h"
 #include "prog.h"
+#include "run.h"
 
 /* As many arguments as a raw tracepoint has at most. */
 struct raw_tp_ctx {

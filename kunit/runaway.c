@@ -22,6 +22,9 @@
 #include "../internal.h"
 #include "../trace.h"
 #include "kfuncs.h"
+#include "map.h"
+#include "prog.h"
+#include "run.h"
 #include "runaway.h"
 
 /* Calls functions that do next to nothing, of three forms; the last one has no end yet. */

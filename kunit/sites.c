@@ -15,7 +15,9 @@
 #include <kunit/test.h>
 
 #include "../internal.h"
+#include "btf.h"
 #include "kfuncs.h"
+#include "map.h"
 #include "prog.h"
 
 /* The maps of the programs, which name them in place of a descriptor. */

@@ -22,6 +22,8 @@
 #include <kunit/resource.h>
 #include <kunit/test.h>
 
+#include "attach.h"
+#include "map.h"
 #include "prog.h"
 #include "runaway.h"
 

@@ -26,9 +26,13 @@
 #include <kunit/test.h>
 
 #include "../internal.h"
+#include "attach.h"
+#include "btf.h"
 #include "file.h"
 #include "kfuncs.h"
+#include "map.h"
 #include "prog.h"
+#include "run.h"
 #include "runaway.h"
 #include "watch.h"
 
