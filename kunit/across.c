@@ -26,6 +26,7 @@
 
 #include "../internal.h"
 #include "compare.h"
+#include "map.h"
 #include "prog.h"
 #include "regs.h"
 #include "runaway.h"

@@ -13,6 +13,8 @@
 #include <kunit/test.h>
 
 #include "../internal.h"
+#include "btf.h"
+#include "map.h"
 #include "prog.h"
 #include "runaway.h"
 

@@ -18,8 +18,10 @@
 #include "../internal.h"
 #include "../walk.h"
 #include "kfuncs.h"
+#include "map.h"
 #include "prog.h"
 #include "regs.h"
+#include "run.h"
 #include "runaway.h"
 #include "sweep.h"
 

@@ -17,8 +17,11 @@
 #include <kunit/test.h>
 
 #include "../internal.h"
+#include "btf.h"
 #include "kfuncs.h"
+#include "map.h"
 #include "prog.h"
+#include "run.h"
 #include "runaway.h"
 
 /* What a program is made of, by the functions of the kernel that it calls. */

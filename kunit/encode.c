@@ -17,6 +17,7 @@
 #include <kunit/test.h>
 
 #include "../encode.h"
+#include "map.h"
 #include "prog.h"
 #include "vectors.h"
 

@@ -3,12 +3,12 @@
  * The kernel's files, used from KUnit test cases; see file.h
  *
  * When the tests run there is no process yet, and nothing is mounted. Not all of
- * these files can be written with kernel memory, so KUnit lends user memory.
+ * these files can be read and written with kernel memory, so user memory is used.
  */
 
 #include <linux/fs.h>
-#include <linux/mman.h>
 #include <linux/mount.h>
+#include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
@@ -16,6 +16,7 @@
 #include <kunit/test.h>
 
 #include "file.h"
+#include "syscall.h"
 
 static void ftk_unmount(void *mnt)
 {
@@ -57,17 +58,6 @@ struct file *ftk_open(struct kunit *test, const char *fs, const char *path)
 	return file;
 }
 
-static char __user *ftk_user_page(struct kunit *test)
-{
-	unsigned long page;
-
-	page = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
-	KUNIT_ASSERT_NE(test, page, 0);
-	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(page));
-	return (char __user *)page;
-}
-
 /**
  * ftk_write() - write to a file, from its beginning
  * @test: the test case
@@ -79,7 +69,7 @@ static char __user *ftk_user_page(struct kunit *test)
  */
 ssize_t ftk_write(struct kunit *test, struct file *file, const char *text)
 {
-	char __user *page = ftk_user_page(test);
+	char __user *page = ftk_user_memory(test, PAGE_SIZE);
 	loff_t pos = 0;
 
 	KUNIT_ASSERT_EQ(test, copy_to_user(page, text, strlen(text)), 0);
@@ -99,7 +89,7 @@ ssize_t ftk_write(struct kunit *test, struct file *file, const char *text)
  */
 ssize_t ftk_read(struct kunit *test, struct file *file, loff_t *pos, char *text, size_t size)
 {
-	char __user *page = ftk_user_page(test);
+	char __user *page = ftk_user_memory(test, PAGE_SIZE);
 	loff_t begin = 0;
 	ssize_t len = vfs_read(file, page, size - 1, pos ?: &begin);
 
@@ -107,4 +97,36 @@ ssize_t ftk_read(struct kunit *test, struct file *file, loff_t *pos, char *text,
 	if (len > 0)
 		KUNIT_ASSERT_EQ(test, copy_from_user(text, page, len), 0);
 	return len;
+}
+
+/**
+ * ftk_seq() - get a file for functions that show something in one
+ * @test: the test case, at whose end it is freed
+ *
+ * Return: the file, which is empty and has room for a page.
+ */
+struct seq_file *ftk_seq(struct kunit *test)
+{
+	struct seq_file *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	m->size = PAGE_SIZE;
+	m->buf = kunit_kzalloc(test, m->size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m->buf);
+	return m;
+}
+
+/**
+ * ftk_seq_text() - read what has been shown in a file, and make it empty
+ * @test: the test case, which is failed if there was too much for the file
+ * @m: a file of ftk_seq()
+ *
+ * Return: the text, which is there until something is shown again.
+ */
+const char *ftk_seq_text(struct kunit *test, struct seq_file *m)
+{
+	KUNIT_ASSERT_LT(test, m->count, m->size);
+	m->buf[m->count] = 0;
+	m->count = 0;
+	return m->buf;
 }

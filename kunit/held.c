@@ -25,7 +25,10 @@
 #include <kunit/test.h>
 
 #include "../internal.h"
+#include "attach.h"
+#include "btf.h"
 #include "kfuncs.h"
+#include "map.h"
 #include "prog.h"
 #include "runaway.h"
 

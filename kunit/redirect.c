@@ -22,7 +22,9 @@
 #include <kunit/test.h>
 
 #include "../internal.h"
+#include "map.h"
 #include "prog.h"
+#include "run.h"
 #include "runaway.h"
 
 /* Kicks for each class of programs: more than 10,000 in all. */

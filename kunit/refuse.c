@@ -21,8 +21,10 @@
 #include <kunit/test.h>
 
 #include "../internal.h"
+#include "attach.h"
 #include "file.h"
 #include "kfuncs.h"
+#include "map.h"
 #include "prog.h"
 #include "runaway.h"
 

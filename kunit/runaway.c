@@ -22,6 +22,10 @@
 #include "../internal.h"
 #include "../trace.h"
 #include "kfuncs.h"
+#include "map.h"
+#include "mode.h"
+#include "prog.h"
+#include "run.h"
 #include "runaway.h"
 
 /* Calls functions that do next to nothing, of three forms; the last one has no end yet. */
@@ -63,13 +67,9 @@ static void emit(struct ftk_insns *p, const struct bpf_insn *insns, u32 cnt)
 /* Count that the program has been entered. */
 static void emit_entered(struct ftk_insns *p, const struct ftk_map *m)
 {
-	const struct bpf_insn insns[] = {
-		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, m->fd),
-		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
-		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
-		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
-	};
+	struct bpf_insn insns[FTK_COUNT_LEN];
 
+	ftk_count(insns, m);
 	emit(p, insns, ARRAY_SIZE(insns));
 }
 
@@ -194,13 +194,7 @@ struct bpf_insn *ftk_snippet(struct kunit *test, struct ftk_snippet *s, u32 cnt)
 void ftk_hold_fifty(struct kunit *test, struct ftk_shape *shape, const struct ftk_snippet *get,
 		    const struct ftk_snippet *put, const struct ftk_map *count)
 {
-	const struct bpf_insn counted[] = {
-		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, count ? count->fd : 0),
-		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
-		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
-		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
-	};
-	const u32 rest = 1 + (count ? ARRAY_SIZE(counted) : 0);
+	const u32 rest = 1 + (count ? FTK_COUNT_LEN : 0);
 	const u32 get_len = get->cnt + 1 + rest, put_len = 1 + put->cnt;
 	struct bpf_insn *insn;
 	u32 i, left;
@@ -213,7 +207,8 @@ void ftk_hold_fifty(struct kunit *test, struct ftk_shape *shape, const struct ft
 		insn += get->cnt;
 		*insn++ = BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, rest + left);
 		*insn++ = BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_0, STACK_OF(i));
-		memcpy(insn, counted, (rest - 1) * sizeof(*insn));
+		if (count)
+			ftk_count(insn, count);
 		insn += rest - 1;
 	}
 	insn = ftk_snippet(test, &shape->after, NR_HELD * put_len);
@@ -359,8 +354,6 @@ static int run(void *data)
 static bool icount;
 core_param(fastterm_icount, icount, bool, 0444);
 
-static int mode_before;
-
 /**
  * ftk_all_init() - begin a case in which every program gets images
  * @test: the test case, which is skipped where none does
@@ -371,7 +364,7 @@ int ftk_all_init(struct kunit *test)
 {
 	if (!fastterm_supported())
 		kunit_skip(test, "no fastterm backend for this architecture");
-	mode_before = fastterm_mode;
+	ftk_mode_init(test);
 	fastterm_mode = FASTTERM_MODE_ALL;
 	return 0;
 }
@@ -383,7 +376,7 @@ int ftk_all_init(struct kunit *test)
 void ftk_all_exit(struct kunit *test)
 {
 	if (fastterm_supported())
-		fastterm_mode = mode_before;
+		ftk_mode_exit(test);
 }
 
 /**

@@ -18,7 +18,9 @@
 #include <linux/filter.h>
 #include <linux/types.h>
 
-#include "prog.h"
+struct ftk_map;
+struct ftk_opts;
+struct kunit;
 
 /* As many iterations as bpf_loop() allows. */
 #define FTK_FOREVER	BIT(23)

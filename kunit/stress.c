@@ -18,7 +18,9 @@
 #include "../internal.h"
 #include "file.h"
 #include "prog.h"
+#include "run.h"
 #include "runaway.h"
+#include "syscall.h"
 
 /* How many programs each CPU loads while the others do. */
 #define ROUNDS (IS_ENABLED(CONFIG_KASAN) ? 8 : 64)

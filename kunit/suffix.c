@@ -18,7 +18,9 @@
 
 #include "../internal.h"
 #include "../walk.h"
+#include "map.h"
 #include "prog.h"
+#include "run.h"
 #include "runaway.h"
 
 /* As many as it takes for chance not to decide. */

@@ -22,7 +22,9 @@
 
 #include "../internal.h"
 #include "kfuncs.h"
+#include "map.h"
 #include "prog.h"
+#include "run.h"
 #include "runaway.h"
 #include "watch.h"
 

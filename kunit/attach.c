@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Attaching BPF programs, for KUnit test cases; see attach.h
+ */
+
+#include <linux/bpf.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/ftrace.h>
+#include <linux/kstrtox.h>
+#include <linux/lockdep.h>
+#include <linux/perf_event.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+#include <linux/trace_events.h>
+#include <linux/uaccess.h>
+
+#include <kunit/resource.h>
+#include <kunit/test.h>
+
+#include "attach.h"
+#include "file.h"
+#include "prog.h"
+#include "syscall.h"
+
+/**
+ * ftk_patching_begin() - ftrace is about to patch functions
+ *
+ * As long as riscv's stops the machine for it, it takes text_mutex and then
+ * cpu_hotplug_lock, where kprobes and jump labels take them the other way round.
+ * lockdep would say so, and nothing of anybody else's locks from then on.
+ *
+ * Context: a thread, which does the patching; up to ftk_patching_end().
+ */
+void ftk_patching_begin(void)
+{
+	if (IS_ENABLED(CONFIG_RISCV))
+		lockdep_off();
+}
+
+/**
+ * ftk_patching_end() - ftrace has patched functions
+ *
+ * Context: that of ftk_patching_begin().
+ */
+void ftk_patching_end(void)
+{
+	if (IS_ENABLED(CONFIG_RISCV))
+		lockdep_on();
+}
+
+/* A worker releases what a kernel thread closes: it is waited for, or the link would stay. */
+static void ftk_detach(void *fd)
+{
+	ftk_patching_begin();
+	close_fd((unsigned long)fd);
+	flush_delayed_fput();
+	ftk_patching_end();
+}
+
+/* Make a link to a program, until the case ends. */
+static void ftk_link(struct kunit *test, int cmd, union bpf_attr *attr)
+{
+	int fd;
+
+	ftk_patching_begin();
+	fd = kern_sys_bpf(cmd, attr, sizeof(*attr));
+	ftk_patching_end();
+	KUNIT_ASSERT_GE(test, fd, 0);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ftk_detach,
+							   (void *)(unsigned long)fd));
+}
+
+/**
+ * ftk_attach() - attach a program to what it was loaded for
+ * @test: the test case, at whose end it is detached
+ * @prog: a program with ftk_opts.target or ftk_opts.func
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_attach(struct kunit *test, struct bpf_prog *prog)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.raw_tracepoint.prog_fd = ftk_prog_fd(test, prog);
+	ftk_link(test, BPF_RAW_TRACEPOINT_OPEN, &attr);
+}
+
+/**
+ * ftk_free_event() - undo ftk_attach_event(): for kunit_release_action()
+ * @event: the event
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_free_event(void *event)
+{
+	perf_event_release_kernel(event);
+}
+
+/**
+ * ftk_attach_event() - attach a program to a perf event
+ * @test: the test case, at whose end it is detached
+ * @prog: the program, of a type that such events enter
+ * @attr: what the event is
+ * @cpu: the CPU on which it counts, or -1 for wherever this task is
+ *
+ * Context: the thread of the test case.
+ * Return: the event.
+ */
+struct perf_event *ftk_attach_event(struct kunit *test, struct bpf_prog *prog,
+				    struct perf_event_attr *attr, int cpu)
+{
+	struct task_struct *task = cpu < 0 ? current : NULL;
+	struct perf_event *event;
+	int err;
+
+	event = perf_event_create_kernel_counter(attr, cpu, task, NULL, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ftk_free_event, event));
+	bpf_prog_inc(prog);
+	err = perf_event_set_bpf_prog(event, prog, 0);
+	if (err)
+		bpf_prog_put(prog);
+	KUNIT_ASSERT_EQ(test, err, 0);
+	return event;
+}
+
+/**
+ * ftk_attach_kprobe() - attach a program to a place in the kernel, as libbpf does it
+ * @test: the test case, at whose end it is detached
+ * @prog: the program
+ * @addr: the place: of a function, see ftk_probed()
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_attach_kprobe(struct kunit *test, struct bpf_prog *prog, unsigned long addr)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr), .kprobe_addr = addr };
+	char type[16];
+	int err;
+
+	ftk_read(test, ftk_open(test, "sysfs", "bus/event_source/devices/kprobe/type"), NULL, type,
+		 sizeof(type));
+	err = kstrtou32(strim(type), 10, &attr.type);
+	KUNIT_ASSERT_EQ_MSG(test, err, 0, "%s", type);
+	ftk_attach_event(test, prog, &attr, -1);
+}
+
+/**
+ * ftk_attach_kprobe_multi() - attach a program to a function, as to one of many
+ * @test: the test case, at whose end it is detached
+ * @prog: a program with ftk_opts.expected_attach_type of BPF_TRACE_KPROBE_MULTI
+ * @func: the function
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_attach_kprobe_multi(struct kunit *test, struct bpf_prog *prog, unsigned long func)
+{
+	char __user *addrs = ftk_user_memory(test, sizeof(u64));
+	const u64 addr = func;
+	union bpf_attr attr;
+
+	KUNIT_ASSERT_EQ(test, copy_to_user(addrs, &addr, sizeof(addr)), 0);
+
+	memset(&attr, 0, sizeof(attr));
+	attr.link_create.prog_fd = ftk_prog_fd(test, prog);
+	attr.link_create.attach_type = BPF_TRACE_KPROBE_MULTI;
+	attr.link_create.kprobe_multi.cnt = 1;
+	attr.link_create.kprobe_multi.addrs = (unsigned long)addrs;
+	ftk_link(test, BPF_LINK_CREATE, &attr);
+}
+
+/**
+ * ftk_probed() - where a kprobe for a function may be
+ * @func: its address
+ *
+ * It may be at the very beginning, unless that is ftrace's and kprobes cannot share it.
+ *
+ * Context: any.
+ * Return: the address.
+ */
+unsigned long ftk_probed(unsigned long func)
+{
+#ifdef CONFIG_DYNAMIC_FTRACE
+	unsigned long traced = ftrace_location(func);
+
+	if (traced && !IS_ENABLED(CONFIG_KPROBES_ON_FTRACE))
+		return traced + MCOUNT_INSN_SIZE;
+#endif
+	return func;
+}

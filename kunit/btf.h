@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Type information (BTF) for the programs of KUnit test cases
+ *
+ * All programs have the same types, but for their functions. Some fields of maps,
+ * and of objects that a program allocates, the verifier knows only by BTF: there is
+ * a structure with such fields for each.
+ */
+#ifndef _BPF_FASTTERM_KUNIT_BTF_H
+#define _BPF_FASTTERM_KUNIT_BTF_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+struct kunit;
+struct task_struct;
+
+/**
+ * struct ftk_node - what bpf_obj_new(FTK_TYPE_NODE) allocates
+ * @list: node of a list
+ * @rb: node of a tree
+ * @refs: makes it possible to be in both
+ */
+struct ftk_node {
+	struct bpf_list_node list;
+	struct bpf_rb_node rb;
+	struct bpf_refcount refs;
+};
+
+/**
+ * struct ftk_value - the value in a map of ftk_map_typed()
+ * @lock: guards @head and @root
+ * @head: list of &struct ftk_node, by ftk_node.list
+ * @root: tree of &struct ftk_node, by ftk_node.rb
+ * @task: a kptr, which the map holds a reference for
+ * @timer: a timer
+ * @data: nothing special
+ */
+struct ftk_value {
+	struct bpf_spin_lock lock;
+	struct bpf_list_head head;
+	struct bpf_rb_root root;
+	struct task_struct *task;
+	struct bpf_timer timer;
+	u64 data;
+};
+
+/* The ids of these types, and of those that they are made of. */
+enum ftk_type {
+	FTK_TYPE_INT = 1,
+	FTK_TYPE_PROTO,
+	FTK_TYPE_SPIN_LOCK,
+	FTK_TYPE_LIST_HEAD,
+	FTK_TYPE_LIST_NODE,
+	FTK_TYPE_RB_ROOT,
+	FTK_TYPE_RB_NODE,
+	FTK_TYPE_REFCOUNT,
+	FTK_TYPE_TIMER,
+	FTK_TYPE_TASK,
+	FTK_TYPE_TASK_KPTR,
+	FTK_TYPE_TASK_PTR,
+	FTK_TYPE_NODE,
+	FTK_TYPE_VALUE,
+	FTK_TYPE_HEAD_TAG,
+	FTK_TYPE_ROOT_TAG,
+	FTK_TYPE_INT_PTR,
+	FTK_TYPE_FILLER,
+	FTK_TYPE_FUNC,
+};
+
+int ftk_btf_load(struct kunit *test, const char *name, u32 nr_funcs, u32 globals, u32 fillers);
+
+#endif /* _BPF_FASTTERM_KUNIT_BTF_H */
