@@ -28,6 +28,7 @@
  * @FASTTERM_TAIL_CALL: tail call, which is not taken
  * @FASTTERM_LOOP: the test of a loop that the verifier itself put there, and
  *		   whose exit it has explored: the exit is taken
+ * @FASTTERM_KINDS: their number
  */
 enum fastterm_kind {
 	FASTTERM_NO_SITE,
@@ -36,6 +37,7 @@ enum fastterm_kind {
 	FASTTERM_SUBPROG,
 	FASTTERM_TAIL_CALL,
 	FASTTERM_LOOP,
+	FASTTERM_KINDS,
 };
 
 /**
@@ -51,6 +53,7 @@ enum fastterm_kind {
  * @FASTTERM_NO_RETURN: it does not return here
  * @FASTTERM_SUBPROG_CALL: the function has a stub image of its own
  * @FASTTERM_INLINED: verifier or JIT put instructions in its place
+ * @FASTTERM_WHYS: their number
  */
 enum fastterm_why {
 	FASTTERM_SKIP,
@@ -63,6 +66,7 @@ enum fastterm_why {
 	FASTTERM_NO_RETURN,
 	FASTTERM_SUBPROG_CALL,
 	FASTTERM_INLINED,
+	FASTTERM_WHYS,
 };
 
 /**
@@ -130,6 +134,7 @@ static inline bool fastterm_same_action(const struct fastterm_decision *a,
  * @FASTTERM_REFUSED_MORE: it needs what the program does not: of the stack, of the context
  * @FASTTERM_REFUSED_LOST: an instruction was rewritten, and is not what was decided on
  * @FASTTERM_REFUSED_UNBOUNDED: nothing bounds how long it runs
+ * @FASTTERM_REFUSALS: their number
  */
 enum fastterm_refusal {
 	FASTTERM_REFUSED_NOT,
@@ -142,6 +147,7 @@ enum fastterm_refusal {
 	FASTTERM_REFUSED_MORE,
 	FASTTERM_REFUSED_LOST,
 	FASTTERM_REFUSED_UNBOUNDED,
+	FASTTERM_REFUSALS,
 };
 
 /**
@@ -285,6 +291,7 @@ struct fastterm_checked {
  * @FASTTERM_TAIL: it has a tail call
  * @FASTTERM_BACK_EDGE: it jumps back, and the verifier's walk does not bound how often
  * @FASTTERM_SLEEPABLE: it may sleep
+ * @FASTTERM_LONGS: their number
  */
 enum fastterm_long {
 	FASTTERM_SHORT,
@@ -294,6 +301,7 @@ enum fastterm_long {
 	FASTTERM_TAIL,
 	FASTTERM_BACK_EDGE,
 	FASTTERM_SLEEPABLE,
+	FASTTERM_LONGS,
 };
 
 /**
@@ -331,11 +339,13 @@ enum fastterm_absence {
  * @FASTTERM_MODE_OFF: none
  * @FASTTERM_MODE_NEEDED: those that can run for long
  * @FASTTERM_MODE_ALL: all
+ * @FASTTERM_MODES: their number
  */
 enum fastterm_mode {
 	FASTTERM_MODE_OFF,
 	FASTTERM_MODE_NEEDED,
 	FASTTERM_MODE_ALL,
+	FASTTERM_MODES,
 };
 
 /**
