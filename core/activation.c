@@ -4,6 +4,7 @@
  */
 #include <linux/atomic.h>
 #include <linux/bpf.h>
+#include <linux/fastterm.h>
 #include <linux/fastterm_arch.h>
 #include <linux/irqflags.h>
 #include <linux/kprobes.h>
@@ -13,8 +14,11 @@
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
 
-#include "internal.h"
+#include "activation.h"
+#include "program.h"
 #include "trace.h"
+#include "trigger.h"
+#include "watchdog.h"
 
 DEFINE_PER_CPU(struct fastterm_activation, fastterm_activation);
 

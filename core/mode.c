@@ -9,7 +9,7 @@
 #include <linux/string.h>
 #include <linux/sysctl.h>
 
-#include "internal.h"
+#include "mode.h"
 
 int fastterm_mode __read_mostly = FASTTERM_MODE_NEEDED;
 

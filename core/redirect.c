@@ -24,7 +24,9 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
-#include "internal.h"
+#include "activation.h"
+#include "image.h"
+#include "program.h"
 #include "walk.h"
 
 /* Slots in programs; the verifier allows programs eight calls deep. */

@@ -13,6 +13,7 @@
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/errno.h>
+#include <linux/fastterm.h>
 #include <linux/fastterm_arch.h>
 #include <linux/filter.h>
 #include <linux/hrtimer.h>
@@ -25,8 +26,10 @@
 
 #include <asm/irq_regs.h>
 
+#include "activation.h"
 #include "compat.h"
-#include "internal.h"
+#include "program.h"
+#include "trigger.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -219,28 +222,30 @@ static bool schedule_next_kick(struct fastterm_activation *a, int err)
 	return true;
 }
 
-/**
- * fastterm_interrupted_level() - the context that has been interrupted
- * @regs: the interrupted registers
- *
- * Only an NMI interrupts a hardirq; what it has added itself does not count.
- *
- * Context: hardirq or NMI, with interrupts off.
- * Return: the level, as interrupt_context_level() numbers them.
+/* What interrupt_context_level() would say if preempt_count() were @count. */
+static u8 level_of(unsigned long count)
+{
+	return !!(count & NMI_MASK) + !!(count & (NMI_MASK | HARDIRQ_MASK)) +
+	       !!(count & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET));
+}
+
+/*
+ * The level of the context that has been interrupted, as interrupt_context_level() numbers them.
+ * Only an NMI interrupts a hardirq; what the NMI has added to the count itself does not count.
  */
-u8 fastterm_interrupted_level(struct pt_regs *regs)
+static u8 interrupted_level(struct pt_regs *regs)
 {
 	const unsigned long count = preempt_count();
 
 	if (fastterm_irqs_were_on(regs))
 		return !!(count & SOFTIRQ_OFFSET);
-	return fastterm_level(count - NMI_OFFSET - HARDIRQ_OFFSET);
+	return level_of(count - NMI_OFFSET - HARDIRQ_OFFSET);
 }
 
 static bool kicked(struct fastterm_activation *a, struct pt_regs *regs)
 {
 	bool wanted = atomic_read(&a->state) == FASTTERM_WANTED;
-	u8 level = fastterm_interrupted_level(regs);
+	u8 level = interrupted_level(regs);
 	u32 frames = a->outcome.frames;
 	int err;
 

@@ -12,11 +12,16 @@
 #include <linux/array_size.h>
 #include <linux/build_bug.h>
 #include <linux/debugfs.h>
+#include <linux/fastterm.h>
 #include <linux/filter.h>
 #include <linux/init.h>
 #include <linux/seq_file.h>
 
-#include "internal.h"
+#include "decision.h"
+#include "image.h"
+#include "program.h"
+#include "show.h"
+#include "verdict.h"
 
 static struct dentry *dir;
 

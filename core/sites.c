@@ -33,7 +33,7 @@
 #include <kunit/static_stub.h>
 
 #include "compat.h"
-#include "internal.h"
+#include "decision.h"
 
 /* As many bits as a decision has for them; and it fits into the padding behind the verifier's. */
 static_assert(FASTTERM_KINDS <= BIT(3) && FASTTERM_WHYS <= BIT(4) && FASTTERM_VALUES <= 5);

@@ -15,7 +15,7 @@
 #include <linux/kprobes.h>
 #include <linux/string.h>
 
-#include "internal.h"
+#include "decision.h"
 
 static noinline notrace __kprobes u64 stub_zero(void)
 {

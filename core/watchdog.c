@@ -36,9 +36,12 @@
 
 #include <asm/irq_regs.h>
 
+#include "activation.h"
 #include "compat.h"
-#include "internal.h"
+#include "program.h"
 #include "trace.h"
+#include "trigger.h"
+#include "watchdog.h"
 
 unsigned int fastterm_budget_ms __read_mostly = 100;
 unsigned int fastterm_sleepable_budget_ms __read_mostly = 1000;

@@ -24,7 +24,6 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
 #include "kfuncs.h"
 #include "prog.h"
 #include "runaway.h"

@@ -14,7 +14,10 @@
 #include <kunit/test.h>
 
 #include "../encode.h"
-#include "../internal.h"
+#include "../image.h"
+#include "../mode.h"
+#include "../program.h"
+#include "../show.h"
 #include "compare.h"
 #include "prog.h"
 #include "runaway.h"

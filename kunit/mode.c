@@ -7,7 +7,7 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../mode.h"
 #include "file.h"
 
 static int mode_before;

@@ -33,7 +33,7 @@
 #include <kunit/resource.h>
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../program.h"
 #include "file.h"
 #include "prog.h"
 

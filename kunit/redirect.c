@@ -21,7 +21,6 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
 #include "prog.h"
 #include "runaway.h"
 

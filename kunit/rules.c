@@ -15,7 +15,9 @@
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../image.h"
+#include "../program.h"
+#include "../show.h"
 #include "prog.h"
 #include "runaway.h"
 #include "vectors.h"

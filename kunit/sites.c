@@ -14,7 +14,10 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../decision.h"
+#include "../mode.h"
+#include "../program.h"
+#include "../verdict.h"
 #include "kfuncs.h"
 #include "prog.h"
 

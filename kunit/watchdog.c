@@ -25,7 +25,8 @@
 #include <kunit/resource.h>
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../trigger.h"
+#include "../watchdog.h"
 #include "file.h"
 #include "kfuncs.h"
 #include "prog.h"
