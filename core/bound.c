@@ -29,7 +29,9 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "internal.h"
+#include "image.h"
+#include "program.h"
+#include "verdict.h"
 
 /* Make room for one more. */
 static bool grow(struct fastterm_trace *t, void **array, u32 *max, u32 nr, size_t size)

@@ -4,10 +4,12 @@
  * check.h.
  */
 #include <linux/bpf_verifier.h>
+#include <linux/fastterm.h>
 #include <linux/filter.h>
 #include <linux/string.h>
 
-#include "internal.h"
+#include "decision.h"
+#include "verdict.h"
 
 /**
  * fastterm_log() - keep what the verifier says of a stub image from its user's log

@@ -30,7 +30,8 @@
 #ifdef CONFIG_BPF_FASTTERM
 
 #include "compat.h"
-#include "internal.h"
+#include "decision.h"
+#include "verdict.h"
 
 /* Marks registers of saved states of the stub image, in bpf_reg_state.live. */
 #define FASTTERM_LIVE_STUB	0x80

@@ -7,6 +7,9 @@
  */
 #ifdef CONFIG_BPF_FASTTERM
 
+#include "mode.h"
+#include "program.h"
+
 static void fastterm_get_facts(const struct bpf_verifier_env *env, struct fastterm_facts *f)
 {
 	const struct bpf_prog *prog = env->prog;

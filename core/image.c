@@ -22,8 +22,10 @@
 #include <linux/perf_event.h>
 #include <linux/slab.h>
 
+#include "decision.h"
 #include "encode.h"
-#include "internal.h"
+#include "image.h"
+#include "program.h"
 
 atomic_long_t fastterm_text = ATOMIC_LONG_INIT(0);
 

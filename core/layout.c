@@ -8,10 +8,12 @@
  * before them, and never takes one away or adds one.
  */
 #include <linux/cfi.h>
+#include <linux/fastterm.h>
 #include <linux/filter.h>
 #include <linux/slab.h>
 
-#include "internal.h"
+#include "image.h"
+#include "mode.h"
 
 static bool is_jump(const struct bpf_insn *insn)
 {

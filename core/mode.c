@@ -3,11 +3,13 @@
  * Which programs get stub images: sysctl kernel.bpf_fastterm, "off", "needed"
  * or "all". It holds for programs that are loaded from then on.
  */
+#include <linux/array_size.h>
+#include <linux/build_bug.h>
 #include <linux/init.h>
 #include <linux/string.h>
 #include <linux/sysctl.h>
 
-#include "internal.h"
+#include "mode.h"
 
 int fastterm_mode __read_mostly = FASTTERM_MODE_NEEDED;
 
@@ -16,6 +18,8 @@ static const char *const names[] = {
 	[FASTTERM_MODE_NEEDED] = "needed",
 	[FASTTERM_MODE_ALL] = "all",
 };
+
+static_assert(ARRAY_SIZE(names) == FASTTERM_MODES);
 
 static int mode_handler(const struct ctl_table *table, int write, void *buffer,
 			size_t *lenp, loff_t *ppos)

@@ -10,10 +10,16 @@
  */
 #include <linux/atomic.h>
 #include <linux/bpf_verifier.h>
+#include <linux/fastterm.h>
 #include <linux/filter.h>
 #include <linux/slab.h>
 
-#include "internal.h"
+#include "decision.h"
+#include "image.h"
+#include "mode.h"
+#include "program.h"
+#include "show.h"
+#include "verdict.h"
 
 atomic_t fastterm_nr_progs = ATOMIC_INIT(0);
 atomic_t fastterm_ended_progs = ATOMIC_INIT(0);

@@ -24,7 +24,9 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
-#include "internal.h"
+#include "activation.h"
+#include "image.h"
+#include "program.h"
 #include "walk.h"
 
 /* Slots in programs; the verifier allows programs eight calls deep. */
@@ -189,7 +191,7 @@ int fastterm_redirect(struct fastterm_activation *a, struct pt_regs *regs)
 		return tag ? PTR_ERR(tag) : -EFAULT;
 	tag->leaving = true;
 	WRITE_ONCE(a->tag, tag);
-	atomic_set(&a->state, FASTTERM_LEAVING);
+	fastterm_leave(a);
 	for (slot = f->slots; slot < base; slot++) {
 		if (!slot->text.image || slot->text.copy)
 			continue;

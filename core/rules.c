@@ -16,7 +16,7 @@
 
 #include <kunit/static_stub.h>
 
-#include "internal.h"
+#include "image.h"
 #include "walk.h"
 
 atomic_long_t fastterm_rule_bytes = ATOMIC_LONG_INIT(0);

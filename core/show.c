@@ -9,12 +9,19 @@
  *	insn 5 at 0x38: kernel function bpf_task_from_pid: skipped, returns NULL
  *	insn 8 at 0x5c: kernel function bpf_task_release: kept: releases a reference (argument 1)
  */
+#include <linux/array_size.h>
+#include <linux/build_bug.h>
 #include <linux/debugfs.h>
+#include <linux/fastterm.h>
 #include <linux/filter.h>
 #include <linux/init.h>
 #include <linux/seq_file.h>
 
-#include "internal.h"
+#include "decision.h"
+#include "image.h"
+#include "program.h"
+#include "show.h"
+#include "verdict.h"
 
 static struct dentry *dir;
 
@@ -27,6 +34,8 @@ static const char *const longs[] = {
 	[FASTTERM_TAIL] = "has a tail call",
 	[FASTTERM_SLEEPABLE] = "may sleep",
 };
+
+static_assert(ARRAY_SIZE(longs) == FASTTERM_LONGS);
 
 static const char *const absences[] = {
 	[FASTTERM_PRESENT] = "it has images",
@@ -42,6 +51,8 @@ static const char *const absences[] = {
 	[FASTTERM_NO_RULES] = "the prologue or epilogue of a function is not known",
 };
 
+static_assert(ARRAY_SIZE(absences) == FASTTERM_ABSENCES);
+
 static const char *const refusals[] = {
 	[FASTTERM_REFUSED_VERIFIER] = "",
 	[FASTTERM_REFUSED_LIMIT] = "it takes the verifier too many instructions",
@@ -54,6 +65,8 @@ static const char *const refusals[] = {
 	[FASTTERM_REFUSED_UNBOUNDED] = "nothing bounds how long the stub image runs",
 };
 
+static_assert(ARRAY_SIZE(refusals) == FASTTERM_REFUSALS);
+
 static const char *const kinds[] = {
 	[FASTTERM_HELPER] = "helper",
 	[FASTTERM_KFUNC] = "kernel function",
@@ -61,6 +74,8 @@ static const char *const kinds[] = {
 	[FASTTERM_TAIL_CALL] = "tail call",
 	[FASTTERM_LOOP] = "loop",
 };
+
+static_assert(ARRAY_SIZE(kinds) == FASTTERM_KINDS);
 
 static const char *const whys[] = {
 	[FASTTERM_UNSEEN] = "the verifier has not seen it in this form",
@@ -74,6 +89,8 @@ static const char *const whys[] = {
 	[FASTTERM_INLINED] = "verifier or JIT put instructions in its place",
 };
 
+static_assert(ARRAY_SIZE(whys) == FASTTERM_WHYS);
+
 static const char *const results[] = {
 	[FASTTERM_NULL] = "NULL",
 	[FASTTERM_ECANCELED] = "-ECANCELED",
@@ -81,6 +98,8 @@ static const char *const results[] = {
 	[FASTTERM_ZERO] = "0",
 	[FASTTERM_ONE] = "1",
 };
+
+static_assert(ARRAY_SIZE(results) == FASTTERM_VALUES);
 
 static void show_site(struct seq_file *m, const struct fastterm_site *site)
 {

@@ -22,6 +22,7 @@
  * in which the verifier leaves a call that iterates, and so the path that a
  * stub image takes.
  */
+#include <linux/array_size.h>
 #include <linux/bitops.h>
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
@@ -32,19 +33,21 @@
 #include <kunit/static_stub.h>
 
 #include "compat.h"
-#include "internal.h"
+#include "decision.h"
 
 /* As many bits as a decision has for them; and it fits into the padding behind the verifier's. */
-static_assert(FASTTERM_LOOP < BIT(3) && FASTTERM_INLINED < BIT(4) && FASTTERM_VALUES <= 5);
+static_assert(FASTTERM_KINDS <= BIT(3) && FASTTERM_WHYS <= BIT(4) && FASTTERM_VALUES <= 5);
 static_assert(sizeof(struct fastterm_decision) == 7);
 
-static const s64 values[FASTTERM_VALUES] = {
+static const s64 values[] = {
 	[FASTTERM_NULL] = 0,
 	[FASTTERM_ECANCELED] = -ECANCELED,
 	[FASTTERM_EPERM] = -EPERM,
 	[FASTTERM_ZERO] = 0,
 	[FASTTERM_ONE] = 1,
 };
+
+static_assert(ARRAY_SIZE(values) == FASTTERM_VALUES);
 
 #ifdef CONFIG_BPF_FASTTERM_KUNIT_TEST
 unsigned long fastterm_blind;

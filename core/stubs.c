@@ -8,12 +8,14 @@
  * not traced: what is attached to it would run in the suffix. Programs' own functions
  * need not return as the kernel's do, so what replaces them is the architecture's.
  */
+#include <linux/array_size.h>
+#include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
 #include <linux/kprobes.h>
 #include <linux/string.h>
 
-#include "internal.h"
+#include "decision.h"
 
 static noinline notrace __kprobes u64 stub_zero(void)
 {
@@ -99,13 +101,15 @@ void *fastterm_stub(enum fastterm_value value, u8 fill)
 	static void *const fills[] = {
 		stub_fill_1, stub_fill_2, stub_fill_3, stub_fill_4,
 	};
-	static void *const stubs[FASTTERM_VALUES] = {
+	static void *const stubs[] = {
 		[FASTTERM_NULL] = stub_zero,
 		[FASTTERM_ECANCELED] = stub_ecanceled,
 		[FASTTERM_EPERM] = stub_eperm,
 		[FASTTERM_ZERO] = stub_zero,
 		[FASTTERM_ONE] = stub_one,
 	};
+
+	static_assert(ARRAY_SIZE(stubs) == FASTTERM_VALUES);
 
 	if (fill & 1)
 		return fills[__ffs(fill & ~1) - 1];

@@ -17,6 +17,7 @@
 #include <linux/bpf.h>
 #include <linux/compiler.h>
 #include <linux/err.h>
+#include <linux/fastterm.h>
 #include <linux/fastterm_arch.h>
 #include <linux/kernel.h>
 #include <linux/percpu.h>
@@ -25,7 +26,10 @@
 
 #include <asm/sections.h>
 
-#include "internal.h"
+#include "activation.h"
+#include "image.h"
+#include "program.h"
+#include "trigger.h"
 #include "walk.h"
 
 /*

@@ -11,7 +11,8 @@
 
 #include <asm/sections.h>
 
-#include "internal.h"
+#include "image.h"
+#include "program.h"
 #include "walk.h"
 
 /**

@@ -25,7 +25,8 @@
 
 #include <asm/sections.h>
 
-#include "internal.h"
+#include "image.h"
+#include "program.h"
 #include "walk.h"
 
 /* How many functions of the last program are compared before all programs are searched. */

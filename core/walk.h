@@ -25,7 +25,7 @@
 
 #include <asm/sections.h>
 
-#include "internal.h"
+#include "image.h"
 
 struct llist_node;
 

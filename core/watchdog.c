@@ -36,9 +36,12 @@
 
 #include <asm/irq_regs.h>
 
+#include "activation.h"
 #include "compat.h"
-#include "internal.h"
+#include "program.h"
 #include "trace.h"
+#include "trigger.h"
+#include "watchdog.h"
 
 unsigned int fastterm_budget_ms __read_mostly = 100;
 unsigned int fastterm_sleepable_budget_ms __read_mostly = 1000;
@@ -84,7 +87,8 @@ struct watch {
 
 static DEFINE_PER_CPU(struct watch, watches);
 
-static const char *const hooks[] = {
+/* A type that this kernel is built without has none. */
+static const char *const hooks[__MAX_BPF_PROG_TYPE] = {
 #define BPF_PROG_TYPE(_id, _name, ...) \
 	[_id] = #_name,
 #define BPF_MAP_TYPE(...)
@@ -155,7 +159,7 @@ static void blame(struct watch *w, struct fastterm_tag *tag, struct pt_regs *reg
 	if (irq_work_is_busy(&w->report))
 		return;
 	strscpy(o->name, prog->aux->name);
-	o->hook = prog->type < ARRAY_SIZE(hooks) ? hooks[prog->type] : NULL;
+	o->hook = hooks[prog->type];
 	strscpy(o->func, prog->aux->attach_func_name ?: "");
 	memcpy(o->tag, prog->tag, sizeof(o->tag));
 	o->ran_ns = tag->ran_ns;

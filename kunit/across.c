@@ -24,7 +24,9 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../decision.h"
+#include "../image.h"
+#include "../program.h"
 #include "compare.h"
 #include "map.h"
 #include "prog.h"

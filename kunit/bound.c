@@ -12,7 +12,8 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../program.h"
+#include "../verdict.h"
 #include "btf.h"
 #include "map.h"
 #include "prog.h"

@@ -15,7 +15,9 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../image.h"
+#include "../program.h"
+#include "../verdict.h"
 #include "../walk.h"
 #include "kfuncs.h"
 #include "map.h"

@@ -16,7 +16,10 @@
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../decision.h"
+#include "../mode.h"
+#include "../program.h"
+#include "../verdict.h"
 #include "btf.h"
 #include "kfuncs.h"
 #include "map.h"

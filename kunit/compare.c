@@ -10,7 +10,9 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../decision.h"
+#include "../image.h"
+#include "../program.h"
 #include "compare.h"
 
 static const struct fastterm_site *site_at(const struct fastterm_prog *fprog,

@@ -22,8 +22,10 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../activation.h"
+#include "../program.h"
 #include "../trace.h"
+#include "../verdict.h"
 #include "../walk.h"
 #include "prog.h"
 #include "runaway.h"

@@ -12,13 +12,15 @@
  */
 
 #include <linux/cpu.h>
+#include <linux/fastterm.h>
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/printk.h>
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../image.h"
+#include "../program.h"
 #include "compare.h"
 
 /*

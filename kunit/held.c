@@ -24,7 +24,6 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
 #include "attach.h"
 #include "btf.h"
 #include "kfuncs.h"

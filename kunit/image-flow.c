@@ -13,7 +13,9 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../image.h"
+#include "../mode.h"
+#include "../program.h"
 #include "image.h"
 #include "map.h"
 #include "prog.h"

@@ -11,7 +11,9 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../mode.h"
+#include "../program.h"
+#include "../show.h"
 #include "file.h"
 #include "image.h"
 #include "map.h"

@@ -16,7 +16,9 @@
 #include <kunit/test.h>
 
 #include "../encode.h"
-#include "../internal.h"
+#include "../image.h"
+#include "../mode.h"
+#include "../program.h"
 #include "compare.h"
 #include "image.h"
 #include "prog.h"

@@ -12,7 +12,11 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../encode.h"
+#include "../image.h"
+#include "../mode.h"
+#include "../program.h"
+#include "../show.h"
 #include "compare.h"
 #include "image.h"
 #include "prog.h"

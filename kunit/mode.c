@@ -7,7 +7,7 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../mode.h"
 #include "file.h"
 #include "mode.h"
 

@@ -22,7 +22,7 @@
 #include <kunit/resource.h>
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../program.h"
 #include "btf.h"
 #include "map.h"
 #include "prog.h"

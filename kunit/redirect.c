@@ -21,7 +21,6 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
 #include "map.h"
 #include "prog.h"
 #include "run.h"

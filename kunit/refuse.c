@@ -20,7 +20,7 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../activation.h"
 #include "attach.h"
 #include "file.h"
 #include "kfuncs.h"

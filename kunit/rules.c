@@ -14,7 +14,9 @@
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../image.h"
+#include "../program.h"
+#include "../show.h"
 #include "file.h"
 #include "prog.h"
 #include "runaway.h"

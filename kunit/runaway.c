@@ -19,7 +19,7 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../mode.h"
 #include "../trace.h"
 #include "kfuncs.h"
 #include "map.h"

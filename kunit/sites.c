@@ -12,7 +12,10 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../decision.h"
+#include "../mode.h"
+#include "../program.h"
+#include "../verdict.h"
 #include "map.h"
 #include "mode.h"
 #include "prog.h"

@@ -13,7 +13,8 @@
 #include <linux/filter.h>
 #include <linux/types.h>
 
-#include "../internal.h"
+#include "../decision.h"
+#include "../program.h"
 
 /* The maps of the programs, in place of a descriptor. */
 enum sites_map {

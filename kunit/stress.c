@@ -15,7 +15,8 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../image.h"
+#include "../program.h"
 #include "file.h"
 #include "prog.h"
 #include "run.h"

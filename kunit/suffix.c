@@ -16,7 +16,6 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
 #include "../walk.h"
 #include "map.h"
 #include "prog.h"

@@ -24,8 +24,10 @@
 #include <kunit/test.h>
 
 #include "../compat.h"
-#include "../internal.h"
+#include "../image.h"
+#include "../program.h"
 #include "../trace.h"
+#include "../trigger.h"
 #include "runaway.h"
 #include "sweep.h"
 

@@ -20,7 +20,7 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../activation.h"
 #include "runaway.h"
 #include "sweep.h"
 

@@ -20,7 +20,8 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../activation.h"
+#include "../watchdog.h"
 #include "kfuncs.h"
 #include "map.h"
 #include "prog.h"

@@ -14,8 +14,8 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
 #include "../trace.h"
+#include "../watchdog.h"
 #include "prog.h"
 #include "runaway.h"
 #include "watch.h"

@@ -16,7 +16,7 @@
 
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../watchdog.h"
 #include "prog.h"
 #include "runaway.h"
 #include "watch.h"

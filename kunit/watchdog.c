@@ -24,7 +24,8 @@
 #include <kunit/resource.h>
 #include <kunit/test.h>
 
-#include "../internal.h"
+#include "../trigger.h"
+#include "../watchdog.h"
 #include "attach.h"
 #include "btf.h"
 #include "file.h"

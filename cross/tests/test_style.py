@@ -11,7 +11,7 @@ import style
 import unchanged
 
 OURS = ('/tree/kernel/bpf/fastterm/redirect.c:12:5: warning: unused variable',
-        "/tree/kernel/bpf/fastterm/internal.h:9:1: error: unknown type name 'x'",
+        "/tree/kernel/bpf/fastterm/program.h:9:1: error: unknown type name 'x'",
         'kernel/bpf/fastterm/redirect.o: warning: objtool: f+0x10: unreachable instruction',
         '/tree/arch/riscv/net/fastterm.c:1:1: warning: symbol was not declared. Should it be static?',
         '/tree/include/linux/fastterm.h:3:2: warning: bad')

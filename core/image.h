@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The machine code of a program's functions: where the JIT has put each instruction, the frame
+ * rules, and the stub image.
+ */
+#ifndef _BPF_FASTTERM_IMAGE_H
+#define _BPF_FASTTERM_IMAGE_H
+
+#include <linux/atomic.h>
+#include <linux/fastterm_arch.h>
+#include <linux/types.h>
+
+struct bpf_prog;
+struct fastterm_prog;
+
+/**
+ * struct fastterm_place - where the JIT has put a jump or a call
+ * @start: offset of its first byte in the image
+ * @end: offset behind its last byte
+ * @target: the address that is called; or for a jump, the offset it goes to,
+ *	    0 if unknown
+ * @code: its opcode
+ */
+struct fastterm_place {
+	u32 start;
+	u32 end;
+	u8 code;
+	unsigned long target;
+};
+
+/**
+ * struct fastterm_layout - where the JIT has put a function's jumps and calls
+ * @ends: for each instruction the offset in the image behind its native code
+ * @natives: for each instruction how many native ones it has, once an image was made
+ * @nr: number of @places
+ * @places: in the order of the instructions
+ */
+struct fastterm_layout {
+	u32 *ends;
+	u32 *natives;
+	u32 nr;
+	struct fastterm_place places[] __counted_by(nr);
+};
+
+void fastterm_layout_free(struct fastterm_layout *layout);
+
+/**
+ * struct fastterm_rules - the frame rules of a function
+ * @nr: number of @row
+ * @body: the rule that most of the function has
+ * @body_off: the first offset for which it holds
+ * @body_size: and for how many bytes it does
+ * @row: the rules, in ascending order of their offsets
+ */
+struct fastterm_rules {
+	u32 nr;
+	const struct fastterm_rule *body;
+	u32 body_off;
+	u32 body_size;
+	struct fastterm_rule row[] __counted_by(nr);
+};
+
+/* How many bytes of memory all frame rules take. */
+extern atomic_long_t fastterm_rule_bytes;
+
+/* For a function that the backend does not understand. Where there was no memory for them: NULL. */
+extern const struct fastterm_rules fastterm_no_rules;
+
+void fastterm_rules_make(struct bpf_prog *prog, const u32 *ends);
+void fastterm_rules_free(const struct fastterm_rules *rules);
+
+/**
+ * struct fastterm_image - the stub image of a function
+ * @fprog: what is known of the program
+ * @main: it is that of the program's main function
+ * @func: the function, as it is found by an address
+ * @entry: the function's entry
+ * @func_size: and its size from there
+ * @rules: its frame rules
+ * @code: its first byte, which corresponds to the first of the image
+ * @size: its size, with everything behind the code
+ * @shadow: what the rest of the kernel takes for a program of its own, so that
+ *	    symbols, unwinding and faults work in it
+ * @nr_unsafe: number of @unsafe
+ * @unsafe: the boundaries that are no safepoints: what comes before them and what
+ *	    comes behind make up one address, in parts that differ
+ */
+struct fastterm_image {
+	const struct fastterm_prog *fprog;
+	bool main;
+	const struct bpf_prog *func;
+	unsigned long entry;
+	u32 func_size;
+	const struct fastterm_rules *rules;
+	u8 *code;
+	u32 size;
+	struct bpf_prog *shadow;
+	u32 nr_unsafe;
+	u32 unsafe[] __counted_by(nr_unsafe);
+};
+
+/* How many bytes of text all stub images take. */
+extern atomic_long_t fastterm_text;
+
+bool fastterm_is_safepoint(const struct fastterm_image *image, u32 off);
+int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *fprog);
+void fastterm_images_publish(struct fastterm_prog *fprog);
+void fastterm_images_hide(struct fastterm_prog *fprog);
+void fastterm_images_free(struct fastterm_prog *fprog);
+
+#endif /* _BPF_FASTTERM_IMAGE_H */

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which programs get stub images: sysctl kernel.bpf_fastterm.
+ */
+#ifndef _BPF_FASTTERM_MODE_H
+#define _BPF_FASTTERM_MODE_H
+
+/**
+ * enum fastterm_mode - which programs get stub images: kernel.bpf_fastterm
+ * @FASTTERM_MODE_OFF: none
+ * @FASTTERM_MODE_NEEDED: those that can run for long
+ * @FASTTERM_MODE_ALL: all
+ * @FASTTERM_MODES: their number
+ */
+enum fastterm_mode {
+	FASTTERM_MODE_OFF,
+	FASTTERM_MODE_NEEDED,
+	FASTTERM_MODE_ALL,
+	FASTTERM_MODES,
+};
+
+/* One of these. It holds for programs that are loaded from now on. */
+extern int fastterm_mode;
+
+#endif /* _BPF_FASTTERM_MODE_H */

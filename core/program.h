@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is kept with a program: its sites, why it can run for long, its stub images or why it
+ * has none.
+ */
+#ifndef _BPF_FASTTERM_PROGRAM_H
+#define _BPF_FASTTERM_PROGRAM_H
+
+#include <linux/bpf.h>
+#include <linux/fastterm_types.h>
+#include <linux/filter.h>
+#include <linux/types.h>
+
+#include "verdict.h"
+
+struct dentry;
+
+/**
+ * enum fastterm_long - why a program can run for long, the most telling first
+ * @FASTTERM_SHORT: it cannot, and gets no image
+ * @FASTTERM_CALLBACK: it hands a callback to a function that iterates
+ * @FASTTERM_ITERATOR: it has an open-coded iterator
+ * @FASTTERM_MAY_GOTO: it has a may_goto
+ * @FASTTERM_TAIL: it has a tail call
+ * @FASTTERM_BACK_EDGE: it jumps back, and the verifier's walk does not bound how often
+ * @FASTTERM_SLEEPABLE: it may sleep
+ * @FASTTERM_LONGS: their number
+ */
+enum fastterm_long {
+	FASTTERM_SHORT,
+	FASTTERM_CALLBACK,
+	FASTTERM_ITERATOR,
+	FASTTERM_MAY_GOTO,
+	FASTTERM_TAIL,
+	FASTTERM_BACK_EDGE,
+	FASTTERM_SLEEPABLE,
+	FASTTERM_LONGS,
+};
+
+/**
+ * enum fastterm_absence - why a program has no stub images
+ * @FASTTERM_PRESENT: it has
+ * @FASTTERM_UNSUPPORTED: the machine cannot terminate programs
+ * @FASTTERM_NOT_JITED: it is no machine code of this machine's processors
+ * @FASTTERM_OFF: images were switched off when it was loaded
+ * @FASTTERM_NOT_NEEDED: it cannot run for long
+ * @FASTTERM_NO_MEMORY: there was none for them
+ * @FASTTERM_NOT_FOUND: what is to be skipped was not found in its code
+ * @FASTTERM_TOO_LARGE: a function is larger than its calls reach
+ * @FASTTERM_CODE: its code has an instruction that we cannot copy
+ * @FASTTERM_UNSOUND: the verifier does not accept its stub image
+ * @FASTTERM_NO_RULES: a function's prologue or epilogue is not understood
+ * @FASTTERM_ABSENCES: their number
+ */
+enum fastterm_absence {
+	FASTTERM_PRESENT,
+	FASTTERM_UNSUPPORTED,
+	FASTTERM_NOT_JITED,
+	FASTTERM_OFF,
+	FASTTERM_NOT_NEEDED,
+	FASTTERM_NO_MEMORY,
+	FASTTERM_NOT_FOUND,
+	FASTTERM_TOO_LARGE,
+	FASTTERM_CODE,
+	FASTTERM_UNSOUND,
+	FASTTERM_NO_RULES,
+	FASTTERM_ABSENCES,
+};
+
+/**
+ * struct fastterm_site - an instruction that is decided upon
+ * @insn: its index in the program as the verifier left it, "xlated"
+ * @func: the function it is in
+ * @jump: how many jumps and calls precede it in that function; constant
+ *	  blinding renumbers instructions, and keeps these in their order
+ * @code: its opcode, by which it is known again
+ * @native: where in the image of the function it is; 0 before there is one
+ * @target: the function of the kernel that it calls; 0 if none, or before there is an image
+ * @decision: what becomes of it
+ * @value: the enum fastterm_value that the stub returns if it is skipped
+ */
+struct fastterm_site {
+	u32 insn;
+	u32 func;
+	u32 jump;
+	u32 native;
+	unsigned long target;
+	struct fastterm_decision decision;
+	u8 code;
+	u8 value;
+};
+
+/**
+ * struct fastterm_prog - what we know of a program
+ * @why_long: why it can run for long
+ * @loops: it may go round in its own code, where nobody asks whether to stop
+ * @absence: why it has no images
+ * @verdict: what the verifier says of them
+ * @trace: while the program is loaded, the ways through it
+ * @nr_loaded: number of instructions of the program as it was loaded
+ * @nr_ids: number of @ids
+ * @ids: while the program is loaded, for each instruction that the verifier has left the
+ *	 number of the one that it belongs to, in the program as it was loaded
+ * @stays: nobody refers to the program any more, and it is visible as long as it may run
+ * @prog: the program, which is freed with this
+ * @id: the program's, once it is published
+ * @nr_funcs: number of its functions
+ * @images: for each function its stub image, NULL if there are none
+ * @dentry: what debugfs shows of it
+ * @nr_sites: number of @sites
+ * @sites: its sites, by @insn
+ */
+struct fastterm_prog {
+	enum fastterm_long why_long;
+	bool loops;
+	enum fastterm_absence absence;
+	struct fastterm_verdict verdict;
+	struct fastterm_trace trace;
+	u32 nr_loaded;
+	u32 nr_ids;
+	u32 *ids;
+	bool stays;
+	struct bpf_prog *prog;
+	u32 id;
+	u32 nr_funcs;
+	struct fastterm_image **images;
+	struct dentry *dentry;
+	u32 nr_sites;
+	struct fastterm_site sites[] __counted_by(nr_sites);
+};
+
+/* The number of programs that have a struct fastterm_prog: they are loaded, and not yet freed. */
+extern atomic_t fastterm_nr_progs;
+
+/* Programs that nothing runs any more: each is freed a grace period after it is counted. */
+extern atomic_t fastterm_ended_progs;
+
+/* How many programs were loaded since boot, by why they have no images. */
+extern atomic_t fastterm_loads[FASTTERM_ABSENCES];
+
+/**
+ * fastterm_nr_funcs() - how many functions a program has
+ * @prog: the program
+ *
+ * Context: any, once it has been JITed.
+ * Return: their number, at least 1.
+ */
+static inline u32 fastterm_nr_funcs(const struct bpf_prog *prog)
+{
+	return prog->aux->real_func_cnt ? : 1;
+}
+
+/**
+ * fastterm_func() - a function of a program
+ * @prog: the program
+ * @i: which one; 0 is the main function
+ *
+ * Context: any, once it has been JITed.
+ * Return: the function.
+ */
+static inline struct bpf_prog *fastterm_func(struct bpf_prog *prog, u32 i)
+{
+	return prog->aux->real_func_cnt ? prog->aux->func[i] : prog;
+}
+
+/**
+ * fastterm_jumps_back() - is an instruction the back edge of a loop?
+ * @insn: the instruction
+ *
+ * Context: any.
+ * Return: true if it is a jump to an earlier instruction, or to itself.
+ */
+static inline bool fastterm_jumps_back(const struct bpf_insn *insn)
+{
+	u8 class = BPF_CLASS(insn->code), op = BPF_OP(insn->code);
+
+	if (class != BPF_JMP && class != BPF_JMP32)
+		return false;
+	if (op == BPF_CALL || op == BPF_EXIT || insn->code == (BPF_JMP | BPF_TAIL_CALL))
+		return false;
+	return (insn->code == (BPF_JMP32 | BPF_JA) ? insn->imm : insn->off) < 0;
+}
+
+#endif /* _BPF_FASTTERM_PROGRAM_H */

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What debugfs shows.
+ */
+#ifndef _BPF_FASTTERM_SHOW_H
+#define _BPF_FASTTERM_SHOW_H
+
+struct fastterm_prog;
+struct seq_file;
+
+void fastterm_show(struct seq_file *m, const struct fastterm_prog *fprog);
+void fastterm_show_loads(struct seq_file *m);
+void fastterm_show_add(struct fastterm_prog *fprog);
+void fastterm_show_remove(struct fastterm_prog *fprog);
+
+#endif /* _BPF_FASTTERM_SHOW_H */
