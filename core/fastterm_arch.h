@@ -18,7 +18,7 @@
  * The others have defaults that suit many architectures. A kernel for an architecture
  * without a backend builds and boots, and reports that it cannot terminate programs.
  *
- * How to port it is told in Documentation/bpf/fastterm/porting.rst. The KUnit suites
+ * How to port it is told in Documentation/bpf/fastterm-porting.rst. The KUnit suites
  * fastterm_* test a backend through these functions.
  */
 #ifndef _LINUX_FASTTERM_ARCH_H
