@@ -82,7 +82,7 @@ struct fastterm_insn {
  * @code: the image, from its first byte
  * @off: offset of the instruction
  * @size: number of bytes at @code
- * @ip: the address at which @code[0] runs
+ * @ip: the address at which the first byte of @code runs
  * @insn: receives the instruction
  *
  * The function has to know only the instructions that the architecture's BPF JIT emits,
@@ -102,7 +102,7 @@ int fastterm_arch_decode(const u8 *code, u32 off, u32 size, unsigned long ip,
  * fastterm_arch_encode() - change an instruction's target, or its kind
  * @code: a copy of the image, which is changed
  * @off: offset of the instruction
- * @ip: the address at which @code[0] will run
+ * @ip: the address at which the first byte of @code will run
  * @insn: what fastterm_arch_decode() has reported, with another target; or with the kind
  *	  FASTTERM_INSN_JUMP in place of FASTTERM_INSN_BRANCH
  *
@@ -124,7 +124,7 @@ int fastterm_arch_encode(u8 *code, u32 off, unsigned long ip,
  * fastterm_arch_thunk() - write a jump that reaches every address
  * @code: a copy of the image, or NULL to ask for the length only
  * @off: where the jump is written
- * @ip: the address at which @code[0] will run
+ * @ip: the address at which the first byte of @code will run
  * @target: any address in the kernel or in a JITed program
  *
  * The jump preserves all registers that pass arguments, a result or the return address,
