@@ -2,12 +2,13 @@
 /*
  * Fast-path termination of BPF programs: what the rest of the kernel may call.
  *
- * A program that the verifier accepted contains, on every path to its exit,
- * the code that releases what it holds. To stop a running program we redirect
- * it, from an interrupt, into a copy of its machine code in which everything
- * that can be skipped is skipped, and it leaves by its own exit.
+ * A program that the verifier has accepted contains, on every path to its exit, the code
+ * that releases what it holds. To terminate a running program, an interrupt redirects it
+ * into a copy of its machine code in which everything that can be skipped is skipped. The
+ * program then leaves by its own exit.
  *
- * What an architecture provides for this is in <linux/fastterm_arch.h>.
+ * What an architecture provides for this is in <linux/fastterm_arch.h>. The design is
+ * described in Documentation/bpf/fastterm.rst.
  */
 #ifndef _LINUX_FASTTERM_H
 #define _LINUX_FASTTERM_H
@@ -24,13 +25,14 @@ struct seq_file;
 struct task_struct;
 
 /**
- * struct fastterm_outcome - what became of a termination
- * @id: the program's
- * @kicks: how many interrupts it took
- * @refused: how many of them found a stack that made no sense, and left it alone
+ * struct fastterm_outcome - the result of a termination
+ * @id: the program's id
+ * @kicks: how many interrupts the termination took; those that only found that every frame
+ *	   had been moved are not counted
+ * @refused: how many interrupts found a stack that made no sense, and changed nothing
  * @frames: how many frames of programs were moved
- * @request_ns: from the request to the kick that found the program, in ns
- * @exit_ns: from then on until it had left, in ns
+ * @request_ns: time from the request to the interrupt that found the program, in ns
+ * @exit_ns: time from that interrupt to the program's exit, in ns
  */
 struct fastterm_outcome {
 	u32 id;
@@ -53,27 +55,28 @@ bool fastterm_refuses(void);
 bool fastterm_stops_loops(void);
 
 /**
- * fastterm_any_leaving() - may the CPU have a program that is to end?
+ * fastterm_any_leaving() - may this CPU have a program that is being terminated?
  *
- * All that is asked where none is: what it costs to have fastterm.
+ * While no program is being terminated, nothing else is tested where programs and
+ * callbacks are called: this test is what CONFIG_BPF_FASTTERM costs there.
  *
  * Context: any in which the CPU does not change.
- * Return: false if it has none.
+ * Return: false if this CPU has no such program.
  */
 static __always_inline bool fastterm_any_leaving(void)
 {
-	/* Another CPU may write it, see fastterm_cut_loops(): one byte, read once a question. */
+	/* Another CPU may write this byte, see fastterm_cut_loops(). It is read once. */
 	return unlikely(data_race(__this_cpu_read(fastterm_leaving)));
 }
 
 /**
- * fastterm_should_stop() - is the caller part of an activation that is terminated?
+ * fastterm_should_stop() - is the caller part of an activation that is being terminated?
  *
- * A function of the kernel that calls a callback of a program again and again
- * asks this after each call, and behaves as if the callback had said "stop".
+ * A kernel function that calls a callback of a program in a loop calls this after each
+ * iteration. If it returns true, the loop ends as if the callback had returned 1.
  *
  * Context: any in which programs run: the CPU does not change.
- * Return: true if it should call the program no more.
+ * Return: true if the caller should not call the program again.
  */
 static __always_inline bool fastterm_should_stop(void)
 {
@@ -81,20 +84,21 @@ static __always_inline bool fastterm_should_stop(void)
 }
 
 /**
- * fastterm_should_refuse() - would a program become part of an activation that is terminated?
+ * fastterm_should_refuse() - is a program to be kept from running now?
  *
- * Where a program is refused that would be entered recursively, this is asked as well,
- * and it is refused in the same way.
+ * It is if it would become part of an activation that is being terminated. The kernel calls
+ * this where it refuses to enter a program recursively, and refuses the program in the
+ * same way.
  *
  * Context: any in which programs are entered: the CPU does not change.
- * Return: true if it should not be entered.
+ * Return: true if the program should not be entered.
  */
 static __always_inline bool fastterm_should_refuse(void)
 {
 	return fastterm_any_leaving() && fastterm_refuses();
 }
 
-/* After a callback has returned @ret: make it say "stop" if the caller should. */
+/* Behind the call of a callback that has returned @ret: end the loop if the caller should stop. */
 #define fastterm_ask(ret)	((void)(fastterm_should_stop() && ((ret) = 1)))
 
 /* See <linux/fastterm_arch.h>. */
@@ -102,11 +106,12 @@ void fastterm_arch_exit(void);
 unsigned long fastterm_untag(const struct task_struct *task, unsigned long sp);
 
 /**
- * fastterm_is_exit() - is a return address a tag?
+ * fastterm_is_exit() - is a return address an exit tag?
  * @ret: the return address
  *
  * Context: any.
- * Return: true if it is: then fastterm_untag() says where it continues.
+ * Return: true if it is. fastterm_untag() then gives the return address that the tag has
+ * replaced.
  */
 static __always_inline bool fastterm_is_exit(unsigned long ret)
 {
@@ -114,16 +119,16 @@ static __always_inline bool fastterm_is_exit(unsigned long ret)
 }
 
 /**
- * fastterm_real_return() - to where does a return address lead?
+ * fastterm_real_return() - resolve a return address that may be an exit tag
  * @task: the task whose stack is unwound; NULL for the current one
- * @ret: the return address that has been found there
- * @sp: the stack pointer behind that return
+ * @ret: the return address that the unwinder has found
+ * @sp: the stack pointer after the return
  *
- * For unwinders: an activation that is tagged returns to fastterm_arch_exit(), which continues
- * where its caller is.
+ * For unwinders: a tagged activation returns to fastterm_arch_exit(), which then continues
+ * in the activation's caller.
  *
  * Context: any.
- * Return: @ret, or if that is a tag, the address that the tag stands for.
+ * Return: @ret, or the return address that the tag has replaced if @ret is a tag.
  */
 static __always_inline unsigned long fastterm_real_return(const struct task_struct *task,
 							  unsigned long ret, unsigned long sp)
@@ -173,7 +178,7 @@ static __always_inline bool fastterm_should_refuse(void)
 	return false;
 }
 
-/* A macro, since gcc orders operands of later comparisons differently if it sees the argument. */
+/* A macro: if gcc sees the argument, it orders the operands of later comparisons differently. */
 #define fastterm_is_exit(...)	false
 
 static inline unsigned long fastterm_untag(const struct task_struct *task, unsigned long sp)

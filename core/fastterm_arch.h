@@ -3,11 +3,11 @@
  * Fast-path termination of BPF programs: the contract between the generic core
  * (kernel/bpf/fastterm/) and an architecture's backend (arch/<arch>/net/fastterm.c).
  *
- * A program that has to end is moved, from an interrupt, into its stub image: a copy of
- * its machine code with the same layout, in which calls and loops are skipped. The core
+ * To terminate a program, an interrupt moves it into its stub image: a copy of its
+ * machine code with the same layout, in which calls and loops are skipped. The core
  * copies the code, walks the interrupted stack and replaces the addresses in it. The
- * backend encodes instructions, describes the frames of the JIT's functions, and
- * interrupts CPUs.
+ * backend decodes and encodes instructions, describes the stack frames of the functions
+ * that the JIT emits, and interrupts CPUs.
  *
  * An architecture selects HAVE_BPF_FASTTERM when it has
  *
@@ -15,11 +15,12 @@
  *	fastterm_arch_rules()	fastterm_arch_begin()	fastterm_arch_kick()
  *	fastterm_arch_exit()	in assembly
  *
- * The others have defaults that suit many architectures. A kernel for an architecture
- * without a backend builds and boots, and reports that it cannot terminate programs.
+ * The other functions have defaults that suit many architectures. A kernel for an
+ * architecture without a backend builds and boots, and reports that it cannot terminate
+ * programs.
  *
- * How to port it is told in Documentation/bpf/fastterm/porting.rst. The KUnit suites
- * fastterm_* test a backend through these functions.
+ * Documentation/bpf/fastterm-porting.rst says how to write a backend. The KUnit suites
+ * fastterm_* test it through these functions.
  */
 #ifndef _LINUX_FASTTERM_ARCH_H
 #define _LINUX_FASTTERM_ARCH_H
@@ -36,17 +37,17 @@ struct pt_regs;
  *
  * The next three functions and fastterm_arch_rules() are pure: they read and write only
  * the bytes that they are given, which are not at the address where they will run. They
- * may be called in any context. Addresses and offsets are those of code at its final
- * place: code[off] runs at ip + off.
+ * may be called in any context. Addresses and offsets are those of the code at its final
+ * place: the byte code[off] runs at ip + off.
  */
 
 /**
  * enum fastterm_insn_kind - how an instruction depends on its own address
- * @FASTTERM_INSN_PLAIN: it does not; a copy means the same everywhere
- * @FASTTERM_INSN_CALL: it calls the target, and the call returns behind the instruction
- * @FASTTERM_INSN_JUMP: it continues at the target
- * @FASTTERM_INSN_BRANCH: it continues at the target, or behind itself
- * @FASTTERM_INSN_DATA: it forms the target's address, or reads or writes there
+ * @FASTTERM_INSN_PLAIN: it does not depend on it: a copy means the same everywhere
+ * @FASTTERM_INSN_CALL: it calls the target, which returns to the next instruction
+ * @FASTTERM_INSN_JUMP: execution continues at the target
+ * @FASTTERM_INSN_BRANCH: execution continues at the target or at the next instruction
+ * @FASTTERM_INSN_DATA: it forms the target's address, or accesses memory there
  */
 enum fastterm_insn_kind {
 	FASTTERM_INSN_PLAIN,
@@ -60,12 +61,14 @@ enum fastterm_insn_kind {
  * struct fastterm_insn - one native instruction
  * @kind: how it depends on its address
  * @len: its length in bytes
- * @split: it and the next instruction form one address. Where they differ between an
- *	   image and its copy, execution is not moved from the boundary between them.
- * @target: the absolute address that it refers to; 0 if it is plain
+ * @split: this instruction and the next one together form one address. If the image and
+ *	   its copy differ in them, the core moves no program from the boundary between
+ *	   the two.
+ * @target: the absolute address that the instruction refers to; 0 if it is plain
  *
  * If earlier instructions load the address of a call into a register, the call itself
- * is of kind FASTTERM_INSN_CALL, with that address as its target, and the earlier ones are plain.
+ * is of kind FASTTERM_INSN_CALL, with that address as its target, and the earlier
+ * instructions are plain.
  */
 struct fastterm_insn {
 	enum fastterm_insn_kind kind;
@@ -79,34 +82,37 @@ struct fastterm_insn {
  * @code: the image, from its first byte
  * @off: offset of the instruction
  * @size: number of bytes at @code
- * @ip: the address at which @code[0] runs
+ * @ip: the address at which the first byte of @code runs
  * @insn: receives the instruction
  *
- * Only what the architecture's BPF JIT emits has to be known, but an instruction that
- * depends on its address must never be reported as plain. Bytes before @off may be read,
- * to find an address that several instructions form. If an instruction is split, @size
- * covers the next one, too, and the next one by itself is plain.
+ * The function has to know only the instructions that the architecture's BPF JIT emits,
+ * but it must never report an instruction that depends on its address as plain. It may
+ * read bytes before @off to find an address that several instructions form. If an
+ * instruction is split, @size covers the next instruction as well; decoded by itself,
+ * that one is plain.
  *
  * Context: any.
- * Return: the instruction's length; -EINVAL if it cannot be copied, is unknown, or is
- * not complete within @size.
+ * Return: the instruction's length; -EINVAL if the instruction cannot be copied, is
+ * unknown, or is not complete within @size.
  */
 int fastterm_arch_decode(const u8 *code, u32 off, u32 size, unsigned long ip,
 			 struct fastterm_insn *insn);
 
 /**
- * fastterm_arch_encode() - change what an instruction refers to, or its kind
+ * fastterm_arch_encode() - change an instruction's target, or its kind
  * @code: a copy of the image, which is changed
  * @off: offset of the instruction
- * @ip: the address at which @code[0] will run
+ * @ip: the address at which the first byte of @code will run
  * @insn: what fastterm_arch_decode() has reported, with another target; or with the kind
  *	  FASTTERM_INSN_JUMP in place of FASTTERM_INSN_BRANCH
  *
- * @code still has the old instruction, from which a branch keeps its condition and data
- * its register. A call or a jump can be written over any instruction of its length. The
- * length does not change; it is filled up with instructions that do nothing. Only a split
- * instruction changes bytes behind its end, and none changes bytes before @off. The core finds out
- * whether the target was within reach: it decodes the result, and restores the bytes.
+ * @code still holds the old instruction: a branch keeps the condition of the old
+ * instruction, and a data instruction its register. A call or a jump can be written over
+ * any instruction of the same length. The length does not change; bytes that are left
+ * over become instructions without effect. Only for a split instruction does the function
+ * change bytes behind its end, and it never changes bytes before @off. The function need
+ * not check whether the target is within reach: the core decodes the result, and restores
+ * the bytes if the target is another one.
  *
  * Context: any.
  * Return: 0; -EINVAL if the bytes at @off cannot become such an instruction.
@@ -118,11 +124,12 @@ int fastterm_arch_encode(u8 *code, u32 off, unsigned long ip,
  * fastterm_arch_thunk() - write a jump that reaches every address
  * @code: a copy of the image, or NULL to ask for the length only
  * @off: where the jump is written
- * @ip: the address at which @code[0] will run
+ * @ip: the address at which the first byte of @code will run
  * @target: any address in the kernel or in a JITed program
  *
  * The jump preserves all registers that pass arguments, a result or the return address,
- * and all that a called function preserves. As above, the core finds out whether it reaches.
+ * and all callee-saved registers. As with fastterm_arch_encode(), the core checks whether
+ * the jump reaches its target.
  *
  * Context: any.
  * Return: its length, which is the same for all targets.
@@ -132,36 +139,39 @@ int fastterm_arch_thunk(u8 *code, u32 off, unsigned long ip, unsigned long targe
 /*
  * Frames
  *
- * The core follows a stack from the interrupted function to its callers. The frames of
- * programs are described by rules, which the backend makes when a program is loaded. A
- * frame of a kernel function is left by fastterm_arch_step().
+ * The core follows a stack from the interrupted function to its callers. It unwinds the
+ * frames of programs by rules, which the backend makes when a program is loaded, and the
+ * frames of kernel functions by fastterm_arch_step().
  */
 
 /* The frame's base is the frame pointer. Without this flag it is the stack pointer. */
 #define FASTTERM_RULE_FP	BIT(0)
 /* The return address is signed, with the caller's stack pointer as modifier. */
 #define FASTTERM_RULE_SIGNED	BIT(1)
-/* The frame cannot be described here. The program is moved by a later kick. */
+/* The frame cannot be described here. The next kick tries again. */
 #define FASTTERM_RULE_NONE	BIT(2)
 /*
- * The original image may have a call patched in at this offset, which overwrites the link
- * register. So a program that continues in the original must not have a tag in that register.
+ * A call may be patched into the original image at this offset, and would overwrite the
+ * link register. So a program that continues in the original must not have a tag in that
+ * register.
  */
 #define FASTTERM_RULE_PATCHED	BIT(3)
 
 /**
  * struct fastterm_rule - where a function's caller is, from one offset on
  * @off: the first offset, from the function's entry, for which the rule holds; it holds up
- *	 to the next rule's
+ *	 to the offset of the next rule
  * @cfa: how far the caller's stack pointer is above the frame's base, in bytes. The
  *	 caller's stack pointer is the value that it has when the function has returned.
- * @sp: how far the function's own stack pointer is below the caller's while it calls
- *	another function, in bytes; 0 if that changes. Where a function of the kernel has a
- *	frame pointer only, the core computes the stack pointer of its caller, the program, by this.
+ * @sp: how far the function's own stack pointer is below the caller's while the function
+ *	calls another one, in bytes; 0 if that varies. Where the walk knows only the frame
+ *	pointer of a kernel function, the core computes by @sp the stack pointer of the
+ *	program that has called it.
  * @ra: how far below the caller's stack pointer the return address is saved, in bytes; 0 if
- *	it is still, or again, in the link register
- * @fp: the same for the caller's frame pointer; 0 if it is in its register
- * @flags: FASTTERM_RULE_*
+ *	the return address is in the link register
+ * @fp: how far below the caller's stack pointer the caller's frame pointer is saved, in
+ *	bytes; 0 if it is in the frame pointer register
+ * @flags: FASTTERM_RULE_FP and so on
  */
 struct fastterm_rule {
 	u32 off;
@@ -175,14 +185,17 @@ struct fastterm_rule {
 /**
  * struct fastterm_range - a part of a function's code
  * @start: offset of its first byte from the function's entry
- * @end: offset behind its last byte
+ * @end: offset of the byte behind its last one
  */
 struct fastterm_range {
 	u32 start;
 	u32 end;
 };
 
-/* The most rules that a function may need before it leaves, and for each range. */
+/*
+ * The most rules that a function may have before the first range, and the most in each
+ * range.
+ */
 #define FASTTERM_MAX_RULES	8
 #define FASTTERM_RANGE_RULES	4
 
@@ -190,39 +203,39 @@ struct fastterm_range {
  * fastterm_arch_rules() - describe the frames of a function
  * @code: the function as the JIT has written it, from its entry
  * @size: its size
- * @ranges: the code of each instruction that leaves the function, which are exits and tail
- *	    calls, in ascending order; the last range, which may be empty, is what the
- *	    JIT has put behind the last instruction
+ * @ranges: the code of each BPF instruction that leaves the function, that is, of exits and
+ *	    tail calls, in ascending order; the last range, which may be empty, is the code
+ *	    that the JIT has put behind the last instruction
  * @nr: number of ranges, at least 1
- * @rules: receives the rules, in ascending order, the first for offset 0; has room for
- *	   FASTTERM_MAX_RULES + @nr * FASTTERM_RANGE_RULES
+ * @rules: receives the rules in ascending order, the first one for offset 0; has room for
+ *	   FASTTERM_MAX_RULES + @nr * FASTTERM_RANGE_RULES rules
  *
- * A prologue or an epilogue that is not exactly what the backend expects has to be
- * refused: its program then is not offered for termination, and is never misread.
+ * The backend must refuse a prologue or an epilogue that is not exactly of the form that it
+ * expects: the program then has no stub image, and its frames are never misread.
  *
  * Context: any.
- * Return: the number of rules; -EINVAL if the code is not understood.
+ * Return: the number of rules; -EINVAL if the code has another form.
  */
 int fastterm_arch_rules(const u8 *code, u32 size, const struct fastterm_range *ranges, u32 nr,
 			struct fastterm_rule *rules);
 
 /**
- * struct fastterm_frame - a function on the stack that is walked
- * @ip: where it continues
- * @sp: its stack pointer then; 0 if that is not known
- * @fp: its frame pointer then
+ * struct fastterm_frame - the function that a stack walk has come to
+ * @ip: where the function continues
+ * @sp: its stack pointer there; 0 if that is not known
+ * @fp: its frame pointer there
  * @at: where @ip is kept: on the stack or in @regs
- * @regs: the interrupted registers if this function has been interrupted; NULL for its
+ * @regs: the interrupted registers if this is the interrupted function; NULL for its
  *	  callers
  * @link: the link register in the interrupted registers; NULL if the architecture has none
  * @shadow: the last entry of the shadow call stack; NULL if there is no such stack
- * @shadow_exact: that is the last one of what has been interrupted; otherwise, there may be later
- *		  ones of the interrupt
+ * @shadow_exact: @shadow is the last entry of the interrupted function. Otherwise the
+ *		  interrupt may have added entries of its own.
  * @bottom: the interrupted stack pointer
- * @low: the lowest address of the stack that is still to be read
- * @high: the end of the stack; 0 if it is not known
- * @unwind: for the backend; NULL if fastterm_arch_step() has not been called for the
- *	    function above this one
+ * @low: the lowest address that the walk may still read
+ * @high: the end of the stack; 0 if that is not known
+ * @unwind: for the backend's use; NULL if fastterm_arch_step() was not called for the
+ *	    callee of this function
  */
 struct fastterm_frame {
 	unsigned long ip;
@@ -242,36 +255,37 @@ struct fastterm_frame {
 /**
  * fastterm_arch_begin() - begin a walk at the interrupted function
  * @regs: the interrupted registers, which are those of the kernel
- * @frame: the function; @regs, @ip and @sp are set, and @high if that is on the task's stack.
- *	   Receives @fp, @link, @shadow, @shadow_exact, and @high if it is not yet known
+ * @frame: the interrupted function, with @regs, @ip and @sp, and with @high if @sp is on the
+ *	   task's stack. Receives @fp, @link, @shadow, @shadow_exact, and @high if that is
+ *	   not yet known.
  *
  * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
- * Return: 0; -ENOENT if what has been interrupted just saves or restores registers, or runs on an
- * unknown stack.
+ * Return: 0; -ENOENT if the interrupted code is saving or restoring registers, or runs on
+ * an unknown stack.
  */
 int fastterm_arch_begin(struct pt_regs *regs, struct fastterm_frame *frame);
 
 /**
- * fastterm_arch_step() - go from a function of the kernel to its caller
+ * fastterm_arch_step() - go from a kernel function to its caller
  * @frame: the function; becomes its caller
  *
- * Also called for BPF trampolines, which have no rules. Only @ip, @regs and the
- * link register need not be changed: the core does that. Memory may be read where
- * fastterm_on_stack() says so.
+ * The core calls this for BPF trampolines as well, which have no rules. The function need
+ * not update @ip, @regs and the link register: the core does that. It may read memory
+ * for which fastterm_on_stack() returns true.
  *
  * Default: fastterm_by_record(), with the frame record at the frame pointer.
  *
  * Context: that of fastterm_arch_begin().
- * Return: 0; -ENOENT if the walk is at its end: the function has been called by nothing, or
- * saved registers follow; -EFAULT if the stack makes no sense.
+ * Return: 0; -ENOENT if the walk has reached its end: the function has no caller, or its
+ * caller is an interrupt's entry; -EFAULT if the stack makes no sense.
  */
 int fastterm_arch_step(struct fastterm_frame *frame);
 
 /**
- * fastterm_arch_traced() - by what do tracers know a frame?
+ * fastterm_arch_traced() - by which values do tracers identify a frame?
  * @frame: a function whose return address, at @at, is that of a tracer
- * @graph: receives ftrace_ret_stack.retp; 0 if it cannot be told, and then the tracer's
- *	   latest entry is taken that the walk has not come to yet
+ * @graph: receives ftrace_ret_stack.retp; 0 if that cannot be computed: the core then takes
+ *	   the tracer's latest entry that the walk has not passed yet
  * @hook: receives rethook_node.frame, or kretprobe_instance.fp; 0 as above
  *
  * Default: both are the address at which the return address is saved.
@@ -285,12 +299,12 @@ void fastterm_arch_traced(const struct fastterm_frame *frame, unsigned long *gra
 /**
  * fastterm_arch_sign() - sign a return address
  * @ip: the address
- * @sp: the modifier: the stack pointer when the return has been made
+ * @sp: the modifier: the stack pointer after the return
  *
  * Only for architectures that select HAVE_BPF_FASTTERM_SIGNED.
  *
  * Context: that of fastterm_arch_begin().
- * Return: the address as a function keeps it that signs its return address.
+ * Return: the address as a function saves it that signs its return address.
  */
 unsigned long fastterm_arch_sign(unsigned long ip, unsigned long sp);
 
@@ -320,7 +334,7 @@ static inline unsigned long fastterm_arch_strip(unsigned long ip)
  * fastterm_arch_resume() - let the interrupted function continue elsewhere
  * @regs: the interrupted registers
  * @from: where it would continue
- * @to: where it shall
+ * @to: where it shall continue
  *
  * Default: instruction_pointer_set().
  *
@@ -335,7 +349,8 @@ void fastterm_arch_resume(struct pt_regs *regs, unsigned long from, unsigned lon
 /**
  * fastterm_arch_init() - prepare the backend
  *
- * Called once at boot, before the first program is loaded. Default: 0 if there is a backend.
+ * The core calls this once at boot, before the first program is loaded. Default: 0 if
+ * there is a backend.
  *
  * Context: process context, may sleep.
  * Return: 0; an error if programs cannot be terminated on this machine.
@@ -345,11 +360,12 @@ int fastterm_arch_init(void);
 /**
  * fastterm_arch_kick() - interrupt a CPU
  * @cpu: the CPU, which may be this one
- * @insist: it has not taken the last kick: interrupts may be off there
+ * @insist: the CPU has not taken the last kick: it may have interrupts off
  *
- * Soon afterwards fastterm_kicked() is called there, in an interrupt and with the
- * registers that it returns to. The interrupt is an ordinary one if the architecture has
- * the choice, and with @insist an NMI if it has NMIs. A CPU that is offline is left alone.
+ * Soon afterwards, an interrupt on that CPU calls fastterm_kicked() with the registers
+ * that it returns to. If the architecture has the choice, the interrupt is an ordinary
+ * one; with @insist, and if the architecture has NMIs, it is an NMI. Nothing happens
+ * if the CPU is offline.
  *
  * Context: any, NMI included. Must not wait for another CPU.
  * Return: 0.
@@ -359,39 +375,55 @@ int fastterm_arch_kick(int cpu, bool insist);
 /**
  * fastterm_arch_exit() - where the main function of a tagged activation returns to
  *
- * Not called, but returned to; written in assembly. It calls fastterm_exit() with the stack
- * pointer as it is behind the return, and a pointer to the program's result, and
- * continues at the address that fastterm_exit() returns, with the result, which that may
- * have changed, and with every other register that a called function preserves.
+ * This is assembly code that a program returns to; nobody calls it. It calls
+ * fastterm_exit() with the stack pointer as it is after the return, and with a pointer
+ * to the program's result. Then it continues at the address that fastterm_exit() returns,
+ * with the result, which fastterm_exit() may have changed, and with all callee-saved
+ * registers unchanged.
  */
 void fastterm_arch_exit(void);
 
 /**
- * fastterm_arch_canceled() - stands for a function of a program that is skipped
+ * fastterm_arch_canceled() - called in place of a function of a program that is skipped
  *
- * Return: -ECANCELED, where the program's own functions leave their result. The default
- * returns it as a function of the kernel does.
+ * Default: returns as a kernel function does.
+ *
+ * Return: -ECANCELED, in the register in which functions of programs return their result.
  */
 u64 fastterm_arch_canceled(void);
 
 /*
- * What the core has for backends. Each is for the context of the function that needs it.
+ * What the core provides for backends. Each function may be called in the context of the
+ * backend's function that needs it.
  */
 
-/* Can the word at @addr be read, above all that has been read before? */
+/**
+ * fastterm_on_stack() - may a walk read the word at an address?
+ * @frame: the function that the walk has come to
+ * @addr: the address
+ *
+ * Return: true if the word is on the stack, aligned, and above all that has been read.
+ */
 static inline bool fastterm_on_stack(const struct fastterm_frame *frame, unsigned long addr)
 {
 	return addr >= frame->low && addr <= frame->high - sizeof(long) &&
 	       addr % sizeof(long) == 0;
 }
 
-/* The error for such an address: -ENOENT on another stack, else it was read or is misaligned. */
+/**
+ * fastterm_off_stack() - the error for an address that a walk may not read
+ * @frame: the function that the walk has come to
+ * @addr: the address
+ *
+ * Return: -ENOENT if the address is on another stack, where the walk ends; -EFAULT if it is
+ * misaligned or below what has been read.
+ */
 static inline int fastterm_off_stack(const struct fastterm_frame *frame, unsigned long addr)
 {
 	return addr < frame->bottom || addr > frame->high - sizeof(long) ? -ENOENT : -EFAULT;
 }
 
-/* If the bytes of a string are at @off of @code, go on behind them. For fastterm_arch_rules(). */
+/* Advance @off beyond the bytes of a string if @code has them there. For fastterm_arch_rules(). */
 #define fastterm_match(code, size, off, bytes)	\
 	fastterm_match_bytes(code, size, off, bytes, sizeof(bytes) - 1)
 

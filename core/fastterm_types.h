@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Fast-path termination of BPF programs: what structures of other parts of the
- * kernel contain. Apart from <linux/fastterm.h>, since half the kernel includes
- * those structures.
+ * Fast-path termination of BPF programs: members of structures of other parts of the
+ * kernel. They are not in <linux/fastterm.h>, since much of the kernel includes the
+ * headers of those structures.
  */
 #ifndef _LINUX_FASTTERM_TYPES_H
 #define _LINUX_FASTTERM_TYPES_H

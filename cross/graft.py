@@ -30,7 +30,7 @@ def overlay():
             if path.suffix in ('.c', '.h', '.S') or path.name == 'Makefile':
                 ours[f'include/linux/{path.name}' if path.name in PUBLIC else f'{target}/{path.name}'] = path
     for path in sorted((host.CHECKOUT / 'core' / 'docs').glob('*.rst')):
-        ours[f'Documentation/bpf/fastterm/{path.name}'] = path
+        ours[f'Documentation/bpf/{path.name}'] = path
     return ours
 
 

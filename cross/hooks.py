@@ -5,7 +5,7 @@ A hook is a file in core/hooks/:
 
   *.cocci   a semantic patch. Its head says, in comments, why it exists and which files it changes in how many
             places:  `// Changes: kernel/bpf/core.c 1`
-  *.lines   for Kconfig and Makefiles, which Coccinelle does not read. A section a place: the heading is the file,
+  *.lines   for Kconfig, Makefiles and pages, which Coccinelle does not read. A section a place: the heading is the file,
             `after` a regular expression that one line must match (or `at = end`), `line` what is inserted below it.
 
 A place is a run of changed lines. More or fewer than expected is an error: the kernel has moved on, and a hook

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The graft as a series of patches that `git am` takes: for a tree whose history shall have it, and for review.
 
-Each patch is built by itself: what it adds is either not built yet, or all that it needs is there. The patches are made
-in a repository of their own, of nothing but the files that change, so that the tree need not be one, and is only read.
+The series also has an entry for MAINTAINERS, which the graft has not. Each patch is built by itself: what it adds is either
+not built yet, or all that it needs is there. The patches are made in a repository of their own, of nothing but the files
+that change, so that the tree need not be one, and is only read.
 """
 
 import fnmatch
@@ -26,6 +27,19 @@ BACKEND = ('Implement what <linux/fastterm_arch.h> asks for: how the code of thi
 
 # Beside the patches: what they were when they were made.
 RECORD = '.made'
+
+# Changed by the series alone: a graft is for local use, and get_maintainer.pl asks nobody there.
+MAINTAINERS = 'MAINTAINERS'
+# Without M: lines, which come first: whoever sends the series adds them.
+TITLE = 'BPF FAST-PATH TERMINATION'
+ENTRY = f'''{TITLE}
+L:\tbpf@vger.kernel.org
+S:\tMaintained
+F:\tDocumentation/bpf/fastterm*
+F:\tarch/*/net/fastterm*
+F:\tinclude/linux/fastterm*
+F:\tkernel/bpf/fastterm/
+'''
 
 # (subject, what it says, the files it takes of those that no earlier one has taken); in the order in which they are made.
 PATCHES = (
@@ -51,6 +65,9 @@ PATCHES = (
     ('bpf, x86: Add a fastterm backend', BACKEND, ('arch/x86/*',), ()),
     ('bpf, arm64: Add a fastterm backend', BACKEND, ('arch/arm64/*',), ()),
     ('bpf, riscv: Add a fastterm backend', BACKEND, ('arch/riscv/*',), ()),
+    ('MAINTAINERS: Add fast-path termination of BPF programs',
+     'Patches to these files go to the list of BPF.\n'
+     'The entry has no M: line yet. Whoever sends this series adds one, and removes this paragraph.', (MAINTAINERS,), ()),
 )
 
 
@@ -62,6 +79,7 @@ def make(tree, out):
     _refuse_to_lose(out)
     state, changed, added = graft.wanted(tree)
     whole = {name: (state.original(name) if name in changed else None, data) for name, data in (changed | added).items()}
+    whole[MAINTAINERS] = _maintained(tree)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='series-', dir=out.parent) as tmp:
         repository, made = Path(tmp) / 'repository', Path(tmp) / 'series'
@@ -77,6 +95,25 @@ def make(tree, out):
         (made / RECORD).write_text(json.dumps({path.name: _digest(path) for path in made.iterdir()}), encoding='utf-8')
         _replace(out, made, Path(tmp) / 'old')
     return sorted(path for path in out.iterdir() if path.name != RECORD)
+
+
+def _maintained(tree):
+    """MAINTAINERS as the tree has it, and with our entry in the order of scripts/parse-maintainers.pl."""
+    path = tree / MAINTAINERS
+    if not path.exists():
+        raise Error(f'{tree}: kernel {source.version(tree)} has no file {MAINTAINERS}')
+    before = path.read_bytes()
+    # The title of an entry is the line above its first field. Titles are compared in capital letters; THE REST is last.
+    titles = list(re.finditer(rb'(?m)^(?![A-Z]:\t)(\S.*)\n(?=[A-Z]:\t)', before))
+    if TITLE.encode() in [title[1] for title in titles]:
+        raise Error(f'{path} has an entry {TITLE}, though the tree has not taken the series: remove it')
+    if not titles:
+        raise Error(f'{path}: has no entries')
+    # Some of the kernel's entries are out of order: so that as few as possible are on the wrong side of ours.
+    smaller = [title[1] != b'THE REST' and title[1].upper() < TITLE.encode() for title in titles]
+    place = max(range(len(titles)), key=lambda n: sum(smaller[:n]) + smaller[n:].count(False))
+    at = titles[place].start()
+    return before, before[:at] + ENTRY.encode() + b'\n' + before[at:]
 
 
 def _digest(path):
@@ -178,11 +215,12 @@ def how_to_take(tree, out):
         return host.run(['git', '-C', tree, *args], env=_env(kept=('GIT_CONFIG',)), check=False)
     status, prefix = git('rev-parse', '--show-prefix')
     below = f' --directory={shlex.quote(prefix.strip())}' if not status and prefix.strip() else ''
-    says = [f'for Linux {source.version(tree)}; in its repository: git am -s{below} {shlex.quote(str(out))}/*.patch']
+    says = [f'for Linux {source.version(tree)}; in its repository: git am -s{below} {shlex.quote(str(out))}/*.patch',
+            f'the entry in {MAINTAINERS}, in the last patch, has no M: line: before you send the series, add who maintains it']
     if graft.State(tree).exists():
         says.append(f'before that: make ungraft KDIR={shlex.quote(str(tree))}')
     elif not status:
-        _, changed = git('status', '--porcelain', '--', *hooks.files())
+        _, changed = git('status', '--porcelain', '--', *hooks.files(), MAINTAINERS)
         if changed.strip():
             says.append(f'git am refuses what is not committed, of which the patches were made:\n{changed.rstrip()}')
     return '\n'.join(says)

@@ -67,6 +67,7 @@ class Graft(Fixture):
         self.assertIn('\tselect ONE\n\tselect TWO\n', (self.tree / 'kernel/bpf/Kconfig').read_text())
         self.assertTrue((self.tree / 'kernel/bpf/fastterm/Kconfig').exists())
         self.assertTrue((self.tree / 'include/linux/fastterm_arch.h').exists())
+        self.assertTrue((self.tree / 'Documentation/bpf/fastterm.rst').exists())
 
     def test_twice_is_once(self):
         graft.apply(self.tree)
@@ -292,6 +293,17 @@ class Graft(Fixture):
         graft.apply(self.tree)
         self.assertEqual((self.tree / 'kernel/bpf/Makefile').read_text(), 'obj-y += core.o\nobj-y += fastterm/\n')
 
+    def test_the_index_of_the_documentation_lists_the_first_page(self):
+        path = self.tree / 'Documentation/bpf/index.rst'
+        path.parent.mkdir(parents=True)
+        before = '.. toctree::\n   :maxdepth: 1\n\n   maps\n   bpf_prog_run\n   other\n'
+        path.write_text(before)
+        self.hook('docs.lines', (host.CHECKOUT / 'core/hooks/docs.lines').read_text())
+        graft.apply(self.tree)
+        self.assertEqual(path.read_text(), before.replace('bpf_prog_run\n', 'bpf_prog_run\n   fastterm\n'))
+        graft.remove(self.tree)
+        self.assertEqual(path.read_text(), before)
+
     def test_what_is_already_there_is_not_overwritten(self):
         path = self.tree / 'include/linux/fastterm.h'
         path.parent.mkdir(parents=True)
@@ -299,6 +311,16 @@ class Graft(Fixture):
         with self.assertRaisesRegex(host.Error, 'already has include/linux/fastterm.h'):
             graft.apply(self.tree)
         self.assertEqual(path.read_text(), 'theirs\n')
+
+
+class Pages(unittest.TestCase):
+    def test_the_first_page_leads_to_the_others(self):
+        """Sphinx warns of a page that no table of contents has; the index lists the first one alone."""
+        pages = {path.stem: path.read_text() for path in (host.CHECKOUT / 'core/docs').glob('*.rst')}
+        self.assertRegex(pages.pop('fastterm'), r'(?m)^\.\. toctree::\n   :maxdepth: 1\n   :glob:\n\n   fastterm-\*$')
+        for name, text in pages.items():
+            self.assertTrue(name.startswith('fastterm-'), name)
+            self.assertNotIn(':orphan:', text)
 
 
 class WorkingCopy(Fixture):

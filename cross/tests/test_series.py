@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The series of patches, on a kernel tree of a few small files that is a git repository."""
 
+import fnmatch
 import os
+import re
 import shutil
 import subprocess
 import unittest
@@ -12,6 +14,34 @@ import hooks
 import host
 import series
 from test_graft import SOURCE, Fixture
+
+
+# As the kernel's: it begins with prose that has examples of fields.
+MAINTAINERS = '''List of maintainers
+===================
+
+\tM: *Mail* patches to: FullName <address@domain>
+\tF: *Files*
+
+Maintainers List
+----------------
+
+BONDING DRIVER
+M:\tOne \u00d6ther <one@example.org>
+F:\tdrivers/net/bonding/
+
+BPF JIT for ARC
+L:\tbpf@vger.kernel.org
+S:\tMaintained
+F:\tarch/arc/net/
+
+BPF [BTF]
+F:\tkernel/bpf/btf.c
+
+THE REST
+M:\tAnother <another@example.org>
+F:\t*
+'''
 
 
 class Series(Fixture):
@@ -32,6 +62,7 @@ class Series(Fixture):
         os.environ['GIT_CONFIG_NOSYSTEM'] = '1'
         self.hook('c.cocci', '// SPDX-License-Identifier: GPL-2.0-only\n// So that it is\n// known who calls.\n'
                              '// Changes: kernel/bpf/core.c 1\n@@\n@@\n- return a;\n+ who();\n+ return a;\n')
+        (self.tree / 'MAINTAINERS').write_text(MAINTAINERS)
         self.git('init', '--quiet')
         self.git('add', '--all')
         self.git('commit', '--quiet', '-m', 'before')
@@ -57,10 +88,58 @@ class Series(Fixture):
         self.assertEqual(len(patches), len(series.PATCHES))
         self.git('am', *patches)
         taken = self.source()
+        self.assertNotEqual(taken.pop('MAINTAINERS'), MAINTAINERS.encode())
         self.git('reset', '--quiet', '--hard', f'HEAD~{len(patches)}')
-        self.assertNotEqual(self.source(), taken)
+        self.assertNotEqual({name: data for name, data in self.source().items() if name != 'MAINTAINERS'}, taken)
         graft.apply(self.tree)
-        self.assertEqual(self.source(), taken)
+        grafted = self.source()
+        self.assertEqual(grafted.pop('MAINTAINERS'), MAINTAINERS.encode())
+        self.assertEqual(grafted, taken)
+
+    def entries(self):
+        """The titles of the tree's MAINTAINERS, once it has taken the series."""
+        self.git('am', *self.made())
+        return re.findall(r'(?m)^(?![A-Z]:\t)([A-Z].*)\n[A-Z]:\t', (self.tree / 'MAINTAINERS').read_text())
+
+    def test_the_entry_is_in_the_order_of_titles(self):
+        self.assertEqual(self.entries(), ['BONDING DRIVER', series.TITLE, 'BPF JIT for ARC', 'BPF [BTF]', 'THE REST'])
+        self.assertEqual((self.tree / 'MAINTAINERS').read_text().replace(f'{series.ENTRY}\n', ''), MAINTAINERS)
+
+    def test_entries_that_are_out_of_order_make_no_difference(self):
+        text = MAINTAINERS.replace('BONDING DRIVER', 'XYZ\nF:\tx\n\nABC\nF:\ta\n\nBONDING DRIVER')
+        (self.tree / 'MAINTAINERS').write_text(text.replace('THE REST', 'ABD\nF:\tb\n\nTHE REST'))
+        self.git('commit', '--quiet', '-a', '-m', 'out of order')
+        self.assertEqual(self.entries()[2:5], ['BONDING DRIVER', series.TITLE, 'BPF JIT for ARC'])
+
+    def test_the_entry_may_be_the_last_before_the_rest(self):
+        (self.tree / 'MAINTAINERS').write_text(MAINTAINERS.replace('BPF ', 'ABC '))
+        self.git('commit', '--quiet', '-a', '-m', 'other titles')
+        self.assertEqual(self.entries()[-2:], [series.TITLE, 'THE REST'])
+
+    def test_who_maintains_it_is_left_open(self):
+        last = self.made()[-1].read_text()
+        self.assertIn('\nSubject: [PATCH 8/8] MAINTAINERS: ', last)
+        self.assertIn('has no M: line yet', last.replace('\n', ' '))
+        self.assertNotRegex(last, r'(?m)^\+M:')
+        self.assertIn('before you send the series, add who maintains it', series.how_to_take(self.tree, self.out))
+
+    def test_every_file_of_ours_has_the_entry(self):
+        patterns = re.findall(r'(?m)^F:\t(.+)$', series.ENTRY)
+        for name in graft.overlay():
+            self.assertTrue(any(fnmatch.fnmatchcase(name, f'{p}*' if p.endswith('/') else p) for p in patterns), name)
+
+    def test_a_tree_without_maintainers_or_with_the_entry_alone(self):
+        path = self.tree / 'MAINTAINERS'
+        path.write_text(MAINTAINERS.replace('BPF [BTF]', series.TITLE))
+        with self.assertRaisesRegex(host.Error, f'has an entry {series.TITLE}'):
+            self.made()
+        path.write_text('Nobody\n')
+        with self.assertRaisesRegex(host.Error, 'has no entries'):
+            self.made()
+        path.unlink()
+        with self.assertRaisesRegex(host.Error, 'kernel 6.12.3 has no file MAINTAINERS'):
+            self.made()
+        self.assertFalse(self.out.exists())
 
     def test_the_tree_is_only_read(self):
         before = self.snapshot()
@@ -165,7 +244,9 @@ class Series(Fixture):
     def test_what_to_do_with_it(self):
         def says(tree=None):
             return series.how_to_take(tree or self.tree, self.out)
-        self.assertEqual(says(), f'for Linux 6.12.3; in its repository: git am -s {self.out}/*.patch')
+        take, maintainer = says().splitlines()
+        self.assertEqual(take, f'for Linux 6.12.3; in its repository: git am -s {self.out}/*.patch')
+        self.assertIn('has no M: line', maintainer)
         (self.tree / 'kernel/bpf/core.c').write_text(SOURCE + '\n')
         self.assertRegex(says(), 'not committed.*\n M kernel/bpf/core.c$')
         self.git('checkout', '--quiet', '.')
@@ -175,7 +256,7 @@ class Series(Fixture):
         shutil.copytree(self.tree, self.tree / 'below', ignore=lambda *_: ['.git'])
         self.assertIn(f'git am -s --directory=below/ {self.out}/*.patch', says(self.tree / 'below'))
         shutil.rmtree(self.tree / '.git')
-        self.assertEqual(len(says().splitlines()), 1)
+        self.assertEqual(len(says().splitlines()), 2)
 
     def test_a_tree_that_has_taken_it_is_told_so(self):
         self.git('am', *self.made())
@@ -221,5 +302,5 @@ class Series(Fixture):
 
 class Split(unittest.TestCase):
     def test_every_file_is_in_a_patch_and_every_patch_has_files(self):
-        for subject, _, files in series.split({*graft.overlay(), *hooks.files()}):
+        for subject, _, files in series.split({*graft.overlay(), *hooks.files(), series.MAINTAINERS}):
             self.assertTrue(files, subject)
