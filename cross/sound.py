@@ -111,7 +111,7 @@ def _input(name):
 
 def is_counted(target):
     """Whether the time of the machine that it runs on is the number of instructions."""
-    return target.variant == 'default' and target.arch.name in machine.COUNTED_SMP
+    return target.variant == 'default' and target.arch.counted
 
 
 def _boot(tree, target, out, files, seen, left):
@@ -131,7 +131,7 @@ def _boot(tree, target, out, files, seen, left):
             host.say(f'  {_input(record["object"])}: {said.splitlines()[0]}')
     counted, text = is_counted(target), ''
     try:
-        guest.boot(tree, target, out, files, extra=machine.COUNTED_SMP[target.arch.name] if counted else (),
+        guest.boot(tree, target, out, files, extra=machine.counted_smp(target.arch) if counted else (),
                    append=f'PATIENCE={PATIENCE[counted]}', timeout=TIMEOUT, on_record=take)
     except Error as error:
         if not seen.limits.get('watchdog'):

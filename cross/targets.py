@@ -1,35 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What can be built and booted: architectures, variants, and the machines a kernel is booted on."""
+"""What can be built and booted: architectures, of which each has its file in cross/arch/, in variants, on machines."""
 
 import fnmatch
 from dataclasses import dataclass
 from pathlib import Path
 
 import host
+from arch import Arch, load
 from host import Error
 
 HERE = Path(__file__).resolve().parent
 
 
-@dataclass(frozen=True)
-class Arch:
-    name: str           # as the user says it
-    linux: str          # as the kernel's ARCH= says it
-    srcarch: str        # its folder below arch/
-    ours: str           # our folder
-    gcc: str            # prefix of the distribution's cross compiler
-    image: str          # make target and file of the bootable image, below arch/<srcarch>/boot
-    tools: tuple        # (command, package) that only this architecture needs
-
-
-ARCHES = {a.name: a for a in (
-    Arch('x86_64', 'x86_64', 'x86', 'arch-x86', '', 'bzImage',
-         (('qemu-system-x86_64', 'qemu-system-x86'),)),
-    Arch('arm64', 'arm64', 'arm64', 'arch-arm64', 'aarch64-linux-gnu-', 'Image.gz',
-         (('qemu-system-aarch64', 'qemu-system-arm'), ('aarch64-linux-gnu-gcc', 'gcc-aarch64-linux-gnu'))),
-    Arch('riscv64', 'riscv', 'riscv', 'arch-riscv', 'riscv64-linux-gnu-', 'Image',
-         (('qemu-system-riscv64', 'qemu-system-misc'), ('riscv64-linux-gnu-gcc', 'gcc-riscv64-linux-gnu'))),
-)}
+ARCHES = load()
+# What is taken where one is needed and none is given.
+FIRST = next(iter(ARCHES))
 
 
 @dataclass(frozen=True)
@@ -44,23 +29,10 @@ class Other:
 OTHERS = (Other('powerpc', 'powerpc64le-linux-gnu-', 'gcc-powerpc64le-linux-gnu'),
           Other('s390', 's390x-linux-gnu-', 'gcc-s390x-linux-gnu'))
 
-# Lines of code, neither blank nor comment, that a backend may have: what is more should be generic.
-BACKEND_LINES = {'arch-arm64': 270, 'arch-riscv': 320}
-OTHER_BACKEND_LINES = 300
-
 VARIANTS = ('default', 'debug', 'hardened')
 
-# Variants that a vendor builds with clang: kCFI and shadow call stacks exist only there.
-CLANG = {('arm64', 'hardened'), ('riscv64', 'hardened')}
-
-# What `make test` runs; VARIANT=all is every architecture in every variant.
-TESTED = (('x86_64', 'default'), ('arm64', 'default'), ('riscv64', 'default'),
-          ('x86_64', 'debug'), ('arm64', 'hardened'))
-
-# A kernel is booted on the machine `qemu/<arch>-<variant>.py`, or `qemu/<arch>.py` where that does not exist,
-# and on these machines too: `qemu/<arch>-<machine>.py`.
-MACHINES = {('x86_64', 'default'): ('icount',), ('arm64', 'default'): ('nopac', 'icount'),
-            ('riscv64', 'default'): ('icount',), ('x86_64', 'hardened'): ('srso', 'stuff')}
+# What `make test` runs.
+TESTED = tuple((a, v) for v in VARIANTS for a in ARCHES if ARCHES[a].variants[v].tested)
 
 # What is run on a machine that is made for it, and too slow for the rest. Its time is its own: what else this machine
 # does makes no difference there.
@@ -90,7 +62,7 @@ class Target:
 
     @property
     def clang(self):
-        return (self.arch.name, self.variant) in CLANG
+        return self.arch.variants[self.variant].clang
 
     @property
     def toolchain(self):
@@ -102,10 +74,13 @@ class Target:
 
     @property
     def machines(self):
-        """(name of the run, qemu configuration) of each machine this kernel is booted on."""
+        """(name of the run, qemu configuration) of each machine this kernel is booted on.
+
+        The first is `qemu/<arch>-<variant>.py`, or `qemu/<arch>.py` where that does not exist.
+        """
         special = HERE / 'qemu' / f'{self.name}.py'
         yield self.name, special if special.exists() else HERE / 'qemu' / f'{self.arch.name}.py'
-        for machine in MACHINES.get((self.arch.name, self.variant), ()):
+        for machine in self.arch.variants[self.variant].machines:
             yield f'{self.name}-{machine}', HERE / 'qemu' / f'{self.arch.name}-{machine}.py'
 
     def runs(self, suite):
