@@ -38,7 +38,7 @@ def measure(kdir, arch):
     files |= corpus.ours(tree, arch, types, 'callbacks', [guest.SOURCES / 'callbacks.bpf.c'])
     files['init'] = guest.build(tree, arch, 'bench', '-Wl,--wrap=syscall')
     records = [_load(tree, target, out, files) for target, out in zip(kernels, outs)]
-    return tree.version, figures(arch.name, *records)
+    return tree.version, figures(arch, *records)
 
 
 def _load(tree, target, out, files):
@@ -124,7 +124,7 @@ def figures(arch, records, without):
     before = {name(r): r for r in without if 'without' in r}
     both = [(loaded[key], before[key]) for key in loaded if key in before]
     if not both:
-        raise Error(f'{arch}: not one program loads')
+        raise Error(f'{arch.name}: not one program loads')
     program_bytes = sum(p['bytes'] for p in loaded.values())
     time_before = sum(old['without'] for _, old in both)
     ratios = [(new['needed'] / old['without'], name(new)) for new, old in both if old['without'] >= SHORTEST]

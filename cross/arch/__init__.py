@@ -41,6 +41,9 @@ class Arch:
     tools: tuple            # what building and booting its kernels needs beside packages.TOOLS, and in the same form
     includes: tuple         # by which clang finds the libc headers of its guests; what its compiler would have defined
     vectors: Vectors
+    operands: callable      # which operands machine code has, as same.py asks for them
+    # (begin, end) of the linear map, where data of the kernel are and no code is; for each depth of page tables.
+    linear: tuple
     variants: dict          # {one of targets.VARIANTS: Variant}
     gcc: str = ''           # prefix of the distribution's cross compiler
     guests: tuple = ()      # what user space for its guests is built with, beside packages.GUESTS

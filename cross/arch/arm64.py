@@ -2,6 +2,40 @@
 """arm64."""
 
 from arch import NO_FPROBE, Arch, Variant, Vectors
+from same import MASK, read, signed
+
+
+def operands(a, b, at, bt, byte):
+    """b and bl; movn or movz, and the movk that follow."""
+    begin = byte & ~3
+    in_a, in_b = read(a, '<I', begin), read(b, '<I', begin)
+    if None in (in_a, in_b):
+        return
+    if in_a >> 26 == in_b >> 26 and in_a >> 26 & 0x1f == 5:
+        yield (begin, begin + 4, at + begin + 4 * signed(in_a & 0x3ffffff, 26),
+               bt + begin + 4 * signed(in_b & 0x3ffffff, 26))
+    for first in range(begin, begin - 16, -4):
+        one, other = _constant(a, first), _constant(b, first)
+        if one and other and one[0] == other[0] and one[1] == other[1] > begin:
+            yield first, one[1], one[2], other[2]
+
+
+def _constant(code, begin):
+    """(register, end, value) of the constant that is built from @begin on."""
+    word = read(code, '<I', begin)
+    if word is None or word >> 23 not in (0x125, 0x1a5):    # movn, movz
+        return None
+    reg, shift, part = word & 31, (word >> 21 & 3) * 16, word >> 5 & 0xffff
+    value = part << shift if word >> 23 == 0x1a5 else ~(part << shift) & MASK
+    end = begin + 4
+    while True:
+        word = read(code, '<I', end)
+        if word is None or word >> 23 != 0x1e5 or word & 31 != reg:    # movk
+            return reg, end, value
+        shift = (word >> 21 & 3) * 16
+        value = value & ~(0xffff << shift) | (word >> 5 & 0xffff) << shift
+        end += 4
+
 
 ARCH = Arch(
     linux='arm64', srcarch='arm64', image='Image.gz', gcc='aarch64-linux-gnu-', tick=16, lines=270,
@@ -10,6 +44,8 @@ ARCH = Arch(
     includes=('-idirafter', '/usr/aarch64-linux-gnu/include'),
     vectors=Vectors(options=('ARM64_PTR_AUTH_KERNEL',), headers=('brk-imm.h', 'insn.h', 'insn-def.h'),
                     sources=('lib/insn.c',)),
+    operands=operands,
+    linear=((0xffff000000000000, 0xffff800000000000), (0xfff0000000000000, 0xfff8000000000000)),
     variants={'default': Variant(tested=True, machines=('nopac', 'icount')),
               'debug': Variant(),
               'hardened': Variant(tested=True, clang=True)},

@@ -2,6 +2,26 @@
 """x86_64."""
 
 from arch import Arch, Variant, Vectors
+from same import read
+
+
+def operands(a, b, at, bt, byte):
+    """call, jmp and jcc rel32; mov reg, imm32 and imm64."""
+    for begin in range(byte - 3, byte + 1):
+        in_a, in_b = read(a, '<i', begin), read(b, '<i', begin)
+        if in_a is None or in_b is None:
+            continue
+        end = begin + 4
+        opcode = a[:begin]
+        if opcode[-1:] in (b'\xe8', b'\xe9') or opcode[-2:-1] == b'\x0f' and opcode[-1] & 0xf0 == 0x80:
+            yield begin, end, at + end + in_a, bt + end + in_b
+        if opcode[-3:-2] in (b'\x48', b'\x49') and opcode[-2:-1] == b'\xc7' and opcode[-1] & 0xf8 == 0xc0:
+            yield begin, end, in_a, in_b
+    for begin in range(byte - 7, byte + 1):
+        in_a, in_b = read(a, '<Q', begin), read(b, '<Q', begin)
+        if None not in (in_a, in_b) and a[:begin][-2:-1] in (b'\x48', b'\x49') and a[begin - 1] & 0xf8 == 0xb8:
+            yield begin, begin + 8, in_a, in_b
+
 
 ARCH = Arch(
     linux='x86_64', srcarch='x86', image='bzImage', first=True, tick=1,
@@ -11,6 +31,8 @@ ARCH = Arch(
                     defines=(('text-patching.h', r'\w+_INSN_(?:SIZE|OPCODE)'), ('nops.h', 'BYTES_NOP1')),
                     sources=('lib/insn.c', 'lib/inat.c'),
                     made=(('inat-tables.c', ('awk', '-f', 'tools/gen-insn-attr-x86.awk', 'lib/x86-opcode-map.txt')),)),
+    operands=operands,
+    linear=((0xffff888000000000, 0xffffc88000000000), (0xff11000000000000, 0xff91000000000000)),
     variants={'default': Variant(tested=True, machines=('icount',)),
               'debug': Variant(tested=True),
               'hardened': Variant(machines=('srso', 'stuff'))})
