@@ -56,7 +56,7 @@ def measure(kdir, target):
 
     stuck = []
     try:
-        records = guest.boot(tree, target, out, files, extra=machine.counted_smp(target.arch), timeout=TIMEOUT,
+        records = guest.boot(target, out, files, extra=machine.counted_smp(target.arch), timeout=TIMEOUT,
                              on_record=progress)
     except Error as error:
         raise Error(f'{target.name}: {stuck[0]}; what the kernel said is in {out / "console.log"}'

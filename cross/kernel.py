@@ -7,6 +7,7 @@ import sys
 
 import graft
 import host
+import machine
 import made
 import source
 import tree as trees
@@ -53,6 +54,13 @@ def prepared(kdir=None):
     return locked(trees.copy_name(original)), grafted
 
 
+def qemu_config(target, where, folder):
+    """The file in @folder by which kunit.py knows @where, a Machine of the target."""
+    path = folder / 'qemu_config.py'
+    path.write_text(machine.for_kunit(target.arch, where, image(target)), encoding='utf-8')
+    return path
+
+
 def _made_of(tree, target, build, fragments, qemu):
     """A digest of all that a .config is made of, and of itself."""
     compiler = next(o for o in target.toolchain if o.startswith('CC=')).removeprefix('CC=').split()
@@ -69,7 +77,7 @@ def configure(tree, target, build, fragments=None):
     """
     build.mkdir(parents=True, exist_ok=True)
     fragments = target.fragments if fragments is None else fragments
-    _, qemu = next(iter(target.machines))
+    qemu = qemu_config(target, next(target.machines)[1], build)
     done = build / '.configured'
     if done.exists() and done.read_text(encoding='utf-8') == _made_of(tree, target, build, fragments, qemu):
         return

@@ -115,13 +115,13 @@ def built(args, target):
         return error
 
 
-def boot_on(kernel_of, target, name, qemu, suite, patience=1):
+def boot_on(kernel_of, target, name, machine, suite, patience=1):
     """boot.Result of a machine. @kernel_of: the future of what built() returns; @patience: so many times the usual one."""
     tree = kernel_of.result()
     if isinstance(tree, Exception):
         return boot.Result(name, None, [str(tree)])
     try:
-        return boot.run(tree, target, (name, qemu), host.OUT / name, suite=suite, timeout=patience * boot.TIMEOUT)
+        return boot.run(tree, target, (name, machine), host.OUT / name, suite=suite, timeout=patience * boot.TIMEOUT)
     except (Error, OSError) as error:
         return boot.Result(name, None, [str(error)])
 
@@ -148,7 +148,7 @@ def boots(args, chosen, beside=()):
     alone, counting, trees, before = [], [], {}, None
     for target in chosen:
         for machine in target.runs(args.suite):
-            (counting if target.counts(machine[0]) else alone).append((target, machine))
+            (counting if machine[1].counted else alone).append((target, machine))
     with host.side_by_side(aside=True) as pool:
         for target in chosen:
             before = trees[target.name] = pool.submit(behind, before, built, args, target)

@@ -55,7 +55,7 @@ def measure(kdir, target, files, length, append, tell):
         stuck.extend([record['object'].partition('-')[2]] if record['record'] == 'stuck' else [])
         tell(record)
     try:
-        records = guest.boot(tree, target, out, inside, extra=machine.counted_smp(target.arch),
+        records = guest.boot(target, out, inside, extra=machine.counted_smp(target.arch),
                              append=f'log_buf_len=4M {append}', timeout=TIMEOUT + EACH * len(files) * max(length, 1),
                              on_record=take)
     except Error as error:

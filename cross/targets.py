@@ -34,9 +34,9 @@ VARIANTS = ('default', 'debug', 'hardened')
 # What `make test` runs.
 TESTED = tuple((a, v) for v in VARIANTS for a in ARCHES if ARCHES[a].variants[v].tested)
 
-# What is run on a machine that is made for it, and too slow for the rest. Its time is its own: what else this machine
-# does makes no difference there.
-ONLY = {'icount': 'fastterm_icount_*'}
+# What is run where instructions are counted: on machines that are made for it, and too slow for the rest. Their time is
+# their own: what else this machine does makes no difference there.
+COUNTED = 'fastterm_icount_*'
 
 
 @dataclass(frozen=True)
@@ -74,29 +74,19 @@ class Target:
 
     @property
     def machines(self):
-        """(name of the run, qemu configuration) of each machine this kernel is booted on.
-
-        The first is `qemu/<arch>-<variant>.py`, or `qemu/<arch>.py` where that does not exist.
-        """
-        special = HERE / 'qemu' / f'{self.name}.py'
-        yield self.name, special if special.exists() else HERE / 'qemu' / f'{self.arch.name}.py'
-        for machine in self.arch.variants[self.variant].machines:
-            yield f'{self.name}-{machine}', HERE / 'qemu' / f'{self.arch.name}-{machine}.py'
+        """(name of the run, Machine) of each machine this kernel is booted on."""
+        for name, machine in self.arch.variants[self.variant].machines.items():
+            yield f'{self.name}-{name}' if name else self.name, machine
 
     def runs(self, suite):
-        """(name of the run, qemu configuration, suite) of each machine that runs any of what SUITE= names."""
-        for name, qemu in self.machines:
-            only = ONLY.get(name.removeprefix(f'{self.name}-'))
-            if not only or not suite:
-                yield name, qemu, only or suite
-            elif fnmatch.fnmatch(suite, only):
-                yield name, qemu, suite
-            elif fnmatch.fnmatch(only.replace('*', ''), suite):
-                yield name, qemu, only
-
-    def counts(self, run):
-        """Whether the run of that name is on a machine whose time is its own."""
-        return run.removeprefix(f'{self.name}-') in ONLY
+        """(name of the run, Machine, suite) of each machine that runs any of what SUITE= names."""
+        for name, machine in self.machines:
+            if not machine.counted or not suite:
+                yield name, machine, COUNTED if machine.counted else suite
+            elif fnmatch.fnmatch(suite, COUNTED):
+                yield name, machine, suite
+            elif fnmatch.fnmatch(COUNTED.replace('*', ''), suite):
+                yield name, machine, COUNTED
 
 
 class Without(Target):

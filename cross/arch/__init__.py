@@ -14,11 +14,20 @@ NO_FPROBE = 'Linux 6.12 has no kprobe.multi and kretprobe.multi here (CONFIG_FPR
 
 
 @dataclass(frozen=True)
+class Machine:
+    """A machine that is emulated, with four processors; with one where its time is counted."""
+    options: tuple          # what the emulator is told, but for processors and time
+    parameters: str         # what the kernel is told
+    counted: bool = False   # whether its clock counts instructions and nothing else
+    steps: bool = False     # whether it is then interrupted between any two of them, and not only between blocks
+
+
+@dataclass(frozen=True)
 class Variant:
     """A kernel of an architecture: one of targets.VARIANTS."""
+    machines: dict          # {name: Machine} that it is booted on; the first, on which guests run too, has the name ''
     tested: bool = False    # whether `make test` has it; VARIANT=all is every architecture in every variant
     clang: bool = False     # whether a vendor builds it with clang: kCFI and shadow call stacks exist only there
-    machines: tuple = ()    # names of further machines that it is booted on
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class Arch:
     linux: str              # as the kernel's ARCH= says it
     srcarch: str            # its folder below arch/
     image: str              # make target and file of the bootable image, below arch/<srcarch>/boot
+    qemu: str               # the emulator's name for it, qemu-system-<qemu>
     tools: tuple            # what building and booting its kernels needs beside packages.TOOLS, and in the same form
     includes: tuple         # by which clang finds the libc headers of its guests; what its compiler would have defined
     vectors: Vectors

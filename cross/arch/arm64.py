@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """arm64."""
 
-from arch import NO_FPROBE, Arch, Variant, Vectors
+from arch import NO_FPROBE, Arch, Machine, Variant, Vectors
 from same import MASK, read, signed
 
 
@@ -37,8 +37,16 @@ def _constant(code, begin):
         end += 4
 
 
+def machine(cpu, more='', **kwargs):
+    """A machine with a processor of that name. @more: what else the kernel is told."""
+    return Machine(options=('-machine', 'virt,gic-version=3', '-cpu', cpu), parameters=f'console=ttyAMA0{more}', **kwargs)
+
+
+# Everything that emulation has: PAC, BTI, and an interrupt controller with pseudo-NMI.
+MAX = machine('max,pauth-impdef=on', ' irqchip.gicv3_pseudo_nmi=1')
+
 ARCH = Arch(
-    linux='arm64', srcarch='arm64', image='Image.gz', gcc='aarch64-linux-gnu-', tick=16, lines=270,
+    linux='arm64', srcarch='arm64', image='Image.gz', gcc='aarch64-linux-gnu-', qemu='aarch64', tick=16, lines=270,
     tools=(('qemu-system-aarch64', 'qemu-system-arm'), ('aarch64-linux-gnu-gcc', 'gcc-aarch64-linux-gnu')),
     guests=(('/usr/aarch64-linux-gnu/include/stdio.h', 'libc6-dev-arm64-cross'),),
     includes=('-idirafter', '/usr/aarch64-linux-gnu/include'),
@@ -46,8 +54,14 @@ ARCH = Arch(
                     sources=('lib/insn.c',)),
     operands=operands,
     linear=((0xffff000000000000, 0xffff800000000000), (0xfff0000000000000, 0xfff8000000000000)),
-    variants={'default': Variant(tested=True, machines=('nopac', 'icount')),
-              'debug': Variant(),
-              'hardened': Variant(tested=True, clang=True)},
+    variants={
+        'default': Variant(tested=True, machines={
+            '': MAX,
+            # Without pointer authentication and BTI, and with interrupts that can all be masked.
+            'nopac': machine('cortex-a72'),
+            # Whose interrupts can be masked, and whose clock ticks every sixteen instructions.
+            'icount': machine('max,pauth-impdef=on', ' preempt=none fastterm_icount=1', counted=True)}),
+        'debug': Variant(machines={'': MAX}),
+        'hardened': Variant(tested=True, clang=True, machines={'': MAX})},
     unreachable={'kprobe_map_walks': 'a kprobe is a debug exception, which masks pseudo-NMIs too',
                  'kretprobe_multi_pairs': NO_FPROBE})

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """riscv64."""
 
-from arch import NO_FPROBE, Arch, Variant, Vectors
+from arch import NO_FPROBE, Arch, Machine, Variant, Vectors
 from same import MASK, read, signed
 
 FIRMWARE = '/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin'
@@ -77,10 +77,16 @@ def _step(code, offset):
     return kind, reg, word >> 20 & 63 if kind == 'slli' else signed(word >> 20, 12), 4
 
 
+def machine(more='', **kwargs):
+    """A machine below OpenSBI. @more: what else the kernel is told."""
+    return Machine(options=('-machine', 'virt', '-cpu', 'rv64', '-bios', FIRMWARE), parameters=f'console=ttyS0{more}',
+                   **kwargs)
+
+
 # No tick: where processors take turns, one that waits for another has to give up its turn, and there are none here that
 # do. Where three wait for the fourth, as when code is patched, it starves.
 ARCH = Arch(
-    linux='riscv', srcarch='riscv', image='Image', gcc='riscv64-linux-gnu-', lines=320,
+    linux='riscv', srcarch='riscv', image='Image', gcc='riscv64-linux-gnu-', qemu='riscv64', lines=320,
     tools=(('qemu-system-riscv64', 'qemu-system-misc'), ('riscv64-linux-gnu-gcc', 'gcc-riscv64-linux-gnu'),
            (FIRMWARE, 'qemu-system-data')),
     guests=(('/usr/riscv64-linux-gnu/include/stdio.h', 'libc6-dev-riscv64-cross'),),
@@ -90,9 +96,11 @@ ARCH = Arch(
     operands=operands,
     linear=((0xffffffd600000000, 0xffffffff00000000), (0xffffaf8000000000, 0xffffef8000000000),
             (0xff60000000000000, 0xffdf000000000000)),
-    variants={'default': Variant(tested=True, machines=('icount',)),
-              'debug': Variant(),
-              'hardened': Variant(clang=True)},
+    variants={
+        'default': Variant(tested=True, machines={
+            '': machine(), 'icount': machine(' fastterm_icount=1', counted=True, steps=True)}),
+        'debug': Variant(machines={'': machine()}),
+        'hardened': Variant(clang=True, machines={'': machine()})},
     unreachable={'kprobe_map_walks': 'a kprobe is an exception with interrupts off, and there is no NMI',
                  'kretprobe_multi_pairs': NO_FPROBE,
                  'perf_event_stacks': 'perf events call programs with interrupts off, and there is no NMI',

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """x86_64."""
 
-from arch import Arch, Variant, Vectors
+from arch import Arch, Machine, Variant, Vectors
 from same import read
 
 
@@ -23,8 +23,16 @@ def operands(a, b, at, bt, byte):
             yield begin, begin + 8, in_a, in_b
 
 
+def machine(cpu, more='', **kwargs):
+    """A machine with a processor of that name. @more: what else the kernel is told."""
+    return Machine(options=('-bios', 'qboot.rom', '-cpu', cpu), parameters=f'console=ttyS0 tsc=reliable{more}', **kwargs)
+
+
+# Everything that emulation has.
+MAX = machine('max')
+
 ARCH = Arch(
-    linux='x86_64', srcarch='x86', image='bzImage', first=True, tick=1,
+    linux='x86_64', srcarch='x86', image='bzImage', qemu='x86_64', first=True, tick=1,
     tools=(('qemu-system-x86_64', 'qemu-system-x86'),),
     includes=('-idirafter', '/usr/include/x86_64-linux-gnu', '-idirafter', '/usr/include'),
     vectors=Vectors(options=('X86_64',), headers=('inat.h', 'inat_types.h', 'insn.h', 'emulate_prefix.h'),
@@ -33,6 +41,17 @@ ARCH = Arch(
                     made=(('inat-tables.c', ('awk', '-f', 'tools/gen-insn-attr-x86.awk', 'lib/x86-opcode-map.txt')),)),
     operands=operands,
     linear=((0xffff888000000000, 0xffffc88000000000), (0xff11000000000000, 0xff91000000000000)),
-    variants={'default': Variant(tested=True, machines=('icount',)),
-              'debug': Variant(tested=True),
-              'hardened': Variant(machines=('srso', 'stuff'))})
+    variants={
+        'default': Variant(tested=True, machines={
+            '': MAX,
+            'icount': machine('max', ' preempt=none fastterm_icount=1', counted=True, steps=True)}),
+        # Without page tables of five levels: while identify_cpu() has forgotten that there are such, KASAN takes whatever
+        # an interrupt accesses for a wild access.
+        'debug': Variant(tested=True, machines={'': machine('max,la57=off')}),
+        'hardened': Variant(machines={
+            # A processor whose mitigations put return thunks and retpolines into what the JIT emits.
+            '': machine('EPYC', ' spectre_v2=retpoline retbleed=unret'),
+            # One whose return thunks are those against speculative return stack overflow.
+            'srso': machine('EPYC-Milan', ' spectre_v2=retpoline spec_rstack_overflow=safe-ret'),
+            # One whose calls and returns are counted, and whose return stack is stuffed.
+            'stuff': machine('Skylake-Server', ' spectre_v2=retpoline retbleed=stuff')})})

@@ -109,7 +109,7 @@ class Run(unittest.TestCase):
         self.out = Path(folder.name)
 
     def boot(self, timeout):
-        machine = next(iter(support.TARGET.machines))
+        machine = next(support.TARGET.machines)
         return boot.run(support.kernel_tree(), support.TARGET, machine, self.out, timeout=timeout)
 
     def test_all_well(self):
@@ -170,8 +170,7 @@ class Run(unittest.TestCase):
                 'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
                 'try:\n'
                 '    with host.lock(sys.argv[2]):\n'
-                '        boot.run(support.kernel_tree(), support.TARGET, next(iter(support.TARGET.machines)),'
-                ' Path(sys.argv[1]))\n'
+                '        boot.run(support.kernel_tree(), support.TARGET, next(support.TARGET.machines), Path(sys.argv[1]))\n'
                 'except KeyboardInterrupt:\n'
                 '    sys.exit(130)\n')
         with support.FakeQemu('', stay=True) as qemu:

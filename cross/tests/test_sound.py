@@ -104,7 +104,7 @@ class Boots(unittest.TestCase):
         objects = {f'{name}.bpf.o': Path(name) for name in names}
         left = list(guests)
 
-        def boot(tree, target, out, files, *, extra, append, timeout, on_record):
+        def boot(target, out, files, *, extra, append, timeout, on_record):
             self.booted.append((sorted(name for name in files if name != 'init'), extra, append))
             records, error = left.pop(0)
             for entry in records:
