@@ -39,6 +39,12 @@ TESTED = tuple((a, v) for v in VARIANTS for a in ARCHES if ARCHES[a].variants[v]
 COUNTED = 'fastterm_icount_*'
 
 
+def _general(name):
+    """The fragment that every architecture has; one that does not exist has nothing to add."""
+    path = HERE / 'configs' / f'{name}.config'
+    return {name: path.read_text(encoding='utf-8')} if path.exists() else {}
+
+
 @dataclass(frozen=True)
 class Target:
     """One kernel: an architecture in a variant."""
@@ -51,14 +57,14 @@ class Target:
 
     @property
     def fragments(self):
-        """Configuration fragments, the general ones first; those that do not exist have nothing to add."""
-        return [*self.foreign_fragments, HERE / 'configs' / 'fastterm.config']
+        """{name: text} of what a configuration is made of; the general ones come first."""
+        return self.foreign_fragments | _general('fastterm')
 
     @property
     def foreign_fragments(self):
         """The fragments without the one for our own options, which an ungrafted kernel does not have."""
-        names = ('base', self.arch.name, self.variant, f'{self.arch.name}-{self.variant}')
-        return [f for f in (HERE / 'configs' / f'{n}.config' for n in names) if f.exists()]
+        return (_general('base') | {self.arch.name: self.arch.config} | _general(self.variant) |
+                {self.name: self.arch.variants[self.variant].config})
 
     @property
     def clang(self):
@@ -98,7 +104,7 @@ class Without(Target):
 
     @property
     def fragments(self):
-        return [*self.foreign_fragments, HERE / 'configs' / 'without.config']
+        return self.foreign_fragments | _general('without')
 
 
 def _pick(kind, value, valid):

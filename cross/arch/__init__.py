@@ -26,6 +26,7 @@ class Machine:
 class Variant:
     """A kernel of an architecture: one of targets.VARIANTS."""
     machines: dict          # {name: Machine} that it is booted on; the first, on which guests run too, has the name ''
+    config: str = ''        # options that this one has beside those of Arch.config
     tested: bool = False    # whether `make test` has it; VARIANT=all is every architecture in every variant
     clang: bool = False     # whether a vendor builds it with clang: kCFI and shadow call stacks exist only there
 
@@ -48,6 +49,7 @@ class Arch:
     srcarch: str            # its folder below arch/
     image: str              # make target and file of the bootable image, below arch/<srcarch>/boot
     qemu: str               # the emulator's name for it, qemu-system-<qemu>
+    config: str             # its kernels' options, as in a .config, beside those in cross/configs/ that all have
     tools: tuple            # what building and booting its kernels needs beside packages.TOOLS, and in the same form
     includes: tuple         # by which clang finds the libc headers of its guests; what its compiler would have defined
     vectors: Vectors

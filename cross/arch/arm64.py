@@ -4,6 +4,40 @@
 from arch import NO_FPROBE, Arch, Machine, Variant, Vectors
 from same import MASK, read, signed
 
+CONFIG = '''
+CONFIG_SERIAL_AMBA_PL011=y
+CONFIG_SERIAL_AMBA_PL011_CONSOLE=y
+CONFIG_ARM64_PSEUDO_NMI=y
+CONFIG_ARM64_PTR_AUTH=y
+CONFIG_ARM64_PTR_AUTH_KERNEL=y
+# CONFIG_EFI is not set
+# CONFIG_ACPI is not set
+# CONFIG_COMPAT is not set
+CONFIG_PREEMPT=y
+# preempt=none, where a test wants it
+CONFIG_PREEMPT_DYNAMIC=y
+'''
+DEBUG = '''
+# with the preemption that riscv64 is built without
+CONFIG_DEBUG_PREEMPT=y
+'''
+HARDENED = '''
+CONFIG_CFI_CLANG=y
+CONFIG_ARM64_BTI_KERNEL=y
+CONFIG_SHADOW_CALL_STACK=y
+CONFIG_RANDOMIZE_BASE=y
+'''
+
+
+def machine(cpu, more='', **kwargs):
+    """A machine with a processor of that name. @more: what else the kernel is told."""
+    return Machine(options=('-machine', 'virt,gic-version=3', '-cpu', cpu), parameters=f'console=ttyAMA0{more}',
+                   **kwargs)
+
+
+# Everything that emulation has: PAC, BTI, and an interrupt controller with pseudo-NMI.
+MAX = machine('max,pauth-impdef=on', ' irqchip.gicv3_pseudo_nmi=1')
+
 
 def operands(a, b, at, bt, byte):
     """b and bl; movn or movz, and the movk that follow."""
@@ -37,16 +71,9 @@ def _constant(code, begin):
         end += 4
 
 
-def machine(cpu, more='', **kwargs):
-    """A machine with a processor of that name. @more: what else the kernel is told."""
-    return Machine(options=('-machine', 'virt,gic-version=3', '-cpu', cpu), parameters=f'console=ttyAMA0{more}', **kwargs)
-
-
-# Everything that emulation has: PAC, BTI, and an interrupt controller with pseudo-NMI.
-MAX = machine('max,pauth-impdef=on', ' irqchip.gicv3_pseudo_nmi=1')
-
 ARCH = Arch(
-    linux='arm64', srcarch='arm64', image='Image.gz', gcc='aarch64-linux-gnu-', qemu='aarch64', tick=16, lines=270,
+    linux='arm64', srcarch='arm64', image='Image.gz', gcc='aarch64-linux-gnu-', qemu='aarch64', config=CONFIG, tick=16,
+    lines=270,
     tools=(('qemu-system-aarch64', 'qemu-system-arm'), ('aarch64-linux-gnu-gcc', 'gcc-aarch64-linux-gnu')),
     guests=(('/usr/aarch64-linux-gnu/include/stdio.h', 'libc6-dev-arm64-cross'),),
     includes=('-idirafter', '/usr/aarch64-linux-gnu/include'),
@@ -61,7 +88,7 @@ ARCH = Arch(
             'nopac': machine('cortex-a72'),
             # Whose interrupts can be masked, and whose clock ticks every sixteen instructions.
             'icount': machine('max,pauth-impdef=on', ' preempt=none fastterm_icount=1', counted=True)}),
-        'debug': Variant(machines={'': MAX}),
-        'hardened': Variant(tested=True, clang=True, machines={'': MAX})},
+        'debug': Variant(config=DEBUG, machines={'': MAX}),
+        'hardened': Variant(tested=True, clang=True, config=HARDENED, machines={'': MAX})},
     unreachable={'kprobe_map_walks': 'a kprobe is a debug exception, which masks pseudo-NMIs too',
                  'kretprobe_multi_pairs': NO_FPROBE})

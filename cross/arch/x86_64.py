@@ -4,6 +4,56 @@
 from arch import Arch, Machine, Variant, Vectors
 from same import read
 
+CONFIG = '''
+CONFIG_64BIT=y
+CONFIG_PREEMPT=y
+CONFIG_SERIAL_8250=y
+CONFIG_SERIAL_8250_CONSOLE=y
+CONFIG_UNWINDER_ORC=y
+# kprobe.multi, which the other architectures do not have in 6.12
+CONFIG_FPROBE=y
+# The firmware's MP table names the processors.
+CONFIG_X86_MPPARSE=y
+# CONFIG_ACPI is not set
+# CONFIG_EFI is not set
+# CONFIG_X86_MCE is not set
+# CONFIG_IA32_EMULATION is not set
+# CONFIG_SURFACE_PLATFORMS is not set
+# CONFIG_X86_PLATFORM_DEVICES is not set
+# CONFIG_MTRR is not set
+CONFIG_PROCESSOR_SELECT=y
+# CONFIG_CPU_SUP_HYGON is not set
+# CONFIG_CPU_SUP_CENTAUR is not set
+# CONFIG_CPU_SUP_ZHAOXIN is not set
+# CONFIG_PERF_EVENTS_AMD_UNCORE is not set
+# CONFIG_X86_EXTENDED_PLATFORM is not set
+# A kernel with KASAN has died in its boot: of the breakpoint by which another emulated processor patches a label.
+# CONFIG_JUMP_LABEL is not set
+'''
+DEBUG = '''
+# with the preemption that riscv64 is built without
+CONFIG_DEBUG_PREEMPT=y
+'''
+HARDENED = '''
+CONFIG_X86_KERNEL_IBT=y
+CONFIG_MITIGATION_RETPOLINE=y
+CONFIG_MITIGATION_RETHUNK=y
+CONFIG_MITIGATION_UNRET_ENTRY=y
+CONFIG_MITIGATION_SRSO=y
+CONFIG_MITIGATION_SLS=y
+CONFIG_RANDOMIZE_BASE=y
+'''
+
+
+def machine(cpu, more='', **kwargs):
+    """A machine with a processor of that name. @more: what else the kernel is told."""
+    return Machine(options=('-bios', 'qboot.rom', '-cpu', cpu), parameters=f'console=ttyS0 tsc=reliable{more}',
+                   **kwargs)
+
+
+# Everything that emulation has.
+MAX = machine('max')
+
 
 def operands(a, b, at, bt, byte):
     """call, jmp and jcc rel32; mov reg, imm32 and imm64."""
@@ -23,16 +73,8 @@ def operands(a, b, at, bt, byte):
             yield begin, begin + 8, in_a, in_b
 
 
-def machine(cpu, more='', **kwargs):
-    """A machine with a processor of that name. @more: what else the kernel is told."""
-    return Machine(options=('-bios', 'qboot.rom', '-cpu', cpu), parameters=f'console=ttyS0 tsc=reliable{more}', **kwargs)
-
-
-# Everything that emulation has.
-MAX = machine('max')
-
 ARCH = Arch(
-    linux='x86_64', srcarch='x86', image='bzImage', qemu='x86_64', first=True, tick=1,
+    linux='x86_64', srcarch='x86', image='bzImage', qemu='x86_64', config=CONFIG, first=True, tick=1,
     tools=(('qemu-system-x86_64', 'qemu-system-x86'),),
     includes=('-idirafter', '/usr/include/x86_64-linux-gnu', '-idirafter', '/usr/include'),
     vectors=Vectors(options=('X86_64',), headers=('inat.h', 'inat_types.h', 'insn.h', 'emulate_prefix.h'),
@@ -45,10 +87,11 @@ ARCH = Arch(
         'default': Variant(tested=True, machines={
             '': MAX,
             'icount': machine('max', ' preempt=none fastterm_icount=1', counted=True, steps=True)}),
-        # Without page tables of five levels: while identify_cpu() has forgotten that there are such, KASAN takes whatever
-        # an interrupt accesses for a wild access.
-        'debug': Variant(tested=True, machines={'': machine('max,la57=off')}),
-        'hardened': Variant(machines={
+        'debug': Variant(tested=True, config=DEBUG, machines={
+            # Without page tables of five levels: while identify_cpu() has forgotten that there are such, KASAN takes
+            # whatever an interrupt accesses for a wild access.
+            '': machine('max,la57=off')}),
+        'hardened': Variant(config=HARDENED, machines={
             # A processor whose mitigations put return thunks and retpolines into what the JIT emits.
             '': machine('EPYC', ' spectre_v2=retpoline retbleed=unret'),
             # One whose return thunks are those against speculative return stack overflow.
