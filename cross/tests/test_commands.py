@@ -31,7 +31,7 @@ class Commands(unittest.TestCase):
         self.assertNotIn('Traceback', done.stdout)
 
     def test_unknown_values_name_the_valid_ones(self):
-        self.refused('kunit', 'ARCH=vax', says='ARCH=vax: unknown; valid are x86_64, arm64, riscv64, all')
+        self.refused('kunit', 'ARCH=vax', says=f'ARCH=vax: unknown; valid are {", ".join(targets.ARCHES)}, all')
         self.refused('kernel', 'VARIANT=fast', says='VARIANT=fast: unknown; valid are default, debug, hardened, all')
         self.refused('kunit', 'SUITE=nothing', says=f'SUITE=nothing: no such suite; valid are {", ".join(main.suites())}')
         for command in ('help', 'clean', 'setup', 'style'):
@@ -92,9 +92,9 @@ class Commands(unittest.TestCase):
             if command != 'help':
                 self.assertIn(f'    make {command}', done.stdout)
 
-    def test_all_nine(self):
+    def test_all_kernels(self):
         chosen = targets.select('', 'all', targets.TESTED)
-        self.assertEqual(len({t.name for t in chosen}), 9)
+        self.assertEqual(len({t.name for t in chosen}), len(targets.ARCHES) * len(targets.VARIANTS))
 
     def test_every_kernel_has_its_machine(self):
         for target in targets.select('all', 'all', ()):
