@@ -37,11 +37,11 @@ def measure(kdir, arch):
     files = {f'objects/{name}': path for name, path in corpus.objects(corpus.build(tree, arch, types)).items()}
     files |= corpus.ours(tree, arch, types, 'callbacks', [guest.SOURCES / 'callbacks.bpf.c'])
     files['init'] = guest.build(tree, arch, 'bench', '-Wl,--wrap=syscall')
-    records = [_load(tree, target, out, files) for target, out in zip(kernels, outs)]
-    return tree.version, figures(arch.name, *records)
+    records = [_load(target, out, files) for target, out in zip(kernels, outs)]
+    return tree.version, figures(arch, *records)
 
 
-def _load(tree, target, out, files):
+def _load(target, out, files):
     """The records of a guest that loads all programs of all objects."""
     number_of_objects = sum(name.startswith('objects/') for name in files)
     host.say(f'  loading {number_of_objects} objects on {target.name}')
@@ -54,7 +54,7 @@ def _load(tree, target, out, files):
             due = time.monotonic() + 30
             host.say(f'  {target.name}: {number} programs, now {record.get("object", "")}')
 
-    records = guest.boot(tree, target, out, files, append='log_buf_len=4M', timeout=TIMEOUT, on_record=progress)
+    records = guest.boot(target, out, files, append='log_buf_len=4M', timeout=TIMEOUT, on_record=progress)
     if records[-1]['objects'] != number_of_objects:
         raise Error(f'{target.name}: the guest has loaded {records[-1]["objects"]} of {number_of_objects} objects')
     return records
@@ -124,7 +124,7 @@ def figures(arch, records, without):
     before = {name(r): r for r in without if 'without' in r}
     both = [(loaded[key], before[key]) for key in loaded if key in before]
     if not both:
-        raise Error(f'{arch}: not one program loads')
+        raise Error(f'{arch.name}: not one program loads')
     program_bytes = sum(p['bytes'] for p in loaded.values())
     time_before = sum(old['without'] for _, old in both)
     ratios = [(new['needed'] / old['without'], name(new)) for new, old in both if old['without'] >= SHORTEST]

@@ -147,17 +147,18 @@ def judge(tree, console, *, hung=None, status=0):
 
 
 def run(tree, target, machine, out, *, suite=None, timeout=TIMEOUT):
-    """Boot what kernel.fetch() put into @out. @machine: (name of the run, qemu configuration).
+    """Boot what kernel.fetch() put into @out. @machine: (name of the run, Machine).
 
     Leaves console.log, results.json and results.ktap in @out.
     """
-    name, qemu = machine
+    name, where = machine
     host.say(f'  booting {name}')
     for old in ('console.log', 'results.json', 'results.ktap', 'test.log'):
         (out / old).unlink(missing_ok=True)
     # kunit.py reads a configuration even where it only boots: give it one that asks for nothing.
     nothing = out / 'kunitconfig'
     nothing.write_text('')
+    qemu = kernel.qemu_config(target, where, out)
     begin = time.monotonic()
     try:
         status, _ = host.run(

@@ -12,12 +12,6 @@ from host import Error
 from targets import HERE
 
 RULES = HERE / 'guest' / 'corpus.mk'
-# An include path that finds the libc headers of an architecture; what its compiler would have defined.
-SYSTEM = {
-    'x86_64': ('-idirafter', '/usr/include/x86_64-linux-gnu', '-idirafter', '/usr/include'),
-    'arm64': ('-idirafter', '/usr/aarch64-linux-gnu/include'),
-    'riscv64': ('-idirafter', '/usr/riscv64-linux-gnu/include', '-D__riscv_xlen=64', '-D__BITS_PER_LONG=64'),
-}
 
 
 def bpftool(tree):
@@ -54,16 +48,18 @@ def build(tree, arch, types):
     """Folder with the objects for an architecture. @types: the text of vmlinux.h."""
     bpf = guest.libbpf(tree, arch)
     _, compiler = host.run(['clang-19', '--version'])
+    flags = ' '.join(arch.includes)
     sources = [tree.path / 'tools' / 'testing' / 'selftests' / 'bpf' / 'progs', tree.path / 'samples' / 'bpf',
                *sorted((tree.path / 'tools' / 'testing' / 'selftests' / 'bpf').glob('*.h'))]
 
     def compile_all(folder):
         for name in ('selftests', 'samples'):
             (folder / name).mkdir()
-        _make(tree, arch, types, folder, 'all', '-k', f'FLAGS={" ".join(SYSTEM[arch.name])}', check=False)
+        _make(tree, arch, types, folder, 'all', '-k', f'FLAGS={flags}', check=False)
         if not objects(folder):
             raise Error(f'not one BPF program compiled for {arch.name}: ' + (folder / 'build.log').read_text()[-2000:])
-    return made.folder(f'corpus-{arch.name}', [bpf, *sources, compiler, types, RULES, Path(__file__)], compile_all)
+    return made.folder(f'corpus-{arch.name}', [bpf, *sources, compiler, flags, types, RULES, Path(__file__)],
+                       compile_all)
 
 
 def ours(tree, arch, types, name, sources):

@@ -25,21 +25,7 @@ HELD = 0.1
 LATE = 50
 # Instructions from the kick to the exit: more is no fast path.
 EXIT = 100_000
-# What is not run on an architecture, and why: the kernel lacks the hook, or no interrupt reaches a program there, which
-# would not end.
-NO_FPROBE = 'Linux 6.12 has no kprobe.multi and kretprobe.multi here (CONFIG_FPROBE)'
-UNREACHABLE = {
-    'arm64': {'kprobe_map_walks': 'a kprobe is a debug exception, which masks pseudo-NMIs too',
-              'kretprobe_multi_pairs': NO_FPROBE},
-    'riscv64': {'kprobe_map_walks': 'a kprobe is an exception with interrupts off, and there is no NMI',
-                'kretprobe_multi_pairs': NO_FPROBE,
-                'perf_event_stacks': 'perf events call programs with interrupts off, and there is no NMI',
-                'tc_locked': 'a lock turns interrupts off, and there is no NMI'},
-}
-
-# The guest's clock, by which instructions are counted, has steps of so many.
-STEP = {'x86_64': 1, 'arm64': 16}
-# Where they are not counted, time depends on what else this machine does: so many times as late is no fault.
+# Where instructions are not counted, time depends on what else this machine does: so many times as late is no fault.
 UNCOUNTED = 10
 
 # The fields of an event, in the guest's order.
@@ -53,7 +39,7 @@ def measure(kdir, target):
     out = host.OUT / f'demo-{target.name}'
     tree, types = corpus.kernel_and_types(kdir, target, out)
     programs = corpus.ours(tree, target.arch, types, 'demo', sorted(SOURCES.glob('*.bpf.c')))
-    shown = {name: path for name, path in programs.items() if not unreachable(target.arch.name, name)}
+    shown = {name: path for name, path in programs.items() if not unreachable(target.arch, name)}
     files = {f'demo/{name}': path for name, path in shown.items()}
     files |= corpus.ours(tree, target.arch, types, 'refs', [guest.SOURCES / 'refs.bpf.c'])
     files['init'] = guest.build(tree, target.arch, 'demo')
@@ -70,8 +56,8 @@ def measure(kdir, target):
 
     stuck = []
     try:
-        records = guest.boot(tree, target, out, files, extra=machine.COUNTED_SMP.get(target.arch.name, ()),
-                             timeout=TIMEOUT, on_record=progress)
+        records = guest.boot(target, out, files, extra=machine.counted_smp(target.arch), timeout=TIMEOUT,
+                             on_record=progress)
     except Error as error:
         raise Error(f'{target.name}: {stuck[0]}; what the kernel said is in {out / "console.log"}'
                     if stuck else str(error)) from error
@@ -83,7 +69,7 @@ def measure(kdir, target):
 
 def unreachable(arch, name):
     """Why a program is not run on an architecture; None where it is."""
-    return UNREACHABLE.get(arch, {}).get(name.removesuffix('.bpf.o'))
+    return arch.unreachable.get(name.removesuffix('.bpf.o'))
 
 
 @dataclass
@@ -118,7 +104,7 @@ def judge(arch, record):
     row.add(f'{share:.0%} free', None if record['free_beats'] and share <= HELD else
             f'{record["off_beats"]} beats while it ran, {record["free_beats"]} while nothing did')
     row.add('ignored' if record['off_survived'] else 'ends it', None if record['off_survived'] else 'the process ended')
-    _terminated(row, record, by_kind, arch in machine.COUNTED_SMP)
+    _terminated(row, record, by_kind, arch.counted)
     resources = record['resources']
     row.add(', '.join(_resource(*resource) for resource in resources) or 'nothing', _kept(resources))
     dead = [what for what, ok in (
@@ -193,13 +179,13 @@ def show(arch, version, records):
         wrong.append(f'{number} programs were run, fewer than {PROGRAMS}')
     table = [list(HEADS), *(row.cells for row in rows)]
     widths = [max(len(cells[column]) for cells in table if len(cells) == len(HEADS)) for column in range(len(HEADS))]
-    time = (f'a nanosecond is an instruction of the guest, counted in steps of {STEP[arch]}' if arch in STEP else
+    time = (f'a nanosecond is an instruction of the guest, counted in steps of {arch.tick}' if arch.tick else
             'this emulator does not count the instructions of several processors')
-    lines = [f'{arch}, Linux {version}; {time}']
+    lines = [f'{arch.name}, Linux {version}; {time}']
     lines += ['  '.join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip() for cells in table]
     lines += [f'WRONG  {text}' for text in wrong]
     good = sum(not row.wrong for row in rows)
-    lines.append(f'{arch}: {good} of {len(rows)} programs as they should be, {number} of them run')
+    lines.append(f'{arch.name}: {good} of {len(rows)} programs as they should be, {number} of them run')
     return lines, wrong
 
 
@@ -209,7 +195,7 @@ def cases(kdir, arch):
         _, records = measure(kdir, Target(arch, 'default'))
     except (Error, OSError) as error:
         return [('runs', 'failed', str(error))]
-    rows = [(judge(arch.name, record), unreachable(arch.name, record['program'])) for record in records]
+    rows = [(judge(arch, record), unreachable(arch, record['program'])) for record in records]
     return [(row.cells[0], 'failed' if row.wrong else 'skipped' if why else 'passed', why or '\n'.join(row.wrong))
             for row, why in rows]
 
@@ -224,7 +210,7 @@ def run(kdir, arches):
             host.say(f'fastterm: {arch.name}: {error}')
             good = False
             continue
-        lines, wrong = show(arch.name, version, records)
+        lines, wrong = show(arch, version, records)
         print('\n'.join(lines), flush=True)
         good = good and not wrong
     return good

@@ -59,15 +59,15 @@ def build(tree, arch, name, *flags):
     return made.folder(f'guest-{name}-{arch.name}', inputs, link) / name
 
 
-def boot(tree, target, out, files, *, extra=machine.COUNTED, append='', timeout, on_record=None):
+def boot(target, out, files, *, extra=machine.COUNTED, append='', timeout, on_record=None):
     """The records of a guest that runs the kernel in @out. @files: {name in the guest: file}, its init among them.
 
     What the kernel complains about, and a guest that does not come to its end, are errors.
     """
     archive = out / 'initramfs.cpio'
     initramfs.write(archive, files | {'config': out / 'config'})
-    _, qemu = next(iter(target.machines))
-    console = machine.run(tree, qemu, out / kernel.image(target), archive, out, extra=extra, append=append,
+    _, first = next(target.machines)
+    console = machine.run(target.arch, first, out / kernel.image(target), archive, out, extra=extra, append=append,
                           timeout=timeout, on_record=on_record)
     archive.unlink()
     said = splat.find(console.rest)

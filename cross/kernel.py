@@ -7,6 +7,7 @@ import sys
 
 import graft
 import host
+import machine
 import made
 import source
 import tree as trees
@@ -53,33 +54,45 @@ def prepared(kdir=None):
     return locked(trees.copy_name(original)), grafted
 
 
+def qemu_config(target, where, folder):
+    """The file in @folder by which kunit.py knows @where, a Machine of the target."""
+    path = folder / 'qemu_config.py'
+    path.write_text(machine.for_kunit(target.arch, where, image(target)), encoding='utf-8')
+    return path
+
+
 def _made_of(tree, target, build, fragments, qemu):
     """A digest of all that a .config is made of, and of itself."""
     compiler = next(o for o in target.toolchain if o.startswith('CC=')).removeprefix('CC=').split()
     _, version = host.run([*compiler, '--version'])
     kconfigs = sorted(path for path in tree.path.rglob('Kconfig*') if path.is_file())
-    return made.digest(*kconfigs, *fragments, qemu, ' '.join(target.toolchain), version,
+    return made.digest(*kconfigs, *fragments.values(), qemu, ' '.join(target.toolchain), version,
                        *(path for path in [build / '.config'] if path.exists()))
 
 
 def configure(tree, target, build, fragments=None):
-    """Write .config from the fragments; an error if an option that they ask for did not survive.
+    """Write .config from the fragments, {name: text}; an error if an option that they ask for did not survive.
 
     Nothing is done where that has been done already, of the same.
     """
     build.mkdir(parents=True, exist_ok=True)
     fragments = target.fragments if fragments is None else fragments
-    _, qemu = next(iter(target.machines))
+    qemu = qemu_config(target, next(target.machines)[1], build)
     done = build / '.configured'
     if done.exists() and done.read_text(encoding='utf-8') == _made_of(tree, target, build, fragments, qemu):
         return
+    # A file each: kunit.py says in which of them it has found an option that another one wants otherwise.
+    place = build / 'fragments'
+    place.mkdir(exist_ok=True)
+    for name, text in fragments.items():
+        (place / f'{name}.config').write_text(text, encoding='utf-8')
     options = [f'--make_options={o}' for o in target.toolchain]
     # What the tree offers may have changed since: new options take their defaults, where make would ask. Options may also
     # have gone, and kunit.py believes a .config in which they still are: so this comes before it.
     if (build / '.config').exists():
         host.run(make(tree, build, target, 'olddefconfig'), what=f'configuring {target.name}')
     host.run(kunit_py(tree, 'config', f'--arch={target.arch.linux}', f'--build_dir={build}', *options,
-                      *(f'--kunitconfig={f}' for f in fragments), f'--qemu_config={qemu}'),
+                      *(f'--kunitconfig={place / name}.config' for name in fragments), f'--qemu_config={qemu}'),
              what=f'configuring {target.name} (an option that is named did not survive: its dependencies are off, '
                   f'or something else selects it)')
     host.write_whole(done, _made_of(tree, target, build, fragments, qemu).encode())

@@ -6,10 +6,7 @@ channel without options that our kernels do without. The guest keeps the kernel'
 records that do not arrive whole are an error.
 """
 
-import importlib.util
 import json
-import sys
-import types
 
 import host
 from host import Error
@@ -20,22 +17,34 @@ SEPARATOR = '\x1e'
 # every run; a guest that waits does not make us wait.
 COUNTED = ('-smp', '1', '-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off', '-seed', '1',
            '-rtc', 'clock=vm,base=2000-01-01')
-# The same with four processors. They take turns, and time is what all of them have run. One that waits for another
-# has to give up its turn, and riscv64 has none that do: where three wait for the fourth, as when code is patched, it
-# starves.
-COUNTED_SMP = {'x86_64': ('-smp', '4', *COUNTED[2:]), 'arm64': ('-smp', '4', *COUNTED[2:])}
 
 
-def parameters(tree, qemu):
-    """What a file of cross/qemu/ says, read as kunit.py reads it: as a neighbour of the tree's own such files."""
-    # Not by the package's own name: as a module, kunit.py has that.
-    package = types.ModuleType('kunit_package')
-    package.__path__ = [str(tree.path / 'tools' / 'testing' / 'kunit')]
-    sys.modules[package.__name__] = package
-    spec = importlib.util.spec_from_file_location(f'{package.__name__}.qemu_configs.{qemu.stem}', qemu)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.QEMU_ARCH
+def counted_smp(arch):
+    """The same with four processors, where it can be: they take turns, and time is what all of them have run."""
+    return ('-smp', '4', *COUNTED[2:]) if arch.counted else ()
+
+
+def options(arch, machine):
+    """What the emulator is told about a machine."""
+    if not machine.counted:
+        return [*machine.options, '-smp', '4']
+    return [*machine.options, *(_in_steps(arch) if machine.steps else COUNTED)]
+
+
+def _in_steps(arch):
+    """COUNTED, for a machine that is interrupted between any two instructions."""
+    # What single steps are called changed in QEMU 8.1, and the old name is gone since 9.0.
+    _, text = host.run([f'qemu-system-{arch.qemu}', '-help'], check=False)
+    if '-singlestep' in text:
+        return [*COUNTED, '-singlestep']
+    return [f'{option},one-insn-per-tb=on' if option.startswith('tcg,') else option for option in COUNTED]
+
+
+def for_kunit(arch, machine, image):
+    """The text of a file by which kunit.py knows a machine: like those in its folder qemu_configs/."""
+    parameters = {'linux_arch': arch.linux, 'kconfig': '', 'qemu_arch': arch.qemu, 'kernel_path': image,
+                  'kernel_command_line': machine.parameters, 'extra_qemu_params': options(arch, machine)}
+    return f'from ..qemu_config import QemuArchParams\nQEMU_ARCH = QemuArchParams(**{parameters!r})\n'
 
 
 class Reader:
@@ -55,12 +64,12 @@ class Reader:
                 raise Error(f'the guest sent a record that is not whole: {record.strip()[:200]}') from error
 
 
-def run(tree, qemu, image, initramfs, out, *, extra=(), append='', memory=2048, timeout, on_record=None):
+def run(arch, machine, image, initramfs, out, *, extra=(), append='', memory=2048, timeout, on_record=None):
     """Boot @image with @initramfs; returns the Reader of its console when the guest has ended.
 
     Leaves console.log and records.jsonl in @out.
     """
-    params, reader = parameters(tree, qemu), Reader()
+    reader = Reader()
 
     def on_line(line):
         before = len(reader.records)
@@ -68,9 +77,9 @@ def run(tree, qemu, image, initramfs, out, *, extra=(), append='', memory=2048, 
         if on_record and len(reader.records) > before:
             on_record(reader.records[-1])
     try:
-        host.run([f'qemu-system-{params.qemu_arch}', '-nodefaults', '-m', memory, '-kernel', image, '-initrd', initramfs,
-                  '-append', f'{params.kernel_command_line} kunit.enable=0 {append}', '-no-reboot', '-nographic',
-                  '-serial', params.serial, *params.extra_qemu_params, *extra],
+        host.run([f'qemu-system-{arch.qemu}', '-nodefaults', '-m', memory, '-kernel', image, '-initrd', initramfs,
+                  '-append', f'{machine.parameters} kunit.enable=0 {append}', '-no-reboot', '-nographic',
+                  '-serial', 'stdio', *options(arch, machine), *extra],
                  on_line=on_line, timeout=timeout, what=out.name)
     except Error as error:
         # The rest would be lines of the console.

@@ -34,7 +34,6 @@ import targets
 import unchanged
 import vectors
 from host import Error
-from machine import COUNTED_SMP
 
 HELP = (
     ('demo', 'programs that run away, and what becomes of them', 'make demo ARCH=arm64'),
@@ -116,13 +115,13 @@ def built(args, target):
         return error
 
 
-def boot_on(kernel_of, target, name, qemu, suite, patience=1):
+def boot_on(kernel_of, target, name, machine, suite, patience=1):
     """boot.Result of a machine. @kernel_of: the future of what built() returns; @patience: so many times the usual one."""
     tree = kernel_of.result()
     if isinstance(tree, Exception):
         return boot.Result(name, None, [str(tree)])
     try:
-        return boot.run(tree, target, (name, qemu), host.OUT / name, suite=suite, timeout=patience * boot.TIMEOUT)
+        return boot.run(tree, target, (name, machine), host.OUT / name, suite=suite, timeout=patience * boot.TIMEOUT)
     except (Error, OSError) as error:
         return boot.Result(name, None, [str(error)])
 
@@ -149,7 +148,7 @@ def boots(args, chosen, beside=()):
     alone, counting, trees, before = [], [], {}, None
     for target in chosen:
         for machine in target.runs(args.suite):
-            (counting if target.counts(machine[0]) else alone).append((target, machine))
+            (counting if machine[1].counted else alone).append((target, machine))
     with host.side_by_side(aside=True) as pool:
         for target in chosen:
             before = trees[target.name] = pool.submit(behind, before, built, args, target)
@@ -242,7 +241,7 @@ def cmd_test(args):
     setup(args)
     # What the default kernel is for, on the first architecture that has one here.
     shown = [target.arch for target in chosen if target.variant == 'default'][:1]
-    guests = [(f'demo-{arch.name}', functools.partial(demo.cases, args.kdir, arch), arch.name in COUNTED_SMP)
+    guests = [(f'demo-{arch.name}', functools.partial(demo.cases, args.kdir, arch), arch.counted)
               for arch in shown]
     guests += [(f'sound-{target.name}', functools.partial(sound.cases, args.kdir, target), sound.is_counted(target))
                for target in chosen if target.variant in sound.VARIANTS]
@@ -283,7 +282,7 @@ def cmd_bench(args):
 
 
 def cmd_demo(args):
-    chosen = targets.select(args.arch, args.variant, [('x86_64', 'default')])
+    chosen = targets.select(args.arch, args.variant, [(targets.FIRST, 'default')])
     if any(target.variant != 'default' for target in chosen):
         raise Error('make demo shows VARIANT=default')
     packages.setup(packages.TOOLS + packages.GUESTS)
@@ -293,7 +292,7 @@ def cmd_demo(args):
 
 
 def cmd_run(args):
-    chosen = targets.select(args.arch, args.variant, [('x86_64', 'default')])
+    chosen = targets.select(args.arch, args.variant, [(targets.FIRST, 'default')])
     if len(chosen) != 1 or chosen[0].variant != 'default':
         raise Error('make run runs on one architecture, VARIANT=default')
     run.objects(args.obj)
@@ -305,7 +304,7 @@ def cmd_run(args):
 
 
 def cmd_sound(args):
-    chosen = targets.select(args.arch, args.variant, [('x86_64', 'default')])
+    chosen = targets.select(args.arch, args.variant, [(targets.FIRST, 'default')])
     if any(target.variant not in sound.VARIANTS for target in chosen):
         raise Error(f'make sound runs on VARIANT={" and ".join(sound.VARIANTS)}')
     packages.setup(packages.TOOLS + packages.GUESTS)

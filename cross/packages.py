@@ -18,7 +18,6 @@ TOOLS = (
     ('sparse', 'sparse'), ('pahole', 'dwarves'), ('clang-19', 'clang-19'), ('ld.lld-19', 'lld-19'),
     ('llvm-objcopy-19', 'llvm-19'), ('/usr/include/libelf.h', 'libelf-dev'),
     ('/usr/include/openssl/bio.h', 'libssl-dev'), ('/usr/include/zlib.h', 'zlib1g-dev'),
-    ('/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin', 'qemu-system-data'),
 ) + tuple(tool for arch in ARCHES.values() for tool in arch.tools)
 
 # What `make style` compiles for architectures without a backend with.
@@ -28,11 +27,7 @@ STYLE = tuple((f'{other.gcc}gcc', other.package) for other in OTHERS)
 GRAFT = (('spatch', 'coccinelle'), ('diff', 'diffutils'))
 
 # What user space for guests is built with; what only runs kernels needs none of it.
-GUESTS = (
-    ('/usr/aarch64-linux-gnu/include/stdio.h', 'libc6-dev-arm64-cross'),
-    ('/usr/riscv64-linux-gnu/include/stdio.h', 'libc6-dev-riscv64-cross'),
-    ('dpkg-source', 'dpkg-dev'), ('m4', 'm4'),
-)
+GUESTS = (('dpkg-source', 'dpkg-dev'), ('m4', 'm4')) + tuple(tool for arch in ARCHES.values() for tool in arch.guests)
 
 
 def missing(tools, root='/'):

@@ -55,7 +55,7 @@ def measure(kdir, target, files, length, append, tell):
         stuck.extend([record['object'].partition('-')[2]] if record['record'] == 'stuck' else [])
         tell(record)
     try:
-        records = guest.boot(tree, target, out, inside, extra=machine.COUNTED_SMP.get(target.arch.name, ()),
+        records = guest.boot(target, out, inside, extra=machine.counted_smp(target.arch),
                              append=f'log_buf_len=4M {append}', timeout=TIMEOUT + EACH * len(files) * max(length, 1),
                              on_record=take)
     except Error as error:
@@ -106,7 +106,7 @@ def run(kdir, arch, obj, prog, seconds, sites):
             host.say(f'fastterm: {record["object"].partition("-")[2]}: {record["error"].rstrip()}')
             good = False
         elif record['record'] == 'program':
-            print(line(record, len(files) > 1, arch.name in machine.COUNTED_SMP), flush=True)
+            print(line(record, len(files) > 1, arch.counted), flush=True)
             good = good and not record['error'] and not record['leaked']
 
     measure(kdir, Target(arch, 'default'), files, length, append, tell)

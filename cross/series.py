@@ -21,6 +21,7 @@ import hooks
 import host
 import source
 from host import Error
+from targets import ARCHES
 
 BACKEND = ('Implement what <linux/fastterm_arch.h> asks for: how the code of this JIT is read and changed, how the stacks '
            'that a program is on are walked, and where its return addresses are.')
@@ -62,9 +63,8 @@ PATCHES = (
      'With CONFIG_BPF_FASTTERM it is decided, for every program that is loaded, what would be skipped, and debugfs shows '
      'that. No architecture has a backend yet, so nothing is terminated.',
      ('kernel/bpf/*',), ()),
-    ('bpf, x86: Add a fastterm backend', BACKEND, ('arch/x86/*',), ()),
-    ('bpf, arm64: Add a fastterm backend', BACKEND, ('arch/arm64/*',), ()),
-    ('bpf, riscv: Add a fastterm backend', BACKEND, ('arch/riscv/*',), ()),
+    *((f'bpf, {arch.srcarch}: Add a fastterm backend', BACKEND, (f'arch/{arch.srcarch}/*',), ())
+      for arch in ARCHES.values()),
     ('MAINTAINERS: Add fast-path termination of BPF programs',
      'Patches to these files go to the list of BPF.\n'
      'The entry has no M: line yet. Whoever sends this series adds one, and removes this paragraph.', (MAINTAINERS,), ()),

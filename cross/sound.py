@@ -100,7 +100,7 @@ def measure(kdir, target):
     while left:
         host.say(f'  running {len(left)} programs on {target.name}')
         files = {f'objects/{name}': objects[name] for name in left} | {'init': init}
-        _boot(tree, target, out, files, seen, left)
+        _boot(target, out, files, seen, left)
         left = [name for name in left if _input(name) not in seen.records]
     return seen
 
@@ -111,10 +111,10 @@ def _input(name):
 
 def is_counted(target):
     """Whether the time of the machine that it runs on is the number of instructions."""
-    return target.variant == 'default' and target.arch.name in machine.COUNTED_SMP
+    return target.variant == 'default' and target.arch.counted
 
 
-def _boot(tree, target, out, files, seen, left):
+def _boot(target, out, files, seen, left):
     """One machine. Of at least one program of those @left there is a record afterwards."""
     last = {}
 
@@ -131,7 +131,7 @@ def _boot(tree, target, out, files, seen, left):
             host.say(f'  {_input(record["object"])}: {said.splitlines()[0]}')
     counted, text = is_counted(target), ''
     try:
-        guest.boot(tree, target, out, files, extra=machine.COUNTED_SMP[target.arch.name] if counted else (),
+        guest.boot(target, out, files, extra=machine.counted_smp(target.arch) if counted else (),
                    append=f'PATIENCE={PATIENCE[counted]}', timeout=TIMEOUT, on_record=take)
     except Error as error:
         if not seen.limits.get('watchdog'):

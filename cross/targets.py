@@ -1,35 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What can be built and booted: architectures, variants, and the machines a kernel is booted on."""
+"""What can be built and booted: architectures, of which each has its file in cross/arch/, in variants, on machines."""
 
 import fnmatch
 from dataclasses import dataclass
 from pathlib import Path
 
 import host
+from arch import Arch, load
 from host import Error
 
 HERE = Path(__file__).resolve().parent
 
 
-@dataclass(frozen=True)
-class Arch:
-    name: str           # as the user says it
-    linux: str          # as the kernel's ARCH= says it
-    srcarch: str        # its folder below arch/
-    ours: str           # our folder
-    gcc: str            # prefix of the distribution's cross compiler
-    image: str          # make target and file of the bootable image, below arch/<srcarch>/boot
-    tools: tuple        # (command, package) that only this architecture needs
-
-
-ARCHES = {a.name: a for a in (
-    Arch('x86_64', 'x86_64', 'x86', 'arch-x86', '', 'bzImage',
-         (('qemu-system-x86_64', 'qemu-system-x86'),)),
-    Arch('arm64', 'arm64', 'arm64', 'arch-arm64', 'aarch64-linux-gnu-', 'Image.gz',
-         (('qemu-system-aarch64', 'qemu-system-arm'), ('aarch64-linux-gnu-gcc', 'gcc-aarch64-linux-gnu'))),
-    Arch('riscv64', 'riscv', 'riscv', 'arch-riscv', 'riscv64-linux-gnu-', 'Image',
-         (('qemu-system-riscv64', 'qemu-system-misc'), ('riscv64-linux-gnu-gcc', 'gcc-riscv64-linux-gnu'))),
-)}
+ARCHES = load()
+# What is taken where one is needed and none is given.
+FIRST = next(iter(ARCHES))
 
 
 @dataclass(frozen=True)
@@ -44,27 +29,20 @@ class Other:
 OTHERS = (Other('powerpc', 'powerpc64le-linux-gnu-', 'gcc-powerpc64le-linux-gnu'),
           Other('s390', 's390x-linux-gnu-', 'gcc-s390x-linux-gnu'))
 
-# Lines of code, neither blank nor comment, that a backend may have: what is more should be generic.
-BACKEND_LINES = {'arch-arm64': 270, 'arch-riscv': 320}
-OTHER_BACKEND_LINES = 300
-
 VARIANTS = ('default', 'debug', 'hardened')
 
-# Variants that a vendor builds with clang: kCFI and shadow call stacks exist only there.
-CLANG = {('arm64', 'hardened'), ('riscv64', 'hardened')}
+# What `make test` runs.
+TESTED = tuple((a, v) for v in VARIANTS for a in ARCHES if ARCHES[a].variants[v].tested)
 
-# What `make test` runs; VARIANT=all is every architecture in every variant.
-TESTED = (('x86_64', 'default'), ('arm64', 'default'), ('riscv64', 'default'),
-          ('x86_64', 'debug'), ('arm64', 'hardened'))
+# What is run where instructions are counted: on machines that are made for it, and too slow for the rest. Their time is
+# their own: what else this machine does makes no difference there.
+COUNTED = 'fastterm_icount_*'
 
-# A kernel is booted on the machine `qemu/<arch>-<variant>.py`, or `qemu/<arch>.py` where that does not exist,
-# and on these machines too: `qemu/<arch>-<machine>.py`.
-MACHINES = {('x86_64', 'default'): ('icount',), ('arm64', 'default'): ('nopac', 'icount'),
-            ('riscv64', 'default'): ('icount',), ('x86_64', 'hardened'): ('srso', 'stuff')}
 
-# What is run on a machine that is made for it, and too slow for the rest. Its time is its own: what else this machine
-# does makes no difference there.
-ONLY = {'icount': 'fastterm_icount_*'}
+def _general(name):
+    """The fragment that every architecture has; one that does not exist has nothing to add."""
+    path = HERE / 'configs' / f'{name}.config'
+    return {name: path.read_text(encoding='utf-8')} if path.exists() else {}
 
 
 @dataclass(frozen=True)
@@ -79,18 +57,18 @@ class Target:
 
     @property
     def fragments(self):
-        """Configuration fragments, the general ones first; those that do not exist have nothing to add."""
-        return [*self.foreign_fragments, HERE / 'configs' / 'fastterm.config']
+        """{name: text} of what a configuration is made of; the general ones come first."""
+        return self.foreign_fragments | _general('fastterm')
 
     @property
     def foreign_fragments(self):
         """The fragments without the one for our own options, which an ungrafted kernel does not have."""
-        names = ('base', self.arch.name, self.variant, f'{self.arch.name}-{self.variant}')
-        return [f for f in (HERE / 'configs' / f'{n}.config' for n in names) if f.exists()]
+        return (_general('base') | {self.arch.name: self.arch.config} | _general(self.variant) |
+                {self.name: self.arch.variants[self.variant].config})
 
     @property
     def clang(self):
-        return (self.arch.name, self.variant) in CLANG
+        return self.arch.variants[self.variant].clang
 
     @property
     def toolchain(self):
@@ -102,26 +80,19 @@ class Target:
 
     @property
     def machines(self):
-        """(name of the run, qemu configuration) of each machine this kernel is booted on."""
-        special = HERE / 'qemu' / f'{self.name}.py'
-        yield self.name, special if special.exists() else HERE / 'qemu' / f'{self.arch.name}.py'
-        for machine in MACHINES.get((self.arch.name, self.variant), ()):
-            yield f'{self.name}-{machine}', HERE / 'qemu' / f'{self.arch.name}-{machine}.py'
+        """(name of the run, Machine) of each machine this kernel is booted on."""
+        for name, machine in self.arch.variants[self.variant].machines.items():
+            yield f'{self.name}-{name}' if name else self.name, machine
 
     def runs(self, suite):
-        """(name of the run, qemu configuration, suite) of each machine that runs any of what SUITE= names."""
-        for name, qemu in self.machines:
-            only = ONLY.get(name.removeprefix(f'{self.name}-'))
-            if not only or not suite:
-                yield name, qemu, only or suite
-            elif fnmatch.fnmatch(suite, only):
-                yield name, qemu, suite
-            elif fnmatch.fnmatch(only.replace('*', ''), suite):
-                yield name, qemu, only
-
-    def counts(self, run):
-        """Whether the run of that name is on a machine whose time is its own."""
-        return run.removeprefix(f'{self.name}-') in ONLY
+        """(name of the run, Machine, suite) of each machine that runs any of what SUITE= names."""
+        for name, machine in self.machines:
+            if not machine.counted or not suite:
+                yield name, machine, COUNTED if machine.counted else suite
+            elif fnmatch.fnmatch(suite, COUNTED):
+                yield name, machine, suite
+            elif fnmatch.fnmatch(COUNTED.replace('*', ''), suite):
+                yield name, machine, COUNTED
 
 
 class Without(Target):
@@ -133,7 +104,7 @@ class Without(Target):
 
     @property
     def fragments(self):
-        return [*self.foreign_fragments, HERE / 'configs' / 'without.config']
+        return self.foreign_fragments | _general('without')
 
 
 def _pick(kind, value, valid):

@@ -4,7 +4,6 @@
 import functools
 import re
 import shutil
-import tempfile
 from pathlib import Path
 
 import graft
@@ -16,6 +15,8 @@ from targets import ARCHES, Target
 
 # Objects to compare when a header changes: those that use what the hooks add to it, all of kernel/bpf with the JIT.
 HEADER_USERS = ('kernel/bpf/core.o', 'kernel/bpf/verifier.o', 'kernel/bpf/syscall.o')
+# What the configuration of the grafted tree has beside; the original one does not know it.
+OFF = {'off': '# CONFIG_BPF_FASTTERM is not set\n'}
 
 
 def check(tree):
@@ -46,20 +47,17 @@ def _objects(target):
 
 def _compare(tree, original, target):
     """Objects that differ between the original and the grafted tree, both configured without us."""
-    with tempfile.TemporaryDirectory() as tmp:
-        off = Path(tmp) / 'off.config'
-        off.write_text('# CONFIG_BPF_FASTTERM is not set\n')
-        code = {}
-        for side, path in (('original', original), ('grafted', tree.path)):
-            folder = tree.builds / f'{target.arch.name}-off-{side}'
-            where = trees.Tree(path, tree.original)
-            fragments = [*target.foreign_fragments, *([off] if side == 'grafted' else [])]
-            kernel.configure(where, target, folder, fragments)
-            objects = _objects(target)
-            host.run(kernel.make(where, folder, target, kernel.jobs(), 'KCFLAGS=-g0', *objects),
-                     what=f'compiling {side} files for {target.arch.name}')
-            objdump = f'{target.arch.gcc}objdump'
-            code[side] = {o: _disassemble(objdump, folder / o) for o in objects}
+    code = {}
+    for side, path in (('original', original), ('grafted', tree.path)):
+        folder = tree.builds / f'{target.arch.name}-off-{side}'
+        where = trees.Tree(path, tree.original)
+        fragments = target.foreign_fragments | (OFF if side == 'grafted' else {})
+        kernel.configure(where, target, folder, fragments)
+        objects = _objects(target)
+        host.run(kernel.make(where, folder, target, kernel.jobs(), 'KCFLAGS=-g0', *objects),
+                 what=f'compiling {side} files for {target.arch.name}')
+        objdump = f'{target.arch.gcc}objdump'
+        code[side] = {o: _disassemble(objdump, folder / o) for o in objects}
     return [o for o in objects if code['original'][o] != code['grafted'][o]]
 
 

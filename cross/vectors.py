@@ -8,34 +8,11 @@ kernel has for its tools. The same tables are compared in KUnit, in kernels.
 import functools
 import re
 import shutil
-from dataclasses import dataclass
 
 import host
 import source
-from targets import ARCHES
 
 HERE = host.CHECKOUT / 'cross' / 'vectors'
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What of the kernel's source an architecture's program is made of, below arch/<srcarch>/."""
-    options: tuple = ()     # configuration options that are set
-    headers: tuple = ()     # headers that can be used as they are
-    defines: tuple = ()     # (header, pattern of names): of others, these definitions alone
-    sources: tuple = ()     # files that are compiled
-    folders: tuple = ()     # and where to look for headers
-
-
-PARTS = {
-    'x86_64': Parts(options=('X86_64',), headers=('inat.h', 'inat_types.h', 'insn.h', 'emulate_prefix.h'),
-                    defines=(('text-patching.h', r'\w+_INSN_(?:SIZE|OPCODE)'), ('nops.h', 'BYTES_NOP1')),
-                    sources=('lib/insn.c', 'lib/inat.c')),
-    'arm64': Parts(options=('ARM64_PTR_AUTH_KERNEL',), headers=('brk-imm.h', 'insn.h', 'insn-def.h'), sources=('lib/insn.c',)),
-    'riscv64': Parts(headers=('insn.h',), defines=(('bug.h', r'GET_INSN_LENGTH|__INSN_LENGTH_\w+'),
-                                                   ('hwcap.h', 'RISCV_ISA_EXT_ZB[AB]')),
-                     folders=('net',)),
-}
 
 
 def cases(kdir, arches):
@@ -48,12 +25,12 @@ def _definitions(header, names):
     """The definitions of a header whose names match; all else in it is left out."""
     found = re.findall(rf'^#define\s+(?:{names})\b(?:.*\\\n)*.*$', header.read_text(encoding='utf-8'), re.MULTILINE)
     if not found:
-        raise host.Error(f'{header}: has no definition of {names}, which cross/vectors.py looks for')
+        raise host.Error(f'{header}: has no definition of {names}, which cross/arch/ looks for')
     return '\n'.join(found) + '\n'
 
 
 def _run(tree, arch):
-    parts = PARTS[arch.name]
+    parts = arch.vectors
     folder = host.OUT / 'vectors' / arch.name
     shutil.rmtree(folder, ignore_errors=True)
     (folder / 'asm').mkdir(parents=True)
@@ -62,9 +39,9 @@ def _run(tree, arch):
         shutil.copy2(there / 'include' / 'asm' / name, folder / 'asm' / name)
     for name, names in parts.defines:
         (folder / 'asm' / name).write_text(_definitions(there / 'include' / 'asm' / name, names), encoding='utf-8')
-    if arch.name == 'x86_64':
-        _, tables = host.run(['awk', '-f', there / 'tools' / 'gen-insn-attr-x86.awk', there / 'lib' / 'x86-opcode-map.txt'])
-        (folder / 'inat-tables.c').write_text(tables, encoding='utf-8')
+    for name, command in parts.made:
+        _, text = host.run(command, cwd=there)
+        (folder / name).write_text(text, encoding='utf-8')
     program = folder / 'vectors'
     host.run(['gcc', '-std=gnu11', '-O1', '-g', '-fsanitize=address', '-Wall', '-Wno-unused-function', '-D__KERNEL__',
               *(f'-DCONFIG_{option}=1' for option in parts.options), f'-I{folder}', f'-I{HERE}/include',

@@ -5,6 +5,7 @@ import unittest
 
 import bench
 import host
+import targets
 
 
 def program(number, **fields):
@@ -27,7 +28,7 @@ def figures(records, without=None):
     if without is None:
         without = [{key: r[key] for key in ('record', 'object', 'program', 'insns')} | {'without': 1000}
                    for r in records if 'needed' in r]
-    return bench.figures('x86_64', [*records, FAILED, CALLS | {'ns': 12000}, END], [*without, CALLS])
+    return bench.figures(targets.ARCHES['x86_64'], [*records, FAILED, CALLS | {'ns': 12000}, END], [*without, CALLS])
 
 
 class Figures(unittest.TestCase):

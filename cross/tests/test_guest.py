@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What guests are made of and what they say: things built once, archives, records."""
 
+import importlib
 import json
 import subprocess
 import tempfile
@@ -9,9 +10,12 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import arch
+import boot
 import guest
 import host
 import initramfs
+import kernel
 import machine
 import made
 import support
@@ -138,10 +142,10 @@ class Records(unittest.TestCase):
 
 class Machine(unittest.TestCase):
     def run_guest(self, console, **kwargs):
-        qemu = next(iter(support.TARGET.machines))[1]
+        _, first = next(support.TARGET.machines)
         with tempfile.TemporaryDirectory() as out, support.FakeQemu(console, **kwargs):
             try:
-                return machine.run(support.kernel_tree(), qemu, 'image', 'initramfs', Path(out), timeout=2)
+                return machine.run(support.TARGET.arch, first, 'image', 'initramfs', Path(out), timeout=2)
             finally:
                 self.left = {path.name: path.read_text() for path in Path(out).iterdir()}
 
@@ -155,9 +159,23 @@ class Machine(unittest.TestCase):
             self.run_guest('booting\n', stay=True)
         self.assertEqual(self.left['console.log'], 'booting\n')
 
-    def test_every_machine_can_be_read(self):
-        for arch in targets.ARCHES.values():
-            for variant in targets.VARIANTS:
-                for _, qemu in targets.Target(arch, variant).machines:
-                    params = machine.parameters(support.kernel_tree(), qemu)
-                    self.assertEqual(params.linux_arch, arch.linux)
+    def test_kunit_py_can_read_every_machine(self):
+        boot.parser(support.kernel_tree())
+        read = importlib.import_module('kunit_kernel')._get_qemu_ops
+        with tempfile.TemporaryDirectory() as folder:
+            for target in targets.select('all', 'all', ()):
+                for _, where in target.machines:
+                    linux, ops = read(str(kernel.qemu_config(target, where, Path(folder))), [], None)
+                    self.assertEqual((linux, ops._qemu_arch, ops._kernel_path),
+                                     (target.arch.linux, target.arch.qemu, kernel.image(target)))
+                    self.assertEqual(ops._extra_qemu_params, machine.options(target.arch, where))
+
+    def test_single_steps(self):
+        """By the name that the emulator has for them."""
+        where = arch.Machine(('-cpu', 'x'), '', counted=True, steps=True)
+        for text, last, accel in ('-singlestep  always run', '-singlestep', 'tcg,thread=single'), \
+                ('one-insn-per-tb=on|off', machine.COUNTED[-1], 'tcg,thread=single,one-insn-per-tb=on'):
+            with mock.patch.object(host, 'run', lambda *args, text=text, **kwargs: (0, text)):
+                options = machine.options(support.TARGET.arch, where)
+            self.assertEqual(options[-1], last)
+            self.assertIn(accel, options)

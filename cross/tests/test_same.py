@@ -5,6 +5,7 @@ import struct
 import unittest
 
 import same
+import targets
 
 # Two loads of one program of two functions, and a helper that is elsewhere.
 A, B = [(0x10000, 0x100), (0x20000, 0x100)], [(0x10cc4, 0x100), (0x2f010, 0x100)]
@@ -13,7 +14,7 @@ HELPER = 0x81000
 
 def compare(arch, code_a, code_b, offset=16):
     """(operands that moved, what differs) of code at @offset of function 0."""
-    comparison = same.Comparison(arch, A, B)
+    comparison = same.Comparison(targets.ARCHES[arch], A, B)
     comparison.piece(0, offset, code_a, code_b)
     return comparison.moved, comparison.different
 
@@ -70,7 +71,7 @@ class Same(unittest.TestCase):
         self.same('arm64', lambda at, functions: bl(at, functions[1][0] + 8, 0x14000000))
         self.same('arm64', lambda at, functions: constant(functions[1][0], 0xd2800000, 0))    # movz
         high = [[(0xffff << 48 | address, length) for address, length in functions] for functions in (A, B)]
-        comparison = same.Comparison('arm64', *high)
+        comparison = same.Comparison(targets.ARCHES['arm64'], *high)
         comparison.piece(0, 16, constant(high[0][1][0]), constant(high[1][1][0]))
         self.assertEqual((comparison.moved, comparison.different), (1, []))
         self.different('arm64', one, struct.pack('<I', struct.unpack('<I', other)[0] + 1))

@@ -16,6 +16,8 @@ import main
 import sound
 import targets
 
+# What `make test` tests, here.
+TESTED = [(name, 'default') for name in ('x86_64', 'arm64', 'riscv64')] + [('x86_64', 'debug'), ('arm64', 'hardened')]
 LIMITS = {'record': 'machine', 'watchdog': 1, 'budget': 100, 'period': 10}
 POINTER = 0xffff888004a2c000
 
@@ -104,7 +106,7 @@ class Boots(unittest.TestCase):
         objects = {f'{name}.bpf.o': Path(name) for name in names}
         left = list(guests)
 
-        def boot(tree, target, out, files, *, extra, append, timeout, on_record):
+        def boot(target, out, files, *, extra, append, timeout, on_record):
             self.booted.append((sorted(name for name in files if name != 'init'), extra, append))
             records, error = left.pop(0)
             for entry in records:
@@ -222,7 +224,8 @@ class Scheduled(unittest.TestCase):
         nothing = mock.Mock(return_value=[])
         with contextlib.ExitStack() as held:
             for where, name, instead in (
-                    (main.packages, 'setup', nothing), (main, 'setup', nothing), (main, 'harness', nothing),
+                    (main.targets, 'TESTED', TESTED), (main.packages, 'setup', nothing),
+                    (main, 'setup', nothing), (main, 'harness', nothing),
                     (main, 'hook_cases', nothing), (main.unchanged, 'check', nothing), (main.source, 'version', nothing),
                     (main.source, 'distribution', nothing), (main.vectors, 'cases', nothing), (main.demo, 'cases', nothing),
                     (main, 'number_of_boots', lambda *_: 0), (main.ktap, 'Report', report),

@@ -1,9 +1,0 @@
-# SPDX-License-Identifier: GPL-2.0-only
-# Four processors with everything that emulation has: PAC, BTI, and an interrupt controller with pseudo-NMI.
-from ..qemu_config import QemuArchParams
-
-QEMU_ARCH = QemuArchParams(
-    linux_arch='arm64', kconfig='', qemu_arch='aarch64',
-    kernel_path='arch/arm64/boot/Image.gz',
-    kernel_command_line='console=ttyAMA0 irqchip.gicv3_pseudo_nmi=1',
-    extra_qemu_params=['-machine', 'virt,gic-version=3', '-cpu', 'max,pauth-impdef=on', '-smp', '4'])
