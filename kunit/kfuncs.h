@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Kernel functions that nobody has heard of, which the suite fastterm_sites
- * registers: what is decided on them comes from their flags and types, by way
- * of the verifier. What they hand out is counted.
+ * Kernel functions for the programs of KUnit test cases, which nobody has heard of
+ *
+ * What is decided on them comes from their flags and types, by way of the verifier.
+ * What they hand out is counted.
  */
 #ifndef _BPF_FASTTERM_KUNIT_KFUNCS_H
 #define _BPF_FASTTERM_KUNIT_KFUNCS_H
