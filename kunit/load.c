@@ -16,11 +16,6 @@
 #include "prog.h"
 #include "run.h"
 
-/* As many arguments as a raw tracepoint has at most. */
-struct raw_tp_ctx {
-	u64 args[MAX_BPF_FUNC_ARGS];
-};
-
 /* Returns the first argument plus one. */
 static const struct bpf_insn straight_line[] = {
 	BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
@@ -45,7 +40,7 @@ static void expect_jited(struct kunit *test, const struct bpf_prog *prog,
 
 static void load_straight_line(struct kunit *test)
 {
-	struct raw_tp_ctx ctx = { .args[0] = 41 };
+	struct ftk_raw_tp_ctx ctx = { .args[0] = 41 };
 	struct bpf_prog *prog = ftk_load(test, straight_line,
 					 ARRAY_SIZE(straight_line), NULL);
 
@@ -67,7 +62,7 @@ static u32 check_call(struct kunit *test, const struct ftk_opts *opts)
 		BPF_ALU64_IMM(BPF_MUL, BPF_REG_0, 2),
 		BPF_EXIT_INSN(),
 	};
-	struct raw_tp_ctx ctx = { .args[0] = 20 };
+	struct ftk_raw_tp_ctx ctx = { .args[0] = 20 };
 	struct bpf_prog *prog = ftk_load(test, insns, ARRAY_SIZE(insns), opts);
 
 	expect_jited(test, prog, 2);
@@ -107,7 +102,7 @@ static void load_callback(struct kunit *test)
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN(),
 	};
-	struct raw_tp_ctx ctx = { .args[0] = 1000 };
+	struct ftk_raw_tp_ctx ctx = { .args[0] = 1000 };
 	struct bpf_prog *prog = ftk_load(test, insns, ARRAY_SIZE(insns), NULL);
 
 	expect_jited(test, prog, 2);
@@ -202,7 +197,7 @@ static void load_tail_call(struct kunit *test)
 	struct bpf_prog *prog = ftk_load(test, insns, ARRAY_SIZE(insns), NULL);
 	struct bpf_prog *target = ftk_load(test, straight_line,
 					   ARRAY_SIZE(straight_line), NULL);
-	struct raw_tp_ctx ctx = { .args[0] = 41 };
+	struct ftk_raw_tp_ctx ctx = { .args[0] = 41 };
 	int fd = ftk_prog_fd(test, target);
 
 	expect_jited(test, prog, 1);

@@ -5,10 +5,18 @@
 #ifndef _BPF_FASTTERM_KUNIT_RUN_H
 #define _BPF_FASTTERM_KUNIT_RUN_H
 
+#include <linux/bpf.h>
 #include <linux/types.h>
 
-struct bpf_prog;
 struct kunit;
+
+/**
+ * struct ftk_raw_tp_ctx - the context of a raw tracepoint
+ * @args: as many arguments as one has at most
+ */
+struct ftk_raw_tp_ctx {
+	u64 args[MAX_BPF_FUNC_ARGS];
+};
 
 u32 ftk_run(const struct bpf_prog *prog, const void *ctx);
 void ftk_need_callbacks(struct kunit *test);

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What debugfs shows of programs and their stub images; see image.h
+ */
+
+#include <linux/atomic.h>
+#include <linux/bpf.h>
+#include <linux/filter.h>
+#include <linux/seq_file.h>
+#include <linux/sprintf.h>
+#include <linux/string.h>
+
+#include <kunit/test.h>
+
+#include "../internal.h"
+#include "image.h"
+#include "map.h"
+#include "prog.h"
+#include "run.h"
+
+/**
+ * image_show() - what debugfs shows of a program names its sites and the reasons
+ * @test: the test case
+ */
+void image_show(struct kunit *test)
+{
+	const struct bpf_insn insns[] = {
+		ftk_kfunc(test, "bpf_cpumask_create"),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 2),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_0),
+		ftk_kfunc(test, "bpf_cpumask_release"),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
+	struct seq_file m = { .size = PAGE_SIZE };
+	struct bpf_prog *prog;
+
+	ftk_load_stub(test, insns, ARRAY_SIZE(insns), &opts, &prog);
+	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	fastterm_show(&m, prog->aux->fastterm.prog);
+	KUNIT_ASSERT_LT(test, m.count, m.size);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "long: no\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, " bpf_cpumask_create: skipped, returns NULL\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "kept: releases a reference (argument 1)\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, " 5 of BPF, 1 kept calls\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "kept calls: bpf_cpumask_release\n"));
+}
+
+/**
+ * image_show_nmi() - debugfs says of a program whether it has loops that go on in an NMI
+ * @test: the test case
+ *
+ * The loop of an iterator is the program's own; the one over a map's elements is not.
+ */
+void image_show_nmi(struct kunit *test)
+{
+	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct bpf_insn iterates[] = {
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		BPF_MOV64_IMM(BPF_REG_2, 0),
+		BPF_MOV64_IMM(BPF_REG_3, 4),
+		ftk_kfunc(test, "bpf_iter_num_new"),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		ftk_kfunc(test, "bpf_iter_num_next"),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, -4),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -8),
+		ftk_kfunc(test, "bpf_iter_num_destroy"),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct bpf_insn calls_back[] = {
+		BPF_LD_MAP_FD(BPF_REG_1, m.fd),
+		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		BPF_MOV64_IMM(BPF_REG_4, 0),
+		FTK_CALL(BPF_FUNC_for_each_map_elem),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct {
+		const struct bpf_insn *insns;
+		u32 cnt;
+		enum bpf_prog_type type;
+		bool shown;
+	} rows[] = {
+		{ iterates, ARRAY_SIZE(iterates), BPF_PROG_TYPE_TRACEPOINT, true },
+		{ iterates, ARRAY_SIZE(iterates), BPF_PROG_TYPE_XDP, false },
+		{ calls_back, ARRAY_SIZE(calls_back), BPF_PROG_TYPE_TRACEPOINT, false },
+	};
+	struct seq_file shown = { .size = PAGE_SIZE };
+	struct bpf_prog *prog;
+	u32 i;
+
+	ftk_need_callbacks(test);
+	shown.buf = kunit_kzalloc(test, shown.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, shown.buf);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct ftk_opts opts = { .type = rows[i].type };
+
+		ftk_load_stub(test, rows[i].insns, rows[i].cnt, &opts, &prog);
+		shown.count = 0;
+		fastterm_show(&shown, prog->aux->fastterm.prog);
+		KUNIT_ASSERT_LT(test, shown.count, shown.size);
+		shown.buf[shown.count] = 0;
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].shown, !!strstr(shown.buf, "not in an NMI"),
+				    "row %u: %s", i, shown.buf);
+	}
+}
+
+/**
+ * image_counted() - every program is counted when it is loaded, by what became of its images
+ * @test: the test case
+ */
+void image_counted(struct kunit *test)
+{
+	static const struct bpf_insn insns[] = {
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	static const struct {
+		enum fastterm_mode mode;
+		enum fastterm_absence absence;
+		const char *shown;
+	} rows[] = {
+		{ FASTTERM_MODE_ALL, FASTTERM_PRESENT, "it has images" },
+		{ FASTTERM_MODE_NEEDED, FASTTERM_NOT_NEEDED, "the program cannot run for long" },
+		{ FASTTERM_MODE_OFF, FASTTERM_OFF, "kernel.bpf_fastterm was off" },
+	};
+	struct seq_file m = { .size = PAGE_SIZE };
+	int i, before;
+	char line[64];
+
+	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		fastterm_mode = rows[i].mode;
+		before = atomic_read(&fastterm_loads[rows[i].absence]);
+		ftk_load(test, insns, ARRAY_SIZE(insns), NULL);
+		ftk_load(test, insns, ARRAY_SIZE(insns), NULL);
+		KUNIT_EXPECT_EQ(test, atomic_read(&fastterm_loads[rows[i].absence]), before + 2);
+		m.count = 0;
+		fastterm_show_loads(&m);
+		KUNIT_ASSERT_LT(test, m.count, m.size);
+		snprintf(line, sizeof(line), "%u: %s\n", before + 2, rows[i].shown);
+		KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, line));
+	}
+}

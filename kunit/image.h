@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The cases of the suites fastterm_image and fastterm_image_blinded
+ *
+ * Both suites are in image.c, and have many of the cases in common. A case that
+ * enters a program by its stub image gets that from here:
+ *
+ *	stub = ftk_load_stub(test, insns, ARRAY_SIZE(insns), NULL, &prog);
+ *	KUNIT_EXPECT_EQ(test, ftk_run(stub, ctx), (u32)-ECANCELED);
+ */
+#ifndef _BPF_FASTTERM_KUNIT_IMAGE_H
+#define _BPF_FASTTERM_KUNIT_IMAGE_H
+
+#include <linux/types.h>
+
+struct bpf_insn;
+struct bpf_prog;
+struct ftk_opts;
+struct kunit;
+
+const struct bpf_prog *ftk_load_stub(struct kunit *test, const struct bpf_insn *insns, u32 cnt,
+				     const struct ftk_opts *opts, struct bpf_prog **loaded);
+
+/* What the program sees in registers and memory: image-data.c */
+void image_helper(struct kunit *test);
+void image_fill(struct kunit *test);
+void image_fill_name(struct kunit *test);
+void image_acquire(struct kunit *test);
+void image_fault(struct kunit *test);
+
+/* Where the program goes: image-flow.c */
+void image_loop(struct kunit *test);
+void image_may_goto(struct kunit *test);
+void image_call(struct kunit *test);
+void image_global(struct kunit *test);
+void image_tail_call(struct kunit *test);
+void image_throw(struct kunit *test);
+
+/* Programs that are large: image-size.c */
+void image_far(struct kunit *test);
+void image_large(struct kunit *test);
+
+/* What is shown in debugfs: image-show.c */
+void image_show(struct kunit *test);
+void image_show_nmi(struct kunit *test);
+void image_counted(struct kunit *test);
+
+#endif /* _BPF_FASTTERM_KUNIT_IMAGE_H */
