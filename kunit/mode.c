@@ -9,16 +9,27 @@
 
 #include "../internal.h"
 #include "file.h"
+#include "mode.h"
 
 static int mode_before;
 
-static int mode_init(struct kunit *test)
+/**
+ * ftk_mode_init() - begin a case that may change the mode
+ * @test: the test case
+ *
+ * Return: 0.
+ */
+int ftk_mode_init(struct kunit *test)
 {
 	mode_before = fastterm_mode;
 	return 0;
 }
 
-static void mode_exit(struct kunit *test)
+/**
+ * ftk_mode_exit() - give the mode back that was there before ftk_mode_init()
+ * @test: the test case
+ */
+void ftk_mode_exit(struct kunit *test)
 {
 	fastterm_mode = mode_before;
 }
@@ -68,8 +79,8 @@ static struct kunit_case mode_cases[] = {
 
 static struct kunit_suite mode_suite = {
 	.name = "fastterm_mode",
-	.init = mode_init,
-	.exit = mode_exit,
+	.init = ftk_mode_init,
+	.exit = ftk_mode_exit,
 	.test_cases = mode_cases,
 };
 

@@ -23,6 +23,7 @@
 #include "../trace.h"
 #include "kfuncs.h"
 #include "map.h"
+#include "mode.h"
 #include "prog.h"
 #include "run.h"
 #include "runaway.h"
@@ -362,8 +363,6 @@ static int run(void *data)
 static bool icount;
 core_param(fastterm_icount, icount, bool, 0444);
 
-static int mode_before;
-
 /**
  * ftk_all_init() - begin a case in which every program gets images
  * @test: the test case, which is skipped where none does
@@ -374,7 +373,7 @@ int ftk_all_init(struct kunit *test)
 {
 	if (!fastterm_supported())
 		kunit_skip(test, "no fastterm backend for this architecture");
-	mode_before = fastterm_mode;
+	ftk_mode_init(test);
 	fastterm_mode = FASTTERM_MODE_ALL;
 	return 0;
 }
@@ -386,7 +385,7 @@ int ftk_all_init(struct kunit *test)
 void ftk_all_exit(struct kunit *test)
 {
 	if (fastterm_supported())
-		fastterm_mode = mode_before;
+		ftk_mode_exit(test);
 }
 
 /**

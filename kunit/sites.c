@@ -14,6 +14,7 @@
 
 #include "../internal.h"
 #include "map.h"
+#include "mode.h"
 #include "prog.h"
 #include "sites.h"
 
@@ -176,19 +177,12 @@ static void expect_site(struct kunit *test, const struct bpf_prog *prog, u32 i,
 				    "what site %u fills", i);
 }
 
-static int mode_before;
-
-/* Nothing is decided of programs that get no image. */
+/* Nothing is decided of programs that get no image, which needs no backend. */
 static int sites_init(struct kunit *test)
 {
-	mode_before = fastterm_mode;
+	ftk_mode_init(test);
 	fastterm_mode = FASTTERM_MODE_ALL;
 	return 0;
-}
-
-static void sites_exit(struct kunit *test)
-{
-	fastterm_mode = mode_before;
 }
 
 static void check_program(struct kunit *test, const struct sites_program *p)
@@ -275,7 +269,7 @@ static struct kunit_case sites_cases[] = {
 static struct kunit_suite sites_suite = {
 	.name = "fastterm_sites",
 	.init = sites_init,
-	.exit = sites_exit,
+	.exit = ftk_mode_exit,
 	.test_cases = sites_cases,
 };
 

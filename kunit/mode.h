@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The sysctl kernel.bpf_fastterm during KUnit test cases that change it
+ */
+#ifndef _BPF_FASTTERM_KUNIT_MODE_H
+#define _BPF_FASTTERM_KUNIT_MODE_H
+
+struct kunit;
+
+int ftk_mode_init(struct kunit *test);
+void ftk_mode_exit(struct kunit *test);
+
+#endif /* _BPF_FASTTERM_KUNIT_MODE_H */
