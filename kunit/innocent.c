@@ -144,14 +144,10 @@ static void innocent_tail_called(struct kunit *test)
 static struct bpf_prog *load_counting(struct kunit *test, const struct ftk_map *counts,
 				      const struct ftk_opts *opts)
 {
-	struct bpf_insn insns[5 + FTK_SHORT_LEN] = {
-		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, counts->fd),
-		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
-		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
-		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
-	};
+	struct bpf_insn insns[FTK_COUNT_LEN + FTK_SHORT_LEN];
 
-	ftk_short(&insns[5], 0);
+	ftk_count(insns, counts);
+	ftk_short(&insns[FTK_COUNT_LEN], 0);
 	return ftk_load(test, insns, ARRAY_SIZE(insns), opts);
 }
 

@@ -7,6 +7,7 @@
 #include <linux/bpf.h>
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
+#include <linux/build_bug.h>
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/fdtable.h>
@@ -276,15 +277,12 @@ int ftk_load_errno(struct kunit *test, const struct bpf_insn *insns, u32 cnt,
 struct bpf_prog *ftk_load_counter(struct kunit *test, const struct ftk_map *count,
 				  const struct ftk_opts *opts)
 {
-	const struct bpf_insn insns[] = {
-		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, count->fd),
-		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
-		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
-		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
-		BPF_MOV64_IMM(BPF_REG_0, 0),
+	struct bpf_insn insns[FTK_COUNT_LEN + 2] = {
+		[FTK_COUNT_LEN] = BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN(),
 	};
 
+	ftk_count(insns, count);
 	return ftk_load(test, insns, ARRAY_SIZE(insns), opts);
 }
 
@@ -371,4 +369,22 @@ struct bpf_insn ftk_kfunc(struct kunit *test, const char *name)
 	id = btf_find_by_name_kind(btf, name, BTF_KIND_FUNC);
 	KUNIT_ASSERT_GT_MSG(test, id, 0, "no function %s", name);
 	return BPF_RAW_INSN(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, id);
+}
+
+/**
+ * ftk_count() - write the instructions by which a program counts something
+ * @insns: where to; they change R0 and R1
+ * @count: an array of one u64, to which they add one
+ */
+void ftk_count(struct bpf_insn insns[FTK_COUNT_LEN], const struct ftk_map *count)
+{
+	const struct bpf_insn add[] = {
+		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, count->fd),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
+		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
+	};
+
+	BUILD_BUG_ON(ARRAY_SIZE(add) != FTK_COUNT_LEN);
+	memcpy(insns, add, sizeof(add));
 }

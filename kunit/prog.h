@@ -89,6 +89,10 @@ int ftk_prog_fd(struct kunit *test, struct bpf_prog *prog);
 #define FTK_CALL(func_id) \
 	BPF_RAW_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, func_id)
 
+/* Number of instructions of ftk_count(). */
+#define FTK_COUNT_LEN	5
+
 struct bpf_insn ftk_kfunc(struct kunit *test, const char *name);
+void ftk_count(struct bpf_insn insns[FTK_COUNT_LEN], const struct ftk_map *count);
 
 #endif /* _BPF_FASTTERM_KUNIT_PROG_H */

@@ -67,13 +67,9 @@ static void emit(struct ftk_insns *p, const struct bpf_insn *insns, u32 cnt)
 /* Count that the program has been entered. */
 static void emit_entered(struct ftk_insns *p, const struct ftk_map *m)
 {
-	const struct bpf_insn insns[] = {
-		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, m->fd),
-		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
-		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
-		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
-	};
+	struct bpf_insn insns[FTK_COUNT_LEN];
 
+	ftk_count(insns, m);
 	emit(p, insns, ARRAY_SIZE(insns));
 }
 
@@ -198,13 +194,7 @@ struct bpf_insn *ftk_snippet(struct kunit *test, struct ftk_snippet *s, u32 cnt)
 void ftk_hold_fifty(struct kunit *test, struct ftk_shape *shape, const struct ftk_snippet *get,
 		    const struct ftk_snippet *put, const struct ftk_map *count)
 {
-	const struct bpf_insn counted[] = {
-		BPF_LD_IMM64_RAW(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, count ? count->fd : 0),
-		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
-		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
-		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
-	};
-	const u32 rest = 1 + (count ? ARRAY_SIZE(counted) : 0);
+	const u32 rest = 1 + (count ? FTK_COUNT_LEN : 0);
 	const u32 get_len = get->cnt + 1 + rest, put_len = 1 + put->cnt;
 	struct bpf_insn *insn;
 	u32 i, left;
@@ -217,7 +207,8 @@ void ftk_hold_fifty(struct kunit *test, struct ftk_shape *shape, const struct ft
 		insn += get->cnt;
 		*insn++ = BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, rest + left);
 		*insn++ = BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_0, STACK_OF(i));
-		memcpy(insn, counted, (rest - 1) * sizeof(*insn));
+		if (count)
+			ftk_count(insn, count);
 		insn += rest - 1;
 	}
 	insn = ftk_snippet(test, &shape->after, NR_HELD * put_len);
