@@ -8,6 +8,7 @@
 
 #include <linux/fs.h>
 #include <linux/mount.h>
+#include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
@@ -96,4 +97,36 @@ ssize_t ftk_read(struct kunit *test, struct file *file, loff_t *pos, char *text,
 	if (len > 0)
 		KUNIT_ASSERT_EQ(test, copy_from_user(text, page, len), 0);
 	return len;
+}
+
+/**
+ * ftk_seq() - get a file for functions that show something in one
+ * @test: the test case, at whose end it is freed
+ *
+ * Return: the file, which is empty and has room for a page.
+ */
+struct seq_file *ftk_seq(struct kunit *test)
+{
+	struct seq_file *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	m->size = PAGE_SIZE;
+	m->buf = kunit_kzalloc(test, m->size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m->buf);
+	return m;
+}
+
+/**
+ * ftk_seq_text() - read what has been shown in a file, and make it empty
+ * @test: the test case, which is failed if there was too much for the file
+ * @m: a file of ftk_seq()
+ *
+ * Return: the text, which is there until something is shown again.
+ */
+const char *ftk_seq_text(struct kunit *test, struct seq_file *m)
+{
+	KUNIT_ASSERT_LT(test, m->count, m->size);
+	m->buf[m->count] = 0;
+	m->count = 0;
+	return m->buf;
 }

@@ -6,13 +6,13 @@
 #include <linux/atomic.h>
 #include <linux/bpf.h>
 #include <linux/filter.h>
-#include <linux/seq_file.h>
 #include <linux/sprintf.h>
 #include <linux/string.h>
 
 #include <kunit/test.h>
 
 #include "../internal.h"
+#include "file.h"
 #include "image.h"
 #include "map.h"
 #include "prog.h"
@@ -33,19 +33,18 @@ void image_show(struct kunit *test)
 		BPF_EXIT_INSN(),
 	};
 	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
-	struct seq_file m = { .size = PAGE_SIZE };
+	struct seq_file *m = ftk_seq(test);
 	struct bpf_prog *prog;
+	const char *text;
 
 	ftk_load_stub(test, insns, ARRAY_SIZE(insns), &opts, &prog);
-	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, m.buf);
-	fastterm_show(&m, prog->aux->fastterm.prog);
-	KUNIT_ASSERT_LT(test, m.count, m.size);
-	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "long: no\n"));
-	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, " bpf_cpumask_create: skipped, returns NULL\n"));
-	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "kept: releases a reference (argument 1)\n"));
-	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, " 5 of BPF, 1 kept calls\n"));
-	KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, "kept calls: bpf_cpumask_release\n"));
+	fastterm_show(m, prog->aux->fastterm.prog);
+	text = ftk_seq_text(test, m);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "long: no\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, " bpf_cpumask_create: skipped, returns NULL\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "kept: releases a reference (argument 1)\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, " 5 of BPF, 1 kept calls\n"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "kept calls: bpf_cpumask_release\n"));
 }
 
 /**
@@ -94,23 +93,20 @@ void image_show_nmi(struct kunit *test)
 		{ iterates, ARRAY_SIZE(iterates), BPF_PROG_TYPE_XDP, false },
 		{ calls_back, ARRAY_SIZE(calls_back), BPF_PROG_TYPE_TRACEPOINT, false },
 	};
-	struct seq_file shown = { .size = PAGE_SIZE };
+	struct seq_file *shown = ftk_seq(test);
 	struct bpf_prog *prog;
+	const char *text;
 	u32 i;
 
 	ftk_need_callbacks(test);
-	shown.buf = kunit_kzalloc(test, shown.size, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, shown.buf);
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct ftk_opts opts = { .type = rows[i].type };
 
 		ftk_load_stub(test, rows[i].insns, rows[i].cnt, &opts, &prog);
-		shown.count = 0;
-		fastterm_show(&shown, prog->aux->fastterm.prog);
-		KUNIT_ASSERT_LT(test, shown.count, shown.size);
-		shown.buf[shown.count] = 0;
-		KUNIT_EXPECT_EQ_MSG(test, rows[i].shown, !!strstr(shown.buf, "not in an NMI"),
-				    "row %u: %s", i, shown.buf);
+		fastterm_show(shown, prog->aux->fastterm.prog);
+		text = ftk_seq_text(test, shown);
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].shown, !!strstr(text, "not in an NMI"),
+				    "row %u: %s", i, text);
 	}
 }
 
@@ -133,22 +129,18 @@ void image_counted(struct kunit *test)
 		{ FASTTERM_MODE_NEEDED, FASTTERM_NOT_NEEDED, "the program cannot run for long" },
 		{ FASTTERM_MODE_OFF, FASTTERM_OFF, "kernel.bpf_fastterm was off" },
 	};
-	struct seq_file m = { .size = PAGE_SIZE };
+	struct seq_file *m = ftk_seq(test);
 	int i, before;
 	char line[64];
 
-	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, m.buf);
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		fastterm_mode = rows[i].mode;
 		before = atomic_read(&fastterm_loads[rows[i].absence]);
 		ftk_load(test, insns, ARRAY_SIZE(insns), NULL);
 		ftk_load(test, insns, ARRAY_SIZE(insns), NULL);
 		KUNIT_EXPECT_EQ(test, atomic_read(&fastterm_loads[rows[i].absence]), before + 2);
-		m.count = 0;
-		fastterm_show_loads(&m);
-		KUNIT_ASSERT_LT(test, m.count, m.size);
+		fastterm_show_loads(m);
 		snprintf(line, sizeof(line), "%u: %s\n", before + 2, rows[i].shown);
-		KUNIT_EXPECT_NOT_NULL(test, strstr(m.buf, line));
+		KUNIT_EXPECT_NOT_NULL(test, strstr(ftk_seq_text(test, m), line));
 	}
 }

@@ -9,13 +9,13 @@
  */
 #include <linux/fastterm_arch.h>
 #include <linux/filter.h>
-#include <linux/seq_file.h>
 #include <linux/string.h>
 
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
 
 #include "../internal.h"
+#include "file.h"
 #include "prog.h"
 #include "runaway.h"
 #include "vectors.h"
@@ -131,21 +131,17 @@ static void unknown(struct bpf_prog *prog, const u32 *ends)
 
 static void rules_unknown(struct kunit *test)
 {
-	struct seq_file shown = { .size = PAGE_SIZE };
+	struct seq_file *shown = ftk_seq(test);
 	struct bpf_prog *prog;
 
-	shown.buf = kunit_kzalloc(test, shown.size, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, shown.buf);
 	kunit_activate_static_stub(test, fastterm_rules_make, unknown);
 	prog = load_looping(test);
 	kunit_deactivate_static_stub(test, fastterm_rules_make);
 	KUNIT_EXPECT_EQ(test, prog->aux->fastterm.prog->absence, FASTTERM_NO_RULES);
 	KUNIT_EXPECT_NULL(test, prog->aux->fastterm.prog->images);
 	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(prog, raw_smp_processor_id()), -ENOENT);
-	fastterm_show(&shown, prog->aux->fastterm.prog);
-	KUNIT_ASSERT_LT(test, shown.count, shown.size);
-	shown.buf[shown.count] = 0;
-	KUNIT_EXPECT_NOT_NULL(test, strstr(shown.buf, "prologue or epilogue"));
+	fastterm_show(shown, prog->aux->fastterm.prog);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(ftk_seq_text(test, shown), "prologue or epilogue"));
 }
 
 static struct kunit_case rules_cases[] = {

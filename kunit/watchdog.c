@@ -18,7 +18,6 @@
 #include <linux/kthread.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
-#include <linux/seq_file.h>
 #include <linux/smp.h>
 #include <linux/timekeeping.h>
 
@@ -162,15 +161,14 @@ static bool find_line(struct kmsg_dump_iter *iter, const char *begin, char *line
 static void expect_fdinfo(struct kunit *test, struct bpf_prog *prog, const char *line)
 {
 	struct file *file = fget(ftk_prog_fd(test, prog));
-	struct seq_file m = { .size = PAGE_SIZE };
+	struct seq_file *m = ftk_seq(test);
+	const char *text;
 
-	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, m.buf);
 	KUNIT_ASSERT_NOT_NULL(test, file);
-	file->f_op->show_fdinfo(&m, file);
+	file->f_op->show_fdinfo(m, file);
 	fput(file);
-	m.buf[min(m.count, m.size - 1)] = 0;
-	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(m.buf, line), "%s", m.buf);
+	text = ftk_seq_text(test, m);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, line), "%s", text);
 }
 
 /* Who looks into the log, or at the program, is told what has happened. */
