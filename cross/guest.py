@@ -70,7 +70,7 @@ def boot(target, out, files, *, extra=machine.COUNTED, append='', timeout, on_re
     console = machine.run(target.arch, first, out / kernel.image(target), archive, out, extra=extra, append=append,
                           timeout=timeout, on_record=on_record)
     archive.unlink()
-    said = splat.find(console.rest)
+    said = console.console.splats
     if said:
         raise Error(f'{target.name}: the kernel said: {said[0][1]} (line {said[0][0]} of {out / "console.log"})')
     if not console.records or console.records[-1]['record'] != 'end':

@@ -9,6 +9,7 @@ records that do not arrive whole are an error.
 import json
 
 import host
+from console import Console
 from host import Error
 
 SEPARATOR = '\x1e'
@@ -48,15 +49,15 @@ def for_kunit(arch, machine, image):
 
 
 class Reader:
-    """Sorts the lines of a console into records and the rest."""
+    """Sorts what a guest prints into records and the console of its kernel."""
 
     def __init__(self):
-        self.records, self.rest = [], []
+        self.records, self.console = [], Console()
 
     def line(self, line):
         rest, separator, record = line.partition(SEPARATOR)
         if rest.strip():
-            self.rest.append(rest.rstrip())
+            self.console.add(rest.rstrip())
         if separator:
             try:
                 self.records.append(json.loads(record))
@@ -85,6 +86,6 @@ def run(arch, machine, image, initramfs, out, *, extra=(), append='', memory=204
         # The rest would be lines of the console.
         raise Error(f'{str(error).splitlines()[0]}; what the guest said is in {out / "console.log"}') from error
     finally:
-        (out / 'console.log').write_text(''.join(f'{line}\n' for line in reader.rest))
+        (out / 'console.log').write_text(''.join(f'{line}\n' for line in reader.console.lines))
         (out / 'records.jsonl').write_text(''.join(f'{json.dumps(record)}\n' for record in reader.records))
     return reader
