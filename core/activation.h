@@ -19,7 +19,7 @@
 
 struct fastterm_finds;
 struct fastterm_prog;
-struct fastterm_slot;
+struct fastterm_where;
 struct pt_regs;
 struct task_struct;
 
@@ -48,8 +48,8 @@ struct fastterm_tag {
 
 struct fastterm_tag *fastterm_tag_at(unsigned long sp);
 void fastterm_tag_free(const struct fastterm_tag *tag);
-struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
-				       const struct fastterm_prog *fprog);
+struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
+					 const struct fastterm_prog *fprog);
 
 /**
  * struct fastterm_activation - the activation that is terminated on a CPU

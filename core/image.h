@@ -7,6 +7,7 @@
 #define _BPF_FASTTERM_IMAGE_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/fastterm_arch.h>
 #include <linux/types.h>
 
@@ -43,6 +44,9 @@ struct fastterm_layout {
 };
 
 void fastterm_layout_free(struct fastterm_layout *layout);
+
+/* A flag that the core sets in rules that have FASTTERM_RULE_FP, and both addresses saved. */
+#define FASTTERM_RULE_FRAME	BIT(7)
 
 /**
  * struct fastterm_rules - the frame rules of a function

@@ -29,91 +29,42 @@
 #include "program.h"
 #include "walk.h"
 
-/* Slots in programs; the verifier allows programs eight calls deep. */
-#define MAX_SLOTS 64
+/* Addresses in programs; the verifier allows programs eight calls deep. */
+#define MAX_MOVES 64
+
+/**
+ * struct move - an address in a program that is to be moved
+ * @where: where it is kept
+ * @to: the same place in the stub image; 0 if that is no safepoint
+ */
+struct move {
+	struct fastterm_where where;
+	unsigned long to;
+};
 
 /**
  * struct fastterm_finds - what the first pass finds
- * @a: what is looked for
  * @walk: how far the pass has come
- * @base: the slot that the base frame returns to, as far as is known; NULL if there is none
- * @slots: the slots in programs, and behind them, the innermost first
+ * @base: of the slot that the base frame returns to, as far as is known
+ * @nr: the addresses in programs that come before it; of no meaning without a base
+ * @moves: the addresses in programs, the innermost first
  */
 struct fastterm_finds {
-	const struct fastterm_activation *a;
 	struct fastterm_walk walk;
-	const struct fastterm_slot *base;
-	struct fastterm_slot slots[MAX_SLOTS];
+	struct fastterm_where base;
+	u32 nr;
+	struct move moves[MAX_MOVES];
 };
 
 static DEFINE_PER_CPU(struct fastterm_finds, finds);
 
 /* Is a tag that of what is looked for? */
-static bool is_wanted(const struct fastterm_activation *a, const struct fastterm_slot *slot)
+static bool is_wanted(const struct fastterm_activation *a, const struct fastterm_where *where)
 {
-	const struct fastterm_tag *tag = fastterm_tag_at(slot->sp);
+	const struct fastterm_tag *tag = fastterm_tag_at(where->sp);
 
 	return tag && (a->tag ? tag == a->tag :
 				tag->fprog == a->fprog && tag->id == a->outcome.id);
-}
-
-/*
- * Find the slots up to the one that the base frame returns to. An activation whose main
- * function has been passed ends there. A callback that runs by itself, from a timer, has
- * none: then it is the outermost frame of the program.
- */
-static int find(struct fastterm_finds *f, struct pt_regs *regs)
-{
-	const struct fastterm_activation *a = f->a;
-	const struct fastterm_slot *const end = f->slots + ARRAY_SIZE(f->slots);
-	const struct fastterm_prog *met = NULL, *likely = NULL;
-	struct fastterm_walk *w = &f->walk;
-	struct fastterm_slot *slot = f->slots;
-	const struct fastterm_image *image;
-	bool ours = false, passed = false;
-	int err;
-
-	f->base = NULL;
-	/* Nobody has been freed since this one was asked for, so that it has not been either. */
-	if (a->ended == atomic_read(&fastterm_ended_progs))
-		likely = a->fprog;
-	for (err = fastterm_walk_begin(w, regs, likely, slot); !err; err = fastterm_walk_next(w)) {
-		image = slot->text.image;
-		if (ours && !slot->again) {
-			f->base = slot;
-			if (passed)
-				return 0;
-		}
-		if (!image) {
-			if (fastterm_is_tag(slot)) {
-				/* What is further out belongs to another activation. */
-				if (!is_wanted(a, slot))
-					return -EFAULT;
-				f->base = slot;
-				return 0;
-			}
-			if (!ours)
-				continue;
-			ours = false;
-		} else {
-			/* By its id too: another one may have come to be where it was. */
-			if (image->fprog == a->fprog && image->fprog->id == a->outcome.id)
-				met = image->fprog;
-			ours = image->fprog == met;
-			/* What is tagged may have come to run the program once more. */
-			if (ours)
-				passed = image->main && !a->tag;
-		}
-		if (++slot == end)
-			return -EFAULT;
-		w->slot = slot;
-	}
-	if (err != -ENOENT)
-		return err;
-	/* The walk has ended in the program itself: its caller is not known. */
-	if (ours && !a->tag)
-		return -EFAULT;
-	return a->tag || !f->base ? -ENOENT : 0;
 }
 
 /**
@@ -134,17 +85,83 @@ bool fastterm_is_safepoint(const struct fastterm_image *image, u32 off)
 	return true;
 }
 
-/* Let execution continue at the same place of the stub image. */
-static int move(const struct fastterm_slot *slot, struct pt_regs *regs)
+/* The same place in the stub image; 0 if a program may not go on from there. */
+static unsigned long in_stub_image(const struct fastterm_text *text)
 {
-	const struct fastterm_image *image = slot->text.image;
-	const u32 off = slot->text.off + cfi_get_offset();
+	const u32 off = text->off + cfi_get_offset();
 
-	if (!fastterm_is_safepoint(image, off))
+	return fastterm_is_safepoint(text->image, off) ? (unsigned long)text->image->code + off : 0;
+}
+
+/*
+ * Find the addresses in programs up to the slot that the base frame returns to. An activation
+ * whose main function has been passed ends there. A callback that runs by itself, from a timer,
+ * has none: then the base frame is the outermost frame of the program.
+ */
+static int find(struct fastterm_finds *f, const struct fastterm_activation *a,
+		struct pt_regs *regs)
+{
+	const struct fastterm_prog *met = NULL, *likely = NULL;
+	const struct fastterm_slot *slot = &f->walk.slot;
+	bool ours = false, passed = false, found = false;
+	const struct fastterm_image *image;
+	struct move *move = f->moves;
+	int err;
+
+	/* No program has been freed since this one was asked for: it has not been either. */
+	if (a->ended == atomic_read(&fastterm_ended_progs))
+		likely = a->fprog;
+	for (err = fastterm_walk_begin(&f->walk, regs, likely); !err;
+	     err = fastterm_walk_next(&f->walk)) {
+		image = slot->text.image;
+		/* By its id too: another one may have come to be where it was. */
+		if (image && image->fprog == a->fprog && image->fprog->id == a->outcome.id)
+			met = image->fprog;
+		if (ours && !slot->where.again && (passed || !image || image->fprog != met)) {
+			f->base = slot->where;
+			f->nr = move - f->moves;
+			found = true;
+			if (passed)
+				return 0;
+		}
+		ours = image && image->fprog == met;
+		if (!image) {
+			if (!fastterm_is_tag(&slot->where))
+				continue;
+			/* What is further out belongs to another activation. */
+			if (!is_wanted(a, &slot->where))
+				return -EFAULT;
+			f->base = slot->where;
+			f->nr = move - f->moves;
+			return 0;
+		}
+		/* What is tagged may have come to run the program once more. */
+		if (ours)
+			passed = image->main && !a->tag;
+		if (slot->text.copy)
+			continue;
+		if (move == f->moves + ARRAY_SIZE(f->moves))
+			return -EFAULT;
+		move->where = slot->where;
+		move->to = in_stub_image(&slot->text);
+		move++;
+	}
+	if (err != -ENOENT)
+		return err;
+	/* The walk has ended in the program itself: its caller is not known. */
+	if (ours && !a->tag)
+		return -EFAULT;
+	return a->tag || !found ? -ENOENT : 0;
+}
+
+/* Let execution continue there. */
+static int move_one(const struct move *move, struct pt_regs *regs)
+{
+	if (!move->to)
 		return -EAGAIN;
-	if (slot->at)
-		return fastterm_slot_move(slot, (unsigned long)image->code + off);
-	fastterm_arch_resume(regs, slot->ip, (unsigned long)image->code + off);
+	if (move->where.at)
+		return fastterm_move(&move->where, move->to);
+	fastterm_arch_resume(regs, move->where.ip, move->to);
 	return 0;
 }
 
@@ -173,32 +190,28 @@ void fastterm_redirect_init(struct fastterm_activation *a, int cpu)
 int fastterm_redirect(struct fastterm_activation *a, struct pt_regs *regs)
 {
 	struct fastterm_finds *f = a->finds;
-	const struct fastterm_slot *slot, *base;
+	const struct move *move;
 	struct fastterm_tag *tag;
 	int err, missed = 0;
 
-	f->a = a;
 	/* Interrupts are off, which is as good as rcu_read_lock(): lockdep has to be told. */
 	rcu_lock_acquire(&rcu_lock_map);
-	err = find(f, regs);
+	err = find(f, a, regs);
 	rcu_lock_release(&rcu_lock_map);
 	if (err)
 		return err;
-	base = f->base;
-	tag = fastterm_is_tag(base) ? fastterm_tag_at(base->sp) :
-				      fastterm_tag_slot(base, a->fprog);
+	tag = fastterm_is_tag(&f->base) ? fastterm_tag_at(f->base.sp) :
+					  fastterm_tag_return(&f->base, a->fprog);
 	if (IS_ERR_OR_NULL(tag))
 		return tag ? PTR_ERR(tag) : -EFAULT;
 	tag->leaving = true;
 	WRITE_ONCE(a->tag, tag);
 	fastterm_leave(a);
-	for (slot = f->slots; slot < base; slot++) {
-		if (!slot->text.image || slot->text.copy)
-			continue;
-		err = move(slot, regs);
+	for (move = f->moves; move < f->moves + f->nr; move++) {
+		err = move_one(move, regs);
 		if (err)
 			missed = err;
-		else if (!slot->again)
+		else if (!move->where.again)
 			a->outcome.frames++;
 	}
 	return missed;

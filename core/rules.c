@@ -101,6 +101,9 @@ void fastterm_rules_make(struct bpf_prog *prog, const u32 *ends)
 		goto out;
 	made->nr = nr;
 	memcpy(made->row, rows, flex_array_size(made, row, nr));
+	for (i = 0; i < nr; i++)
+		if (rows[i].flags & FASTTERM_RULE_FP && rows[i].ra && rows[i].fp)
+			made->row[i].flags |= FASTTERM_RULE_FRAME;
 	find_body(made, size);
 	atomic_long_add(struct_size(made, row, nr), &fastterm_rule_bytes);
 	rules = made;

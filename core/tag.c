@@ -138,37 +138,37 @@ static bool is_text(unsigned long ip)
 }
 
 /**
- * fastterm_tag_slot() - tag an activation
- * @slot: of its base frame's return, which is none to a tag yet
+ * fastterm_tag_return() - tag an activation
+ * @where: of its base frame's return, which is none to a tag yet
  * @fprog: what is known of its program
  *
  * Context: hardirq or NMI, with interrupts off; in the one that has interrupted it.
- * Return: the tag; an error if it is not tagged: -EFAULT if @slot makes no sense,
- * -ENOSPC if there is no room for one more tag, or what fastterm_slot_move() says.
+ * Return: the tag; an error if it is not tagged: -EFAULT if @where makes no sense,
+ * -ENOSPC if there is no room for one more tag, or what fastterm_move() says.
  */
-struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
-				       const struct fastterm_prog *fprog)
+struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
+					 const struct fastterm_prog *fprog)
 {
 	struct tags *t = this_cpu_ptr(&tags);
 	struct fastterm_tag *tag;
 	int err;
 
-	if (!slot->sp || !is_text(slot->ip))
+	if (!where->sp || !is_text(where->ip))
 		return ERR_PTR(-EFAULT);
-	tag = tag_for(t, slot->sp, fprog->prog->sleepable);
+	tag = tag_for(t, where->sp, fprog->prog->sleepable);
 	if (!tag)
 		return ERR_PTR(-ENOSPC);
 	tag->fprog = fprog;
 	tag->id = fprog->id;
 	tag->task = current;
-	tag->sp = slot->sp;
-	tag->back = slot->ip;
+	tag->sp = where->sp;
+	tag->back = where->ip;
 	tag->ran_ns = 0;
 	tag->leaving = false;
 	/* Whoever unwinds this stack, on whatever CPU, finds the tag if it finds its address. */
 	smp_wmb();
 	atomic_or(BIT(tag - t->tag), &t->used);
-	err = fastterm_slot_move(slot, (unsigned long)fastterm_arch_exit);
+	err = fastterm_move(where, (unsigned long)fastterm_arch_exit);
 	if (!err)
 		return tag;
 	fastterm_tag_free(tag);
@@ -178,31 +178,29 @@ struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 /**
  * struct outermost - the outermost activation
  * @walk: how far the walk has come
- * @slot: to this slot
  * @fprog: what is known of its program
  * @main: the last slot in a program was in its main function
- * @base: the slot behind it; of no place if there is no program
+ * @base: of the slot behind it; no place if there is no program
  */
 struct outermost {
 	struct fastterm_walk walk;
-	struct fastterm_slot slot;
 	const struct fastterm_prog *fprog;
 	bool main;
-	struct fastterm_slot base;
+	struct fastterm_where base;
 };
 
 /* Find it, up to a tag: nothing is tagged that has another program below. */
 static int find_outermost(struct outermost *o, struct pt_regs *regs)
 {
-	const struct fastterm_slot *slot = &o->slot;
+	const struct fastterm_slot *slot = &o->walk.slot;
 	bool behind = false;
 	int err;
 
-	for (err = fastterm_walk_begin(&o->walk, regs, NULL, &o->slot); !err;
+	for (err = fastterm_walk_begin(&o->walk, regs, NULL); !err;
 	     err = fastterm_walk_next(&o->walk)) {
-		if (behind || fastterm_is_tag(slot))
-			o->base = *slot;
-		if (fastterm_is_tag(slot))
+		if (behind || fastterm_is_tag(&slot->where))
+			o->base = slot->where;
+		if (fastterm_is_tag(&slot->where))
 			return 0;
 		behind = slot->text.image;
 		if (behind) {
@@ -229,7 +227,7 @@ static int find_outermost(struct outermost *o, struct pt_regs *regs)
  * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
  * Return: its tag, which may be there already; an error if there is none: -ENOENT if
  * no such program has been interrupted, -EFAULT if the stack made no sense, -EAGAIN where a tag
- * would be lost, or those of fastterm_tag_slot().
+ * would be lost, or those of fastterm_tag_return().
  */
 struct fastterm_tag *fastterm_suspect(struct pt_regs *regs)
 {
@@ -247,7 +245,7 @@ struct fastterm_tag *fastterm_suspect(struct pt_regs *regs)
 		/* The call that may be patched in here would overwrite the tag: sample later. */
 		if (o.walk.patched && o.base.at == o.walk.frame.link)
 			return ERR_PTR(-EAGAIN);
-		return fastterm_tag_slot(&o.base, o.fprog);
+		return fastterm_tag_return(&o.base, o.fprog);
 	}
 	tag = fastterm_tag_at(o.base.sp);
 	if (!tag)

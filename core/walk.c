@@ -125,7 +125,6 @@ static void find_copies(struct fastterm_walk *w)
 		at = find_saved(w);
 	else if (read_stripped(link) == w->frame.ip)
 		at = link;
-	w->told = w->slot;
 	if (at)
 		w->copies[w->nr_copies++] = at;
 	at = w->frame.shadow ? find_shadow(w) : NULL;
@@ -173,7 +172,7 @@ static __always_inline bool find_text(struct fastterm_walk *w, unsigned long ip,
 static __always_inline int arrive(struct fastterm_walk *w, enum fastterm_form form, bool program)
 {
 	struct fastterm_frame *f = &w->frame;
-	struct fastterm_slot *slot = w->slot;
+	struct fastterm_slot *slot = &w->slot;
 	const struct fastterm_rule *rule = NULL;
 	const struct fastterm_rules *rules;
 	unsigned long *at = f->at, *traced = NULL;
@@ -198,10 +197,10 @@ static __always_inline int arrive(struct fastterm_walk *w, enum fastterm_form fo
 		kernel = __is_kernel_text(ip);
 		form = FASTTERM_PLAIN;
 	}
-	slot->at = at;
-	slot->ip = ip;
-	slot->form = form;
-	slot->again = false;
+	slot->where.at = at;
+	slot->where.ip = ip;
+	slot->where.form = form;
+	slot->where.again = false;
 	/* It nearly always is the kernel's. */
 	if (kernel) {
 		slot->text.prog = NULL;
@@ -223,7 +222,7 @@ static __always_inline int arrive(struct fastterm_walk *w, enum fastterm_form fo
 		if (!__kernel_text_address(ip))
 			return ip ? -EFAULT : -ENOENT;
 	}
-	slot->sp = f->sp;
+	slot->where.sp = f->sp;
 	w->rule = rule;
 	return 0;
 }
@@ -371,16 +370,16 @@ by_frame:
  * @w: the walk
  * @regs: the interrupted registers
  * @likely: what is known of a program that is likely to have been interrupted; NULL if none is
- * @slot: receives the first slot
  *
  * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
  * Return: 0; -ENOENT if no program can have been interrupted, as in user mode; -EFAULT if one has
  * been where its frame cannot be described.
  */
 int fastterm_walk_begin(struct fastterm_walk *w, struct pt_regs *regs,
-			const struct fastterm_prog *likely, struct fastterm_slot *slot)
+			const struct fastterm_prog *likely)
 {
 	const unsigned long stack = (unsigned long)task_stack_page(current);
+	struct fastterm_slot *slot = &w->slot;
 	struct fastterm_frame *f = &w->frame;
 	const struct fastterm_rules *rules;
 	int err;
@@ -400,7 +399,6 @@ int fastterm_walk_begin(struct fastterm_walk *w, struct pt_regs *regs,
 	err = fastterm_arch_begin(regs, f);
 	if (err)
 		return err;
-	w->slot = slot;
 	w->fprog = likely;
 	w->rule = NULL;
 	w->tracers.graph = 0;
@@ -408,11 +406,11 @@ int fastterm_walk_begin(struct fastterm_walk *w, struct pt_regs *regs,
 	w->tracers.floor = f->sp - sizeof(*regs);
 	w->nr_copies = 0;
 	w->patched = false;
-	slot->at = NULL;
-	slot->ip = f->ip;
-	slot->sp = f->sp;
-	slot->form = FASTTERM_PLAIN;
-	slot->again = false;
+	slot->where.at = NULL;
+	slot->where.ip = f->ip;
+	slot->where.sp = f->sp;
+	slot->where.form = FASTTERM_PLAIN;
+	slot->where.again = false;
 	if (__is_kernel_text(f->ip) || !find_text(w, f->ip, &slot->text, &rules)) {
 		slot->text.prog = NULL;
 		slot->text.image = NULL;
@@ -435,9 +433,8 @@ static noinline int find_next(struct fastterm_walk *w)
 	int err;
 
 	if (w->nr_copies) {
-		*w->slot = *w->told;
-		w->slot->at = w->copies[--w->nr_copies];
-		w->slot->again = true;
+		w->slot.where.at = w->copies[--w->nr_copies];
+		w->slot.where.again = true;
 		return 0;
 	}
 	if (w->rule)
@@ -459,24 +456,25 @@ static noinline int find_next(struct fastterm_walk *w)
  * to that of another one of the program, or to the kernel. find_next() could do that, too.
  *
  * Context: that of fastterm_walk_begin().
- * Return: 0, with the next slot in @w->slot; -ENOENT if the walk has come to its end: that of the
+ * Return: 0, with the next slot in @w.slot; -ENOENT if the walk has come to its end: that of the
  * stack, or another context's registers; -EFAULT if the stack makes no sense.
  */
 int fastterm_walk_next(struct fastterm_walk *w)
 {
 	const struct fastterm_rule *rule = w->rule;
 	struct fastterm_frame *f = &w->frame;
-	struct fastterm_slot *slot = w->slot;
+	struct fastterm_slot *slot = &w->slot;
 	const struct fastterm_image *image;
-	unsigned long cfa, *at, ip;
+	unsigned long cfa, *at, fp, ip;
 	u32 off;
 
-	if (!rule || !(rule->flags & FASTTERM_RULE_FP) || !rule->ra || !rule->fp || w->nr_copies)
+	if (!rule || !(rule->flags & FASTTERM_RULE_FRAME) || w->nr_copies)
 		return find_next(w);
 	cfa = f->fp + rule->cfa;
 	if (cfa - rule->fp < f->low || cfa > f->high || cfa % sizeof(cfa))
 		return find_next(w);
 	at = (unsigned long *)(cfa - rule->ra);
+	fp = read((unsigned long *)(cfa - rule->fp));
 	ip = read(at);
 	if (rule->flags & FASTTERM_RULE_SIGNED)
 		ip = fastterm_arch_strip(ip);
@@ -486,7 +484,9 @@ int fastterm_walk_next(struct fastterm_walk *w)
 		slot->text.prog = NULL;
 		slot->text.image = NULL;
 		w->rule = NULL;
-		f->sp = cfa;
+		f->ip = ip;
+		f->at = at;
+		f->unwind = NULL;
 	} else {
 		image = of_last(w, ip);
 		if (!image)
@@ -499,22 +499,17 @@ int fastterm_walk_next(struct fastterm_walk *w)
 		slot->text.off = off;
 		slot->text.copy = false;
 		w->rule = image->rules->body;
-		f->sp = cfa;
-	}
-	slot->form = rule->flags & FASTTERM_RULE_SIGNED ? FASTTERM_SIGNED : FASTTERM_PLAIN;
-	f->fp = read((unsigned long *)(cfa - rule->fp));
-	if (w->rule && w->rule->sp) {
-		if (cfa != sp_by(w->rule, f->fp))
+		if (w->rule->sp && cfa != sp_by(w->rule, fp))
 			return -EFAULT;
 	}
+	slot->where.form = rule->flags & FASTTERM_RULE_SIGNED ? FASTTERM_SIGNED : FASTTERM_PLAIN;
+	f->sp = cfa;
+	f->fp = fp;
 	f->low = (unsigned long)(at + 1);
-	f->ip = ip;
-	f->at = at;
 	f->regs = NULL;
-	f->unwind = NULL;
-	slot->at = at;
-	slot->ip = ip;
-	slot->sp = cfa;
-	slot->again = false;
+	slot->where.at = at;
+	slot->where.ip = ip;
+	slot->where.sp = cfa;
+	slot->where.again = false;
 	return 0;
 }

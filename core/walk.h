@@ -2,15 +2,14 @@
 /*
  * Walking the stack of what a kick has interrupted.
  *
- *	struct fastterm_slot slot;
  *	struct fastterm_walk w;
  *	int err;
  *
- *	for (err = fastterm_walk_begin(&w, regs, NULL, &slot); !err; err = fastterm_walk_next(&w))
- *		...
+ *	for (err = fastterm_walk_begin(&w, regs, NULL); !err; err = fastterm_walk_next(&w))
+ *		...	w.slot ...
  *
- * Whoever wants to keep slots gives the walk a new place for the next one, in w.slot. All of it
- * is for a hardirq or an NMI, with interrupts off: the one that interrupted the registers.
+ * All of it is for a hardirq or an NMI, with interrupts off: the one that interrupted the
+ * registers.
  */
 #ifndef _BPF_FASTTERM_WALK_H
 #define _BPF_FASTTERM_WALK_H
@@ -57,23 +56,31 @@ enum fastterm_form {
 };
 
 /**
- * struct fastterm_slot - a place with an address at which execution continues
+ * struct fastterm_where - where an address is kept at which execution continues
  * @at: the place: in the interrupted registers, on a stack, or with a tracer; NULL for the
  *	interrupted pc
  * @ip: the address, without a signature
  * @sp: the stack pointer when execution continues there, right behind the return; 0 if it
  *	is not known, which it is for returns into programs and from them
- * @text: the function of a program that @ip is in
  * @form: how the address is kept
  * @again: it is the same address as that of the last slot, kept in one more place
  */
-struct fastterm_slot {
+struct fastterm_where {
 	unsigned long *at;
 	unsigned long ip;
 	unsigned long sp;
-	struct fastterm_text text;
 	enum fastterm_form form;
 	bool again;
+};
+
+/**
+ * struct fastterm_slot - what a walk tells of such an address
+ * @where: where it is kept
+ * @text: the function of a program that it is in
+ */
+struct fastterm_slot {
+	struct fastterm_where where;
+	struct fastterm_text text;
 };
 
 /**
@@ -93,8 +100,7 @@ struct fastterm_tracers {
 
 /**
  * struct fastterm_walk - a walk
- * @slot: where the next slot is written
- * @told: if there are copies, the slot that they are copies of
+ * @slot: the slot that it has come to
  * @rule: the rule of the program's function that this one leads into; NULL if it leads
  *	  into a function of the kernel
  * @frame: the function that it leads into
@@ -102,11 +108,10 @@ struct fastterm_tracers {
  * @tracers: what has been passed of the return addresses that tracers keep
  * @patched: the walk has begun where a call may be patched in: see FASTTERM_RULE_PATCHED
  * @nr_copies: how many of @copies are still to be told
- * @copies: more places with the address in @told
+ * @copies: more places with the address in @slot
  */
 struct fastterm_walk {
-	struct fastterm_slot *slot;
-	struct fastterm_slot *told;
+	struct fastterm_slot slot;
 	const struct fastterm_rule *rule;
 	struct fastterm_frame frame;
 	const struct fastterm_prog *fprog;
@@ -116,21 +121,21 @@ struct fastterm_walk {
 	unsigned long *copies[FASTTERM_MAX_COPIES];
 };
 
-/* Does the slot lead to a tag? */
-static inline bool fastterm_is_tag(const struct fastterm_slot *slot)
+/* Does an address lead to a tag? */
+static inline bool fastterm_is_tag(const struct fastterm_where *where)
 {
-	return slot->ip == (unsigned long)fastterm_arch_exit;
+	return where->ip == (unsigned long)fastterm_arch_exit;
 }
 
 int fastterm_walk_begin(struct fastterm_walk *walk, struct pt_regs *regs,
-			const struct fastterm_prog *likely, struct fastterm_slot *slot);
+			const struct fastterm_prog *likely);
 int fastterm_walk_next(struct fastterm_walk *walk);
 
-int fastterm_slot_move_signed(const struct fastterm_slot *slot, unsigned long to);
+int fastterm_move_signed(const struct fastterm_where *where, unsigned long to);
 
 /**
- * fastterm_slot_move() - let execution continue elsewhere
- * @slot: a slot, from a walk in this same interrupt, but not that of the interrupted pc
+ * fastterm_move() - let execution continue elsewhere
+ * @where: of a slot, from a walk in this same interrupt, but not that of the interrupted pc
  * @to: the address where it shall continue
  *
  * What is there must still be what the walk said, signed if it ought to be, and is replaced in
@@ -139,13 +144,13 @@ int fastterm_slot_move_signed(const struct fastterm_slot *slot, unsigned long to
  * Context: hardirq or NMI, with interrupts off.
  * Return: 0; -EAGAIN if something else is there, and nothing has been written.
  */
-static inline int fastterm_slot_move(const struct fastterm_slot *slot, unsigned long to)
+static inline int fastterm_move(const struct fastterm_where *where, unsigned long to)
 {
-	if (IS_ENABLED(CONFIG_HAVE_BPF_FASTTERM_SIGNED) && slot->form != FASTTERM_PLAIN)
-		return fastterm_slot_move_signed(slot, to);
-	if (READ_ONCE_NOCHECK(*slot->at) != slot->ip)
+	if (IS_ENABLED(CONFIG_HAVE_BPF_FASTTERM_SIGNED) && where->form != FASTTERM_PLAIN)
+		return fastterm_move_signed(where, to);
+	if (READ_ONCE_NOCHECK(*where->at) != where->ip)
 		return -EAGAIN;
-	WRITE_ONCE(*slot->at, to);
+	WRITE_ONCE(*where->at, to);
 	return 0;
 }
 

@@ -92,14 +92,13 @@ static enum hrtimer_restart strike(struct hrtimer *timer)
 /* Walk up to where the main function returns to. */
 static void pass(const struct bpf_prog *prog)
 {
-	struct fastterm_slot slot;
 	struct fastterm_walk w;
 	bool passed = false;
 	int err;
 
-	for (err = fastterm_walk_begin(&w, get_irq_regs(), prog->aux->fastterm.prog, &slot); !err && !passed;
-	     err = fastterm_walk_next(&w))
-		passed = slot.text.image == prog->aux->fastterm.image;
+	for (err = fastterm_walk_begin(&w, get_irq_regs(), prog->aux->fastterm.prog);
+	     !err && !passed; err = fastterm_walk_next(&w))
+		passed = w.slot.text.image == prog->aux->fastterm.image;
 }
 
 /* What it would do first of all. */

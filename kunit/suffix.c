@@ -121,18 +121,17 @@ struct thrown {
 static int look(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct thrown *t = container_of(probe, struct thrown, probe);
-	struct fastterm_slot slot;
 	struct fastterm_walk w;
 	int err;
 
 	t->nr = 0;
 	rcu_read_lock();
-	for (err = fastterm_walk_begin(&w, regs, NULL, &slot); !err; err = fastterm_walk_next(&w)) {
-		if (!slot.text.prog && t->nr)
+	for (err = fastterm_walk_begin(&w, regs, NULL); !err; err = fastterm_walk_next(&w)) {
+		if (!w.slot.text.prog && t->nr)
 			break;
-		if (!slot.text.prog || slot.again)
+		if (!w.slot.text.prog || w.slot.where.again)
 			continue;
-		t->funcs[t->nr++] = slot.text.prog;
+		t->funcs[t->nr++] = w.slot.text.prog;
 		if (t->nr == ARRAY_SIZE(t->funcs))
 			break;
 	}
