@@ -29,10 +29,10 @@ class Report:
 
     def boot(self, result):
         """A boot of a kernel: boot.Result. What no case of KUnit answers for fails as a case of its own."""
-        tests = result.root.subtests if result.root else []
+        tests = result.results.root.subtests if result.results else []
         self._print('KTAP version 1', f'# Subtest: {result.name}', f'1..{len(tests) + 1}', depth=1)
         for number, test in enumerate(tests, 1):
-            self._test(number, test, result.skips, depth=1)
+            self._test(number, test, result.results.skips, depth=1)
         status = 'passed' if result.ok else 'failed'
         self._count(status)
         text = '\n'.join(result.problems + (['from the console:', *result.shown] if result.shown else []))

@@ -9,6 +9,7 @@ records that do not arrive whole are an error.
 import json
 
 import host
+from console import Console
 from host import Error
 
 SEPARATOR = '\x1e'
@@ -47,16 +48,24 @@ def for_kunit(arch, machine, image):
     return f'from ..qemu_config import QemuArchParams\nQEMU_ARCH = QemuArchParams(**{parameters!r})\n'
 
 
+class Failed(Error):
+    """A guest that has not ended as it should; @console: of its kernel, until then."""
+
+    def __init__(self, text, console):
+        super().__init__(text)
+        self.console = console
+
+
 class Reader:
-    """Sorts the lines of a console into records and the rest."""
+    """Sorts what a guest prints into records and the console of its kernel."""
 
     def __init__(self):
-        self.records, self.rest = [], []
+        self.records, self.console = [], Console()
 
     def line(self, line):
         rest, separator, record = line.partition(SEPARATOR)
         if rest.strip():
-            self.rest.append(rest.rstrip())
+            self.console.add(rest.rstrip())
         if separator:
             try:
                 self.records.append(json.loads(record))
@@ -83,8 +92,9 @@ def run(arch, machine, image, initramfs, out, *, extra=(), append='', memory=204
                  on_line=on_line, timeout=timeout, what=out.name)
     except Error as error:
         # The rest would be lines of the console.
-        raise Error(f'{str(error).splitlines()[0]}; what the guest said is in {out / "console.log"}') from error
+        raise Failed(f'{str(error).splitlines()[0]}; what the guest said is in {out / "console.log"}',
+                     reader.console) from error
     finally:
-        (out / 'console.log').write_text(''.join(f'{line}\n' for line in reader.rest))
+        (out / 'console.log').write_text(''.join(f'{line}\n' for line in reader.console.lines))
         (out / 'records.jsonl').write_text(''.join(f'{json.dumps(record)}\n' for record in reader.records))
     return reader

@@ -54,30 +54,38 @@ EXPECT = re.compile(r'# expect splat: (.*?)\s*$')
 EXPLAINED = re.compile(r'# explained splat: (.*?)\s*$')
 
 
-def find(console):
-    """[(line number, text)] of every splat in @console's lines that no test asked for; numbers begin with 1.
+class Splats:
+    """What a console has of them that no test asked for."""
 
-    A splat that was asked for and did not come is reported at the line that closes the request.
-    """
-    found, wanted, came = [], None, False
-    for number, line in enumerate(console, 1):
+    def __init__(self):
+        self._found, self._number = [], 0
+        self._wanted, self._came = None, False      # what is asked for, and whether it has come
+
+    def add(self, line):
+        """The next line of the console."""
+        self._number += 1
         expect, explained = EXPECT.search(line), EXPLAINED.search(line)
         if explained:
-            matching = [splat for splat in found if re.search(explained[1], splat[1])]
+            matching = [splat for splat in self._found if re.search(explained[1], splat[1])]
             if matching:
-                found.remove(matching[-1])
+                self._found.remove(matching[-1])
             else:
-                found.append((number, f'explained splat did not come: {explained[1]}'))
+                self._found.append((self._number, f'explained splat did not come: {explained[1]}'))
         elif expect:
-            if wanted and not came:
-                found.append((number, f'expected splat did not come: {wanted.pattern}'))
-            wanted, came = (None if expect[1] == 'end' else re.compile(expect[1])), False
+            self._found = self.found()
+            self._wanted, self._came = (None if expect[1] == 'end' else re.compile(expect[1])), False
         elif FIRST_LINES.search(line) and not HARMLESS.search(line):
-            asked = wanted and wanted.search(line)
-            came = came or bool(asked)
+            asked = self._wanted and self._wanted.search(line)
+            self._came = self._came or bool(asked)
             # The rule that WARN() and BUG() draw before their first line says nothing by itself.
-            if not asked and not (wanted and 'cut here' in line):
-                found.append((number, line.strip()))
-    if wanted and not came:
-        found.append((len(console), f'expected splat did not come: {wanted.pattern}'))
-    return found
+            if not asked and not (self._wanted and 'cut here' in line):
+                self._found.append((self._number, line.strip()))
+
+    def found(self):
+        """[(line number, text)] of all until now; numbers begin with 1.
+
+        A splat that was asked for and has not come is reported at the line that closes the request, or at the last one.
+        """
+        if not self._wanted or self._came:
+            return list(self._found)
+        return [*self._found, (self._number, f'expected splat did not come: {self._wanted.pattern}')]

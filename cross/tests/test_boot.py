@@ -21,10 +21,17 @@ import host
 import main
 import support
 import targets
+from console import Console
+
+
+def judge(lines, **kwargs):
+    """(problems, lines to show) of a console."""
+    said = Console(lines)
+    return boot.judge(said, said.results(support.kernel_tree()), **kwargs)
 
 
 def judged(console, **kwargs):
-    return boot.judge(support.kernel_tree(), console.splitlines(), **kwargs)[1]
+    return judge(console.splitlines(), **kwargs)[0]
 
 
 class Judge(unittest.TestCase):
@@ -52,14 +59,14 @@ class Judge(unittest.TestCase):
         """Of a splat what is around it, of anything else the end."""
         end = '\n' * 200
         for console, line in (support.SPLAT + end, 'BUG: sleeping'), (end + support.FAILING, 'reboot: Restarting'):
-            shown = boot.judge(support.kernel_tree(), console.splitlines())[2]
+            _, shown = judge(console.splitlines())
             self.assertTrue(any(line in text for text in shown), shown)
-        self.assertEqual(boot.judge(support.kernel_tree(), support.PASSING.splitlines())[2], [])
+        self.assertEqual(judge(support.PASSING.splitlines()), ([], []))
 
     def test_of_a_hang_the_end_is_shown_as_well(self):
         lines = [*support.SPLAT.splitlines(), *['x'] * 200, 'the last line']
         for hung, shows in (5, True), (None, False):
-            shown = boot.judge(support.kernel_tree(), lines, hung=hung)[2]
+            _, shown = judge(lines, hung=hung)
             self.assertTrue(any('BUG: sleeping' in line for line in shown))
             self.assertEqual('the last line' in shown, shows)
 
@@ -97,9 +104,10 @@ class Judge(unittest.TestCase):
         self.assertIn('hang: no end after 5 s; running was: fastterm_load', problems[0])
 
     def test_skip_reason(self):
-        console = support.PASSING.splitlines()
-        root = boot.parse(support.kernel_tree(), console)
-        self.assertEqual(list(boot.skip_reasons(root, console).values()), ['no such kfunc here'])
+        lines = support.PASSING.splitlines()
+        for console in lines, [f'[    0.512345] {line}' for line in lines]:
+            results = Console(console).results(support.kernel_tree())
+            self.assertEqual(list(results.skips.values()), ['no such kfunc here'])
 
 
 class Run(unittest.TestCase):

@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 import arch
-import boot
+import console
 import guest
 import host
 import initramfs
@@ -133,7 +133,7 @@ class Records(unittest.TestCase):
         reader = machine.Reader()
         for line in ('booting\r\n', '[ 1.0] message\x1e{"a": 1}\r\n', '\x1e{"a": 2}\r\n', '\r\n'):
             reader.line(line)
-        self.assertEqual((reader.records, reader.rest), ([{'a': 1}, {'a': 2}], ['booting', '[ 1.0] message']))
+        self.assertEqual((reader.records, reader.console.lines), ([{'a': 1}, {'a': 2}], ['booting', '[ 1.0] message']))
 
     def test_a_broken_record_is_an_error(self):
         with self.assertRaisesRegex(host.Error, 'not whole: {"a": \\[ 1.0'):
@@ -160,7 +160,7 @@ class Machine(unittest.TestCase):
         self.assertEqual(self.left['console.log'], 'booting\n')
 
     def test_kunit_py_can_read_every_machine(self):
-        boot.parser(support.kernel_tree())
+        console.parser(support.kernel_tree())
         read = importlib.import_module('kunit_kernel')._get_qemu_ops
         with tempfile.TemporaryDirectory() as folder:
             for target in targets.select('all', 'all', ()):

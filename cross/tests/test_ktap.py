@@ -7,15 +7,21 @@ import unittest
 import boot
 import ktap
 import support
+from console import Console
+
+
+def read(text):
+    """(Console, Results) of the text of a console."""
+    said = Console(text.splitlines())
+    return said, said.results(support.kernel_tree())
 
 
 def report(console):
-    root, problems, _ = boot.judge(support.kernel_tree(), console.splitlines())
-    skips = boot.skip_reasons(root, console.splitlines())
+    said, results = read(console)
     out = io.StringIO()
     whole = ktap.Report(2, out)
     whole.suite('harness', [('one', 'passed', ''), ('two', 'skipped', 'no tool')])
-    whole.boot(boot.Result('x86_64-default', root, problems, skips))
+    whole.boot(boot.Result('x86_64-default', results, boot.judge(said, results)[0]))
     return whole.close(), out.getvalue()
 
 
@@ -33,14 +39,14 @@ class Ktap(unittest.TestCase):
         self.assertIn('# straight_line: EXPECTATION FAILED', text)
 
     def test_panic_shows_the_console(self):
-        root, problems, _ = boot.judge(support.kernel_tree(), support.PANIC.splitlines())
+        said, results = read(support.PANIC)
         out = io.StringIO()
         whole = ktap.Report(1, out)
-        whole.boot(boot.Result('x86_64-default', root, problems, {}, ['Kernel panic - not syncing: x']))
+        whole.boot(boot.Result('x86_64-default', results, *boot.judge(said, results)))
         self.assertFalse(whole.close())
-        self.assertIn('# Kernel panic - not syncing: x', out.getvalue())
+        self.assertIn('# Kernel panic - not syncing: Fatal exception\n', out.getvalue())
 
     def test_the_kernels_parser_reads_it(self):
         for console, failed in ((support.PASSING, 0), (support.FAILING, 2)):
-            root = boot.parse(support.kernel_tree(), report(console)[1].splitlines())
+            root = read(report(console)[1])[1].root
             self.assertEqual((root.counts.failed, root.counts.crashed, root.counts.errors), (failed, 0, 0))

@@ -3,7 +3,7 @@
 
 import unittest
 
-import splat
+from console import Console
 
 # (what it is, console text, number of splats found)
 GOLDEN = (
@@ -63,6 +63,6 @@ GOLDEN = (
 
 class Splat(unittest.TestCase):
     def test_golden(self):
-        for what, console, number in GOLDEN:
+        for what, text, number in GOLDEN:
             with self.subTest(what):
-                self.assertEqual(len(splat.find(console.splitlines())), number)
+                self.assertEqual(len(Console(text.splitlines()).splats), number)
