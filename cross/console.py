@@ -36,7 +36,7 @@ def parser(tree):
 
 @dataclass
 class Results:
-    """Results of KUnit: @lines, as KTAP; @root: kunit_parser's tree of tests; @skips: {id(test): why it was skipped}."""
+    """Results of KUnit: @lines of KTAP; @root: kunit_parser's tree of tests; @skips: {id(test): why it was skipped}."""
     lines: list
     root: object
     skips: dict

@@ -9,9 +9,7 @@ import initramfs
 import kernel
 import machine
 import made
-import splat
 import sysroot
-from host import Error
 from targets import HERE
 
 SOURCES = HERE / 'guest'
@@ -67,12 +65,13 @@ def boot(target, out, files, *, extra=machine.COUNTED, append='', timeout, on_re
     archive = out / 'initramfs.cpio'
     initramfs.write(archive, files | {'config': out / 'config'})
     _, first = next(target.machines)
-    console = machine.run(target.arch, first, out / kernel.image(target), archive, out, extra=extra, append=append,
-                          timeout=timeout, on_record=on_record)
+    said = machine.run(target.arch, first, out / kernel.image(target), archive, out, extra=extra, append=append,
+                       timeout=timeout, on_record=on_record)
     archive.unlink()
-    said = console.console.splats
-    if said:
-        raise Error(f'{target.name}: the kernel said: {said[0][1]} (line {said[0][0]} of {out / "console.log"})')
-    if not console.records or console.records[-1]['record'] != 'end':
-        raise Error(f'{target.name}: the guest ended before it was done: see {out / "console.log"}')
-    return console.records
+    records, splats, log = said.records, said.console.splats, out / 'console.log'
+    if splats:
+        line, text = splats[0]
+        raise machine.Failed(f'{target.name}: the kernel said: {text} (line {line} of {log})', said.console)
+    if not records or records[-1]['record'] != 'end':
+        raise machine.Failed(f'{target.name}: the guest ended before it was done: see {log}', said.console)
+    return records

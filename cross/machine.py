@@ -48,6 +48,14 @@ def for_kunit(arch, machine, image):
     return f'from ..qemu_config import QemuArchParams\nQEMU_ARCH = QemuArchParams(**{parameters!r})\n'
 
 
+class Failed(Error):
+    """A guest that has not ended as it should; @console: of its kernel, until then."""
+
+    def __init__(self, text, console):
+        super().__init__(text)
+        self.console = console
+
+
 class Reader:
     """Sorts what a guest prints into records and the console of its kernel."""
 
@@ -84,7 +92,8 @@ def run(arch, machine, image, initramfs, out, *, extra=(), append='', memory=204
                  on_line=on_line, timeout=timeout, what=out.name)
     except Error as error:
         # The rest would be lines of the console.
-        raise Error(f'{str(error).splitlines()[0]}; what the guest said is in {out / "console.log"}') from error
+        raise Failed(f'{str(error).splitlines()[0]}; what the guest said is in {out / "console.log"}',
+                     reader.console) from error
     finally:
         (out / 'console.log').write_text(''.join(f'{line}\n' for line in reader.console.lines))
         (out / 'records.jsonl').write_text(''.join(f'{json.dumps(record)}\n' for record in reader.records))

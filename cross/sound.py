@@ -14,7 +14,6 @@ import guest
 import host
 import ktap
 import machine
-import splat
 from host import Error
 from targets import HERE
 
@@ -129,20 +128,19 @@ def _boot(target, out, files, seen, left):
             seen.records[_input(record['object'])] = record
             said = record.get('error', record['record'])
             host.say(f'  {_input(record["object"])}: {said.splitlines()[0]}')
-    counted, text = is_counted(target), ''
+    counted, text, splats = is_counted(target), '', []
     try:
         guest.boot(target, out, files, extra=machine.counted_smp(target.arch) if counted else (),
                    append=f'PATIENCE={PATIENCE[counted]}', timeout=TIMEOUT, on_record=take)
-    except Error as error:
+    except machine.Failed as failed:
         if not seen.limits.get('watchdog'):
             raise
-        text = str(error)
+        text, splats = str(failed), failed.console.splats
     # They run in this order.
     after = [name for name in left if _input(name) not in seen.records]
-    log = out / 'console.log'
     if last.get('record') == 'stuck':
-        shutil.copy(log, out / f'console-{_input(last["object"])}.log')
-        if splat.find(log.read_text().splitlines()):
+        shutil.copy(out / 'console.log', out / f'console-{_input(last["object"])}.log')
+        if splats:
             seen.complaints.append(text)
     elif after:
         seen.records[_input(after[0])] = {'record': 'failed', 'object': after[0], 'error': text or 'the guest has not run it'}

@@ -86,5 +86,6 @@ class Splats:
 
         A splat that was asked for and has not come is reported at the line that closes the request, or at the last one.
         """
-        missed = self._wanted and not self._came
-        return self._found + ([(self._number, f'expected splat did not come: {self._wanted.pattern}')] if missed else [])
+        if not self._wanted or self._came:
+            return list(self._found)
+        return [*self._found, (self._number, f'expected splat did not come: {self._wanted.pattern}')]

@@ -12,9 +12,11 @@ from unittest import mock
 
 import guest
 import host
+import machine
 import main
 import sound
 import targets
+from console import Console
 
 # What `make test` tests, here.
 TESTED = [(name, 'default') for name in ('x86_64', 'arm64', 'riscv64')] + [('x86_64', 'debug'), ('arm64', 'hardened')]
@@ -111,9 +113,9 @@ class Boots(unittest.TestCase):
             records, error = left.pop(0)
             for entry in records:
                 on_record(entry)
-            (out / 'console.log').write_text(console)
+            (out / 'console.log').write_text('')
             if error:
-                raise host.Error(error)
+                raise machine.Failed(error, Console(console.splitlines()))
             return records
         with mock.patch.object(host, 'OUT', self.path), mock.patch.object(host, 'say', lambda text: None), \
                 mock.patch.object(sound.corpus, 'kernel_and_types', lambda *args: (self.place(where), '')), \
