@@ -124,29 +124,27 @@ void fastterm_hears(void)
 }
 
 /*
- * What is wanted, @state says, may also leave before it has been found. An interrupt may
- * have come in between, and have put another activation in this one's place.
+ * The activation that is terminated on this CPU has returned to its tag. Since its state was
+ * read to be @state, an interrupt may have put another activation in its place: then nothing
+ * is told of it.
  */
 static void activation_exited(struct fastterm_activation *a, const struct fastterm_tag *tag,
 			      int state, unsigned long result)
 {
-	int claimed = state;
-
-	if (!atomic_try_cmpxchg(&a->state, &claimed, FASTTERM_CLAIMED))
+	if (!fastterm_begin_exit(a, state))
 		return;
 	if (a->tag != tag) {
-		atomic_set_release(&a->state, state);
+		fastterm_cancel_exit(a, state);
 		return;
 	}
-	/* What is attached to the tracepoint is no part of it. */
+	/* A program that is attached to the tracepoint is no part of the activation. */
 	WRITE_ONCE(*a->flag, false);
 	a->outcome.exit_ns = fastterm_lap(a);
 	if (state == FASTTERM_LEAVING) {
 		trace_bpf_fastterm_exit(&a->outcome, result);
 		fastterm_watchdog_left(&a->outcome);
 	}
-	/* From here on it may be claimed anew. */
-	atomic_set_release(&a->state, FASTTERM_GONE);
+	fastterm_finish_exit(a);
 }
 
 /**

@@ -8,6 +8,8 @@
 
 #include <linux/atomic.h>
 #include <linux/cache.h>
+#include <linux/compiler.h>
+#include <linux/errno.h>
 #include <linux/fastterm.h>
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
@@ -50,35 +52,6 @@ struct fastterm_tag *fastterm_tag_slot(const struct fastterm_slot *slot,
 				       const struct fastterm_prog *fprog);
 
 /**
- * enum fastterm_state - of the termination on a CPU
- * @FASTTERM_IDLE: there was none yet
- * @FASTTERM_CLAIMED: somebody is about to request one
- * @FASTTERM_WANTED: the program has not been found yet
- * @FASTTERM_LEAVING: it has, and its base frame is tagged
- * @FASTTERM_GONE: it has left
- * @FASTTERM_LOST: it was not found, and is no longer looked for
- *
- *	IDLE --> CLAIMED --> WANTED --> LEAVING --> GONE
- *	            ^          | |                   | ^
- *	            |          | `-------------------|-'
- *	            |          `------> LOST         |
- *	            `---------------------+----------'
- *
- * Requesters, on any CPU, compete for CLAIMED; the rest is done on the CPU itself. What is
- * LEAVING and cannot go on, being interrupted, preempted or asleep, gives way to another
- * activation on its CPU. It leaves all the same, and is counted, but nobody is told; should
- * a function of the kernel go on calling it, it is suspected anew.
- */
-enum fastterm_state {
-	FASTTERM_IDLE,
-	FASTTERM_CLAIMED,
-	FASTTERM_WANTED,
-	FASTTERM_LEAVING,
-	FASTTERM_GONE,
-	FASTTERM_LOST,
-};
-
-/**
  * struct fastterm_activation - the activation that is terminated on a CPU
  * @state: enum fastterm_state
  * @fprog: what is known of the program; not to be followed once it has left
@@ -117,6 +90,169 @@ struct fastterm_activation {
 };
 
 DECLARE_PER_CPU(struct fastterm_activation, fastterm_activation);
+
+/**
+ * enum fastterm_state - of the termination on a CPU
+ * @FASTTERM_IDLE: there was none yet
+ * @FASTTERM_CLAIMED: somebody is about to request one, or to end it
+ * @FASTTERM_WANTED: the program has not been found yet
+ * @FASTTERM_LEAVING: it has, and its base frame is tagged
+ * @FASTTERM_GONE: it has left
+ * @FASTTERM_LOST: it was not found, and is no longer looked for
+ *
+ *	            .----------------------.
+ *	            v                      |
+ *	IDLE --> CLAIMED --> WANTED --> LEAVING --> GONE
+ *	            ^          | |                   | ^
+ *	            |          | `-------------------|-'
+ *	            |          `------> LOST         |
+ *	            `---------------------+----------'
+ *
+ * All transitions are made by the functions below, and by nobody else:
+ *
+ *	IDLE, GONE, LOST --> CLAIMED	fastterm_claim()
+ *	LEAVING --> CLAIMED		fastterm_give_way()
+ *	CLAIMED --> WANTED		fastterm_want()
+ *	WANTED --> LEAVING		fastterm_leave()
+ *	WANTED --> LOST			fastterm_lose()
+ *	WANTED, LEAVING --> GONE	fastterm_begin_exit(), fastterm_finish_exit()
+ *
+ * Requesters, on any CPU, compete for CLAIMED; the rest is done on the CPU itself, unless
+ * it has gone offline. The functions are inline since a kick calls them: nobody can trace or
+ * probe them, and they cost it nothing.
+ */
+enum fastterm_state {
+	FASTTERM_IDLE,
+	FASTTERM_CLAIMED,
+	FASTTERM_WANTED,
+	FASTTERM_LEAVING,
+	FASTTERM_GONE,
+	FASTTERM_LOST,
+};
+
+/**
+ * fastterm_claim() - claim a CPU's activation for the next termination
+ * @a: the activation, of any CPU
+ * @id: of the program that is to be terminated
+ *
+ * Only one of several requesters succeeds, and none while a termination is under way. Nobody
+ * else touches @a until the successful one calls fastterm_want().
+ *
+ * Context: any.
+ * Return: 0; -EALREADY if the program is being terminated there; -EBUSY if another one is, or
+ * if somebody else is about to request that.
+ */
+static inline int fastterm_claim(struct fastterm_activation *a, u32 id)
+{
+	int state = atomic_read(&a->state);
+
+	do {
+		if (state == FASTTERM_CLAIMED)
+			return -EBUSY;
+		if (state == FASTTERM_WANTED || state == FASTTERM_LEAVING)
+			return READ_ONCE(a->outcome.id) == id ? -EALREADY : -EBUSY;
+	} while (!atomic_try_cmpxchg_acquire(&a->state, &state, FASTTERM_CLAIMED));
+	return 0;
+}
+
+/**
+ * fastterm_give_way() - claim it in spite of the termination that is under way
+ * @a: this CPU's activation
+ *
+ * What is LEAVING, and cannot go on since it is interrupted, preempted or asleep, gives way to
+ * another activation on its CPU. It leaves all the same, and is counted, but nobody is told. If
+ * a function of the kernel goes on calling it, it is suspected anew.
+ *
+ * Context: any that does not change the CPU.
+ * Return: true if it was LEAVING, and is claimed now.
+ */
+static inline bool fastterm_give_way(struct fastterm_activation *a)
+{
+	int leaving = FASTTERM_LEAVING;
+
+	return atomic_try_cmpxchg_acquire(&a->state, &leaving, FASTTERM_CLAIMED);
+}
+
+/**
+ * fastterm_want() - whoever has claimed it has written down what is to be terminated
+ * @a: the activation, of any CPU, which the caller has claimed
+ *
+ * Release: who reads the state sees what has been written down.
+ *
+ * Context: any.
+ */
+static inline void fastterm_want(struct fastterm_activation *a)
+{
+	atomic_set_release(&a->state, FASTTERM_WANTED);
+}
+
+/**
+ * fastterm_leave() - a kick has found it and has tagged its base frame
+ * @a: this CPU's activation, which is WANTED, or LEAVING already
+ *
+ * Context: hardirq or NMI, with interrupts off; a kick.
+ */
+static inline void fastterm_leave(struct fastterm_activation *a)
+{
+	atomic_set(&a->state, FASTTERM_LEAVING);
+}
+
+/**
+ * fastterm_lose() - it is looked for no more
+ * @a: the activation, of this CPU or of one that has gone offline; nothing happens unless it
+ *     is WANTED
+ *
+ * From here on it may be claimed anew.
+ *
+ * Context: any.
+ */
+static inline void fastterm_lose(struct fastterm_activation *a)
+{
+	int wanted = FASTTERM_WANTED;
+
+	atomic_try_cmpxchg(&a->state, &wanted, FASTTERM_LOST);
+}
+
+/**
+ * fastterm_begin_exit() - it has returned to its tag, and its outcome is about to be written
+ * @a: this CPU's activation
+ * @state: WANTED or LEAVING, as the caller has read it
+ *
+ * It is CLAIMED meanwhile. A program that is wanted may also leave before a kick finds it.
+ *
+ * Context: any that does not change the CPU.
+ * Return: true if it was still in that state; then fastterm_finish_exit() or
+ * fastterm_cancel_exit() has to follow.
+ */
+static inline bool fastterm_begin_exit(struct fastterm_activation *a, int state)
+{
+	return atomic_try_cmpxchg(&a->state, &state, FASTTERM_CLAIMED);
+}
+
+/**
+ * fastterm_cancel_exit() - it is another one that has returned
+ * @a: this CPU's activation
+ * @state: the same as for fastterm_begin_exit()
+ *
+ * Context: any that does not change the CPU.
+ */
+static inline void fastterm_cancel_exit(struct fastterm_activation *a, int state)
+{
+	atomic_set_release(&a->state, state);
+}
+
+/**
+ * fastterm_finish_exit() - it has left, and its outcome is complete
+ * @a: this CPU's activation
+ *
+ * Release: who reads the state sees the outcome. From here on it may be claimed anew.
+ *
+ * Context: any that does not change the CPU.
+ */
+static inline void fastterm_finish_exit(struct fastterm_activation *a)
+{
+	atomic_set_release(&a->state, FASTTERM_GONE);
+}
 
 /**
  * fastterm_lap() - measure a time of an outcome, and begin the next one

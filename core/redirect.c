@@ -188,7 +188,7 @@ int fastterm_redirect(struct fastterm_activation *a, struct pt_regs *regs)
 		return tag ? PTR_ERR(tag) : -EFAULT;
 	tag->leaving = true;
 	WRITE_ONCE(a->tag, tag);
-	atomic_set(&a->state, FASTTERM_LEAVING);
+	fastterm_leave(a);
 	for (slot = f->slots; slot < base; slot++) {
 		if (!slot->text.image || slot->text.copy)
 			continue;

@@ -44,39 +44,19 @@
  */
 #define MAX_MISSES	200u
 
-/* Claim the CPU's activation for the next termination. */
-static int claim(struct fastterm_activation *a, const struct fastterm_prog *fprog)
-{
-	int state = atomic_read(&a->state);
-
-	do {
-		if (state == FASTTERM_CLAIMED)
-			return -EBUSY;
-		if (state == FASTTERM_WANTED || state == FASTTERM_LEAVING)
-			return READ_ONCE(a->outcome.id) == fprog->id ? -EALREADY : -EBUSY;
-	} while (!atomic_try_cmpxchg_acquire(&a->state, &state, FASTTERM_CLAIMED));
-	return 0;
-}
-
 /*
- * Claim it for the activation that runs on this CPU, while another one is leaving and
- * cannot: that needs no more kicks, and is not what has been interrupted now.
+ * May the activation that is leaving give way to the one with a tag, which runs on this CPU now?
+ * It may if all of its frames have been moved, and it needs no more kicks.
  */
-static bool give_way(struct fastterm_activation *a, const struct fastterm_tag *tag)
+static bool may_give_way(const struct fastterm_activation *a, const struct fastterm_tag *tag)
 {
-	int leaving = FASTTERM_LEAVING;
-
-	return tag && a->complete && !a->busy && a->tag != tag &&
-	       atomic_try_cmpxchg_acquire(&a->state, &leaving, FASTTERM_CLAIMED);
+	return tag && a->complete && !a->busy && a->tag != tag;
 }
 
 /* A CPU that has gone offline runs no program. */
 static int cpu_dead(unsigned int cpu)
 {
-	struct fastterm_activation *a = per_cpu_ptr(&fastterm_activation, cpu);
-	int wanted = FASTTERM_WANTED;
-
-	atomic_try_cmpxchg(&a->state, &wanted, FASTTERM_LOST);
+	fastterm_lose(per_cpu_ptr(&fastterm_activation, cpu));
 	return 0;
 }
 
@@ -87,8 +67,10 @@ static int cpu_dead(unsigned int cpu)
 static int want(const struct fastterm_prog *fprog, struct fastterm_tag *tag, int cpu)
 {
 	struct fastterm_activation *a = per_cpu_ptr(&fastterm_activation, cpu);
-	int err = give_way(a, tag) ? 0 : claim(a, fprog);
+	int err = 0;
 
+	if (!may_give_way(a, tag) || !fastterm_give_way(a))
+		err = fastterm_claim(a, fprog->id);
 	if (!err) {
 		trace_bpf_fastterm_request(fprog->id, cpu);
 		WRITE_ONCE(a->requests, a->requests + 1);
@@ -101,7 +83,7 @@ static int want(const struct fastterm_prog *fprog, struct fastterm_tag *tag, int
 		a->unfinished = 0;
 		a->taken = true;
 		fastterm_lap(a);
-		atomic_set_release(&a->state, FASTTERM_WANTED);
+		fastterm_want(a);
 		/* Either we see that it has gone, or cpu_dead() sees what we want. */
 		smp_mb();
 		if (!cpu_online(cpu)) {
@@ -279,9 +261,8 @@ static void handle_kick(struct fastterm_activation *a, struct pt_regs *regs)
 	lost = !kicked(a, regs);
 	barrier();
 	a->busy = false;
-	/* From here on it may be claimed anew. */
 	if (lost)
-		atomic_set_release(&a->state, FASTTERM_LOST);
+		fastterm_lose(a);
 }
 
 /**
