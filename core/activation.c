@@ -18,7 +18,6 @@
 #include "program.h"
 #include "trace.h"
 #include "trigger.h"
-#include "watchdog.h"
 
 DEFINE_PER_CPU(struct fastterm_activation, fastterm_activation);
 
@@ -109,11 +108,11 @@ void fastterm_cut_loops(int cpu, bool cut)
 }
 
 /**
- * fastterm_hears() - this CPU takes interrupts: undo fastterm_cut_loops()
+ * fastterm_irqs_reach_again() - this CPU takes interrupts: undo fastterm_cut_loops()
  *
  * Context: hardirq, or an NMI that has interrupted what had interrupts on.
  */
-void fastterm_hears(void)
+void fastterm_irqs_reach_again(void)
 {
 	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 
@@ -142,7 +141,7 @@ static void activation_exited(struct fastterm_activation *a, const struct fastte
 	a->outcome.exit_ns = fastterm_lap(a);
 	if (state == FASTTERM_LEAVING) {
 		trace_bpf_fastterm_exit(&a->outcome, result);
-		fastterm_watchdog_left(&a->outcome);
+		fastterm_trigger_exited(&a->outcome);
 	}
 	fastterm_finish_exit(a);
 }

@@ -284,32 +284,22 @@ int fastterm_terminate_tag(struct fastterm_tag *tag, struct pt_regs *regs)
 	return err;
 }
 
-/* Who is to be told of the interrupted registers, and on which CPUs. */
-static fastterm_visitor_fn visit_by __read_mostly;
-static DEFINE_PER_CPU(bool, visit);
+/* Who has asked for a sample of the CPU, and is to be told of the interrupted registers. */
+static DEFINE_PER_CPU(fastterm_sampled_fn, sampled_by);
 
 /**
- * fastterm_visit_by() - say who visits other CPUs
- * @visitor: is called there, by fastterm_visit(), with the interrupted registers
- *
- * Context: any; before the first visit, or in the place of who did so before.
- * Return: who did so before, or NULL.
- */
-fastterm_visitor_fn fastterm_visit_by(fastterm_visitor_fn visitor)
-{
-	return xchg(&visit_by, visitor);
-}
-
-/**
- * fastterm_visit() - let the visitor see what a CPU is doing
- * @cpu: the CPU
+ * fastterm_sample() - let a trigger see what a CPU is doing
+ * @cpu: the CPU, which may be this one
+ * @sampled: is called there
  * @insist: even if interrupts are off there
+ *
+ * This does not wait. Of several who ask at the same time only the last one is told.
  *
  * Context: any.
  */
-void fastterm_visit(int cpu, bool insist)
+void fastterm_sample(int cpu, fastterm_sampled_fn sampled, bool insist)
 {
-	per_cpu(visit, cpu) = true;
+	WRITE_ONCE(per_cpu(sampled_by, cpu), sampled);
 	fastterm_arch_kick(cpu, insist);
 }
 
@@ -317,20 +307,22 @@ void fastterm_visit(int cpu, bool insist)
  * fastterm_kicked() - a kick has arrived
  * @regs: the registers that it interrupted
  *
- * Does nothing if this CPU has nobody to terminate, or has done all it can, for as
- * much as it has heard.
+ * Nothing is done if this CPU has nobody to terminate and nobody has asked for a sample, or if
+ * every frame has been moved and interrupts are on.
  *
  * Context: hardirq or NMI, with interrupts off; from the architecture's backend.
  */
 void fastterm_kicked(struct pt_regs *regs)
 {
 	struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
+	fastterm_sampled_fn sampled;
 
-	/* The watchdog's timer may come later, as where a virtual CPU has just got its turn. */
+	/* A trigger's own interrupt may be later, as where a virtual CPU has just got its turn. */
 	if (regs && fastterm_irqs_were_on(regs))
-		fastterm_hears();
-	if (regs && this_cpu_xchg(visit, false))
-		READ_ONCE(visit_by)(regs);
+		fastterm_irqs_reach_again();
+	sampled = regs ? this_cpu_xchg(sampled_by, NULL) : NULL;
+	if (sampled)
+		sampled(regs);
 	/* No tick comes where interrupts are off, where the program may have been entered anew. */
 	if (!a->complete || in_nmi())
 		handle_kick(a, regs);

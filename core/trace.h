@@ -13,8 +13,8 @@
 #include <linux/tracepoint.h>
 
 /*
- * The watchdog has seen a program run for longer than it may. The type is enum
- * bpf_prog_type, the function the one that it is attached to, if any.
+ * A trigger has seen a program run for longer than it may. The type is enum bpf_prog_type,
+ * the function the one that it is attached to, if any.
  */
 TRACE_EVENT(bpf_fastterm_overrun,
 	    TP_PROTO(const struct bpf_prog *prog, int cpu, u64 ran_ns),

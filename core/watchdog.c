@@ -129,14 +129,14 @@ static void report(struct irq_work *work)
 }
 
 /**
- * fastterm_watchdog_left() - a program that was terminated on this CPU has left
+ * fastterm_watchdog_exited() - a program that was terminated on this CPU has left
  * @outcome: what became of it
  *
  * The kernel log is told of it if the watchdog had blamed it.
  *
  * Context: any, in which a program may run; so it does not print by itself.
  */
-void fastterm_watchdog_left(const struct fastterm_outcome *outcome)
+void fastterm_watchdog_exited(const struct fastterm_outcome *outcome)
 {
 	struct watch *w = this_cpu_ptr(&watches);
 
@@ -196,6 +196,8 @@ static u64 sample(struct watch *w, struct pt_regs *regs)
 	return next;
 }
 
+static void sampled(struct pt_regs *regs);
+
 /* Does the next CPU look after itself? */
 static void look_after_neighbour(void)
 {
@@ -221,14 +223,14 @@ static void look_after_neighbour(void)
 		if (READ_ONCE(w->last) != last)
 			fastterm_cut_loops(other, false);
 	}
-	fastterm_visit(other, true);
+	fastterm_sample(other, sampled, true);
 }
 
 /*
- * By a kick, since interrupts are off; or it has come through since. Who is visited does
- * not look after its own neighbour either.
+ * A neighbour has asked for this sample, by a kick, since this CPU did not sample itself:
+ * interrupts were off here, or still are. So it has not looked after the next CPU either.
  */
-static void visited(struct pt_regs *regs)
+static void sampled(struct pt_regs *regs)
 {
 	struct watch *w = this_cpu_ptr(&watches);
 
@@ -251,7 +253,7 @@ static enum hrtimer_restart sample_by_timer(struct hrtimer *timer)
 		next = sample(w, regs);
 	/* Pairs with that of look_after_neighbour(). */
 	smp_mb();
-	fastterm_hears();
+	fastterm_irqs_reach_again();
 	if (!is_on()) {
 		w->running = false;
 		return HRTIMER_NORESTART;
@@ -371,7 +373,6 @@ static int __init fastterm_watchdog_init(void)
 		w->timer.function = sample_by_timer;
 		w->report = IRQ_WORK_INIT(report);
 	}
-	fastterm_visit_by(visited);
 	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "bpf/fastterm:watch", cpu_up,
 				cpu_down_begins);
 	if (err < 0)

@@ -165,24 +165,21 @@ static void sweep_func(struct kunit *test, struct stop *stop, u32 func)
 			sweep_at(test, stop, func, off);
 }
 
-/* Whether what a visit interrupts is interrupted by an NMI; 0 while none has come. */
-static int visited;
+/* Whether a sample is taken by an NMI, 1, or not, -1; 0 while none has been taken. */
+static int by_nmi;
 
-static void see_visit(struct pt_regs *regs)
+static void sampled(struct pt_regs *regs)
 {
-	WRITE_ONCE(visited, in_nmi() ? 1 : -1);
+	WRITE_ONCE(by_nmi, in_nmi() ? 1 : -1);
 }
 
 static bool has_nmi(void)
 {
-	const fastterm_visitor_fn before = fastterm_visit_by(see_visit);
-
-	visited = 0;
-	fastterm_visit(raw_smp_processor_id(), true);
-	while (!READ_ONCE(visited))
+	by_nmi = 0;
+	fastterm_sample(raw_smp_processor_id(), sampled, true);
+	while (!READ_ONCE(by_nmi))
 		cpu_relax();
-	fastterm_visit_by(before);
-	return visited > 0;
+	return by_nmi > 0;
 }
 
 static void see_no_more(void *stop)

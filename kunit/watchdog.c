@@ -520,20 +520,15 @@ static void run_in_nmi(struct pt_regs *regs)
 	run_masked(m);
 }
 
-/* Visits itself: by an NMI, where there are any. */
+/* Has itself sampled: by an NMI, where there are any. */
 static void send_nmi(void *data)
 {
 	const struct masked *m = data;
 	unsigned long i;
 
-	fastterm_visit(m->cpu, true);
+	fastterm_sample(m->cpu, run_in_nmi, true);
 	for (i = 0; i < 1000000 && !READ_ONCE(m->ran); i++)
 		cpu_relax();
-}
-
-static void put_visitor(void *visitor)
-{
-	fastterm_visit_by(visitor);
 }
 
 /* Nothing interrupts an NMI: its neighbour has the kernel call its callbacks no more. */
@@ -546,8 +541,6 @@ static void watchdog_in_nmi(struct kunit *test)
 	m->prog = ftk_runner(test, &shape, NULL)->prog;
 	m->cpu = 1;
 	masked_in_nmi = m;
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_visitor,
-							   fastterm_visit_by(run_in_nmi)));
 	ftk_watch(FTK_BUDGET_MS, PERIOD_MS);
 	KUNIT_ASSERT_EQ(test, 0, smp_call_function_single(1, send_nmi, m, true));
 	if (!m->ran)
@@ -644,20 +637,24 @@ static void watchdog_others(struct kunit *test)
 /**
  * struct turns - a program is run on the second CPU
  * @prog: it
- * @visit: there is a visit before
+ * @sample: the CPU is sampled before
  */
 struct turns {
 	struct bpf_prog *prog;
-	bool visit;
+	bool sample;
 };
+
+static void see_nothing(struct pt_regs *regs)
+{
+}
 
 static int take_turns(void *data)
 {
 	static const u64 ctx[MAX_BPF_FUNC_ARGS];
 	const struct turns *t = data;
 
-	if (t->visit)
-		fastterm_visit(1, false);
+	if (t->sample)
+		fastterm_sample(1, see_nothing, false);
 	return ftk_run(t->prog, ctx);
 }
 
@@ -713,8 +710,8 @@ static void watchdog_mistaken(struct kunit *test)
 	/* What is entered there is not refused. */
 	KUNIT_ASSERT_TRUE(test, ftk_map_lookup(&entered, &key, &nr));
 	KUNIT_EXPECT_EQ(test, nr, runs);
-	/* It is the visits, and not that timer. */
-	t.visit = true;
+	/* It is the kicks of samples, and not that timer. */
+	t.sample = true;
 	for (i = 0; i < 10; i++) {
 		fastterm_cut_loops(1, true);
 		heard += turns(test, &t, &count) == 8;
