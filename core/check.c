@@ -5,7 +5,6 @@
  */
 #include <linux/bpf_verifier.h>
 #include <linux/fastterm.h>
-#include <linux/filter.h>
 #include <linux/string.h>
 
 #include "decision.h"
@@ -33,44 +32,6 @@ bool fastterm_log(const struct bpf_verifier_log *log)
 		len = 0;
 	strscpy(sentence + len, log->kbuf, FASTTERM_SENTENCE - len);
 	return true;
-}
-
-/**
- * fastterm_is_inlined() - will instructions stand in the place of a helper's call?
- * @env: the verifier's, in the state in which it comes to the call
- * @insn: the call
- *
- * It need not be sure: where the call of a helper stays that this says is inlined, the call
- * is kept; where one is inlined that this does not name, the program has no stub image.
- *
- * Context: process context.
- * Return: true if it knows of it.
- */
-bool fastterm_is_inlined(const struct bpf_verifier_env *env, const struct bpf_insn *insn)
-{
-	const struct bpf_verifier_state *state = env->cur_state;
-	const struct bpf_reg_state *r1 = &state->frame[state->curframe]->regs[BPF_REG_1];
-
-	switch (insn->imm) {
-	case BPF_FUNC_kptr_xchg:
-	case BPF_FUNC_jiffies64:
-	case BPF_FUNC_get_func_arg:
-	case BPF_FUNC_get_func_ret:
-	case BPF_FUNC_get_func_arg_cnt:
-	case BPF_FUNC_get_func_ip:
-	case BPF_FUNC_get_branch_snapshot:
-	case BPF_FUNC_get_smp_processor_id:
-		return true;
-	case BPF_FUNC_map_lookup_elem:
-		if (r1->type != CONST_PTR_TO_MAP || !r1->map_ptr->ops->map_gen_lookup)
-			return false;
-		/* Those of hash tables begin with a call. */
-		return r1->map_ptr->map_type != BPF_MAP_TYPE_HASH &&
-		       r1->map_ptr->map_type != BPF_MAP_TYPE_LRU_HASH &&
-		       r1->map_ptr->map_type != BPF_MAP_TYPE_HASH_OF_MAPS;
-	default:
-		return bpf_jit_inlines_helper_call(insn->imm);
-	}
 }
 
 /**

@@ -150,9 +150,11 @@ extern unsigned long fastterm_blind;
 #endif
 
 void fastterm_keep(struct fastterm_decision *d, enum fastterm_why why, u8 arg);
-bool fastterm_is_inlined(const struct bpf_verifier_env *env, const struct bpf_insn *insn);
+void fastterm_decide_first(const struct bpf_verifier_env *env, const struct bpf_insn *insn,
+			   bool is_part, bool throws, struct fastterm_decision *d);
 void fastterm_decide(struct bpf_verifier_env *env, const struct bpf_verifier_state *before,
 		     const struct bpf_insn *insn, struct fastterm_decision *d);
+void fastterm_decide_last(const struct bpf_insn *insn, struct fastterm_decision *d);
 s64 fastterm_value(const struct fastterm_decision *d);
 void *fastterm_stub(enum fastterm_value value, u8 fill);
 

@@ -473,33 +473,24 @@ static int fastterm_stub_call(struct bpf_verifier_env *env)
 	return fastterm_skip(env, env->cur_state, env->insn_idx, d) ? : 1;
 }
 
-/* What is known of a call before the verifier has simulated it; true if nothing else decides. */
+/* Is the function of the program that is called there explored on its own, as a global one is? */
+static bool fastterm_is_global(struct bpf_verifier_env *env, u32 i)
+{
+	int func = find_subprog(env, i + env->prog->insnsi[i].imm + 1);
+
+	return func >= 0 && subprog_is_global(env, func);
+}
+
+/* Is a call kept, as is known before the verifier has simulated it? */
 static bool fastterm_known_call(struct bpf_verifier_env *env, const struct bpf_insn *insn,
 				struct fastterm_decision *d)
 {
+	bool is_part;
+
 	if (d->kind)
 		return d->why;
-	if (insn->src_reg == BPF_PSEUDO_CALL) {
-		int func = find_subprog(env, env->insn_idx + insn->imm + 1);
-
-		d->kind = FASTTERM_SUBPROG;
-		d->values = BIT(FASTTERM_ECANCELED);
-		if (func < 0 || !subprog_is_global(env, func))
-			fastterm_keep(d, FASTTERM_SUBPROG_CALL, 0);
-	} else if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
-		d->kind = FASTTERM_KFUNC;
-		d->values = BIT(FASTTERM_VALUES) - 1;
-		if (is_bpf_throw_kfunc((struct bpf_insn *)insn))
-			fastterm_keep(d, FASTTERM_NO_RETURN, 0);
-	} else if (insn->imm == BPF_FUNC_tail_call) {
-		d->kind = FASTTERM_TAIL_CALL;
-		d->values = BIT(FASTTERM_VALUES) - 1;
-	} else {
-		d->kind = FASTTERM_HELPER;
-		d->values = BIT(FASTTERM_VALUES) - 1;
-		if (fastterm_is_inlined(env, insn))
-			fastterm_keep(d, FASTTERM_INLINED, 0);
-	}
+	is_part = insn->src_reg == BPF_PSEUDO_CALL && !fastterm_is_global(env, env->insn_idx);
+	fastterm_decide_first(env, insn, is_part, is_bpf_throw_kfunc((struct bpf_insn *)insn), d);
 	return d->why;
 }
 
@@ -928,7 +919,7 @@ static int fastterm_both(struct bpf_verifier_env *env, fastterm_explore_fn main,
 static bool fastterm_calls_global(struct bpf_verifier_env *env, u32 i)
 {
 	return env->insn_aux_data[i].fastterm.kind == FASTTERM_SUBPROG &&
-	       subprog_is_global(env, find_subprog(env, i + env->prog->insnsi[i].imm + 1));
+	       fastterm_is_global(env, i);
 }
 
 /* What the rest of the load has to know. */

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What we keep with a program: its sites, as they stand in the program that the
- * JIT is given, and why it can run for long.
+ * What is kept with a program: its sites, as they stand in the program that the JIT
+ * is given, why it can run for long, and its stub images or why it has none.
  *
- * Between the verifier's walk and the JIT the program is rewritten. A decision
- * is part of the verifier's data on its instruction and moves with it; where an
- * instruction is replaced by several, the decision goes to the one among them
- * that it still holds for, or is dropped. A call without a decision is kept.
+ * Sites are found here, in the program as the verifier has left it. What becomes of
+ * each is decided in sites.c.
  */
 #include <linux/atomic.h>
 #include <linux/bpf_verifier.h>
@@ -24,138 +22,6 @@
 atomic_t fastterm_nr_progs = ATOMIC_INIT(0);
 atomic_t fastterm_loads[FASTTERM_ABSENCES];
 
-static bool is_call(const struct bpf_insn *insn)
-{
-	return insn->code == (BPF_JMP | BPF_CALL);
-}
-
-static bool is_subprog_call(const struct bpf_insn *insn)
-{
-	return is_call(insn) && insn->src_reg == BPF_PSEUDO_CALL;
-}
-
-/*
- * A call that the JIT turns into instructions which keep all registers but R0.
- * The verifier leaves the helper's number in it, and counts on those registers.
- */
-static bool is_inlined_call(const struct bpf_insn *insn)
-{
-	return is_call(insn) && !insn->src_reg &&
-	       bpf_jit_inlines_helper_call(insn->imm);
-}
-
-/*
- * may_goto: the verifier explores the jump in every state. It is recognised by
- * the register, which programs cannot name.
- *
- *	AX = *(u64 *)(r10 - depth)
- *	if AX == 0 goto out		<- the test
- *	AX -= 1
- *	*(u64 *)(r10 - depth) = AX
- */
-static bool is_may_goto(const struct bpf_insn *insn, u32 len)
-{
-	return len == 4 && insn[0].code == (BPF_LDX | BPF_MEM | BPF_DW) &&
-	       insn[0].dst_reg == BPF_REG_AX && insn[0].src_reg == BPF_REG_FP &&
-	       insn[1].code == (BPF_JMP | BPF_JEQ | BPF_K) &&
-	       insn[1].dst_reg == BPF_REG_AX && !insn[1].imm;
-}
-
-/*
- * The loop that replaces bpf_loop(): the one test before the call of the
- * callback that leaves the loop, or -1. The verifier has explored a bpf_loop()
- * that returns without an iteration, with any number as its result.
- */
-static int loop_test(const struct bpf_insn *insn, u32 len)
-{
-	int i, test = -1;
-
-	for (i = 0; i < len; i++) {
-		if (insn[i].code == (BPF_JMP | BPF_JGE | BPF_X))
-			test = i;
-		if (is_subprog_call(&insn[i]))
-			return test;
-	}
-	return -1;
-}
-
-/*
- * Whether R0 is still @value at the end of what follows a call in its
- * replacement: an inlined lookup adds the offset of the value to what it found.
- */
-static bool value_survives(const struct bpf_insn *insn, u32 len, s64 value)
-{
-	s64 r0 = value;
-	u32 i;
-
-	for (i = 0; i < len; i++) {
-		if (insn[i].dst_reg != BPF_REG_0)
-			return false;
-		switch (insn[i].code) {
-		case BPF_JMP | BPF_JEQ | BPF_K:
-			if (insn[i].off < 0)
-				return false;
-			if (r0 == insn[i].imm)
-				i += insn[i].off;
-			break;
-		case BPF_ALU64 | BPF_ADD | BPF_K:
-			r0 += insn[i].imm;
-			break;
-		default:
-			return false;
-		}
-	}
-	return i == len && r0 == value;
-}
-
-/**
- * fastterm_insn_patched() - carry decisions through a rewrite
- * @env: the verifier's
- * @prog: the program after the rewrite
- * @off: where the instruction was
- * @len: by how many instructions it has been replaced
- *
- * Context: process context; from the verifier, after it has moved its own data,
- * by which the data of the old instruction belong to the last of the new ones.
- */
-void fastterm_insn_patched(struct bpf_verifier_env *env,
-			   const struct bpf_prog *prog, u32 off, u32 len)
-{
-	struct bpf_insn_aux_data *aux = &env->insn_aux_data[off];
-	const struct bpf_insn *insn = &prog->insnsi[off];
-	struct fastterm_decision old = aux[len - 1].fastterm;
-	int i, call = -1;
-
-	if (!old.kind || len == 1 || insn[len - 1].code == (BPF_JMP | BPF_TAIL_CALL))
-		return;
-
-	/* The last one still belongs to the old one; it need not be the site. */
-	memset(&aux[len - 1].fastterm, 0, sizeof(old));
-	aux[len - 1].fastterm.id = old.id;
-	i = is_may_goto(insn, len) ? 1 : loop_test(insn, len);
-	if (i >= 0) {
-		aux[i].fastterm.id = old.id;
-		aux[i].fastterm.kind = FASTTERM_LOOP;
-		return;
-	}
-	/* The call itself may stand behind others, which check or prepare something. */
-	for (i = 0; i < len - 1; i++) {
-		if (!is_call(&insn[i]))
-			continue;
-		if (call >= 0)
-			break;
-		call = i;
-	}
-	if (is_call(&insn[len - 1]))
-		call = len - 1;
-	else if (i < len - 1 || call < 0)
-		return;
-	if (call == len - 1 ||
-	    (!old.why && old.values == BIT(FASTTERM_NULL) && !old.fill &&
-	     value_survives(&insn[call + 1], len - call - 1, 0)))
-		aux[call].fastterm = old;
-}
-
 /* The function that instruction @insn is in, if that is not before @func. */
 static u32 func_of(const struct bpf_verifier_env *env, u32 func, u32 insn)
 {
@@ -163,39 +29,6 @@ static u32 func_of(const struct bpf_verifier_env *env, u32 func, u32 insn)
 	       insn >= env->subprog_info[func + 1].start)
 		func++;
 	return func;
-}
-
-/*
- * What instruction @i is, with what was decided when the verifier visited it; false if it
- * is no site. What was never visited, or was put there by the verifier, is kept.
- */
-static bool site_of(const struct bpf_verifier_env *env, u32 i, struct fastterm_site *site)
-{
-	const struct bpf_insn *insn = &env->prog->insnsi[i];
-	struct fastterm_decision *d = &site->decision;
-
-	*d = env->insn_aux_data[i].fastterm;
-	if (is_inlined_call(insn))
-		return false;
-	if (insn->code == (BPF_JMP | BPF_TAIL_CALL)) {
-		if (!d->kind) {
-			d->kind = FASTTERM_TAIL_CALL;
-			d->why = FASTTERM_UNSEEN;
-		}
-	} else if (is_call(insn)) {
-		if (!d->kind) {
-			d->kind = is_subprog_call(insn) ? FASTTERM_SUBPROG :
-				  insn->src_reg == BPF_PSEUDO_KFUNC_CALL ? FASTTERM_KFUNC :
-				  FASTTERM_HELPER;
-			d->why = is_subprog_call(insn) ? FASTTERM_SUBPROG_CALL :
-							 FASTTERM_UNSEEN;
-		}
-	} else if (d->kind != FASTTERM_LOOP) {
-		return false;
-	}
-	if (!d->why && d->kind != FASTTERM_LOOP)
-		site->value = fastterm_result(d);
-	return true;
 }
 
 /*
@@ -252,6 +85,20 @@ static void find_loops(const struct bpf_verifier_env *env, struct fastterm_prog 
 				BIT(FASTTERM_BACK_EDGE));
 }
 
+/* Is instruction @i a site? Then @site receives what becomes of it. */
+static bool is_site(const struct bpf_verifier_env *env, u32 i, struct fastterm_site *site)
+{
+	struct fastterm_decision *d = &site->decision;
+
+	*d = env->insn_aux_data[i].fastterm;
+	fastterm_decide_last(&env->prog->insnsi[i], d);
+	if (!d->kind)
+		return false;
+	if (!d->why && d->kind != FASTTERM_LOOP)
+		site->value = fastterm_result(d);
+	return true;
+}
+
 /* Find all sites; write them to @sites unless that is NULL. */
 static u32 find_sites(const struct bpf_verifier_env *env,
 		      struct fastterm_site *sites)
@@ -274,7 +121,7 @@ static u32 find_sites(const struct bpf_verifier_env *env,
 		site.func = func;
 		site.jump = jump++;
 		site.code = insn->code;
-		if (!site_of(env, i, &site))
+		if (!is_site(env, i, &site))
 			continue;
 		if (sites)
 			sites[nr] = site;

@@ -21,14 +21,20 @@
  * Callbacks and iterators are explored with no iteration too. That is the state
  * in which the verifier leaves a call that iterates, and so the path that a
  * stub image takes.
+ *
+ * Between the verifier's walk and the JIT the program is rewritten. A decision is
+ * part of the verifier's data on its instruction and moves with it. Where an
+ * instruction is replaced by several, the decision goes to the one among them that
+ * it still holds for, or is dropped. A call without a decision is kept.
  */
 #include <linux/array_size.h>
 #include <linux/bitops.h>
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
 #include <linux/build_bug.h>
+#include <linux/fastterm.h>
 #include <linux/filter.h>
-#include <linux/slab.h>
+#include <linux/string.h>
 
 #include <kunit/static_stub.h>
 
@@ -74,6 +80,71 @@ void fastterm_keep(struct fastterm_decision *d, enum fastterm_why why, u8 arg)
 		return;
 	d->why = why;
 	d->arg = arg;
+}
+
+/*
+ * Will instructions stand in the place of a helper's call? @env is in the state in which it comes
+ * to the call. It need not be sure: where the call of a helper stays that this says is inlined, the
+ * call is kept; where one is inlined that this does not name, the program has no stub image.
+ */
+static bool will_be_inlined(const struct bpf_verifier_env *env, const struct bpf_insn *insn)
+{
+	const struct bpf_verifier_state *state = env->cur_state;
+	const struct bpf_reg_state *r1 = &state->frame[state->curframe]->regs[BPF_REG_1];
+
+	switch (insn->imm) {
+	case BPF_FUNC_kptr_xchg:
+	case BPF_FUNC_jiffies64:
+	case BPF_FUNC_get_func_arg:
+	case BPF_FUNC_get_func_ret:
+	case BPF_FUNC_get_func_arg_cnt:
+	case BPF_FUNC_get_func_ip:
+	case BPF_FUNC_get_branch_snapshot:
+	case BPF_FUNC_get_smp_processor_id:
+		return true;
+	case BPF_FUNC_map_lookup_elem:
+		if (r1->type != CONST_PTR_TO_MAP || !r1->map_ptr->ops->map_gen_lookup)
+			return false;
+		/* Those of hash tables begin with a call. */
+		return r1->map_ptr->map_type != BPF_MAP_TYPE_HASH &&
+		       r1->map_ptr->map_type != BPF_MAP_TYPE_LRU_HASH &&
+		       r1->map_ptr->map_type != BPF_MAP_TYPE_HASH_OF_MAPS;
+	default:
+		return bpf_jit_inlines_helper_call(insn->imm);
+	}
+}
+
+/**
+ * fastterm_decide_first() - decide what is known of a call before the verifier has simulated it
+ * @env: the verifier's, in the state in which it comes to the call
+ * @insn: the call
+ * @is_part: it calls a function of the program that is explored as a part of its caller
+ * @throws: it throws an exception, and does not return
+ * @d: nothing is decided yet; receives what the call is, all values that its stub could return,
+ *     and why it is kept, if nothing else decides
+ *
+ * Context: process context.
+ */
+void fastterm_decide_first(const struct bpf_verifier_env *env, const struct bpf_insn *insn,
+			   bool is_part, bool throws, struct fastterm_decision *d)
+{
+	d->values = BIT(FASTTERM_VALUES) - 1;
+	if (insn->src_reg == BPF_PSEUDO_CALL) {
+		d->kind = FASTTERM_SUBPROG;
+		d->values = BIT(FASTTERM_ECANCELED);
+		if (is_part)
+			fastterm_keep(d, FASTTERM_SUBPROG_CALL, 0);
+	} else if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
+		d->kind = FASTTERM_KFUNC;
+		if (throws)
+			fastterm_keep(d, FASTTERM_NO_RETURN, 0);
+	} else if (insn->imm == BPF_FUNC_tail_call) {
+		d->kind = FASTTERM_TAIL_CALL;
+	} else {
+		d->kind = FASTTERM_HELPER;
+		if (will_be_inlined(env, insn))
+			fastterm_keep(d, FASTTERM_INLINED, 0);
+	}
 }
 
 static const struct bpf_reg_state *args_of(const struct bpf_verifier_state *state)
@@ -454,6 +525,168 @@ void fastterm_decide(struct bpf_verifier_env *env, const struct bpf_verifier_sta
 	compare_refs(state, before, &visit);
 	compare_locks(state, before, &visit);
 	merge(d, &visit);
+}
+
+static bool is_call(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_JMP | BPF_CALL);
+}
+
+static bool is_subprog_call(const struct bpf_insn *insn)
+{
+	return is_call(insn) && insn->src_reg == BPF_PSEUDO_CALL;
+}
+
+/*
+ * may_goto: the verifier explores the jump in every state. It is recognised by
+ * the register, which programs cannot name.
+ *
+ *	AX = *(u64 *)(r10 - depth)
+ *	if AX == 0 goto out		<- the test
+ *	AX -= 1
+ *	*(u64 *)(r10 - depth) = AX
+ */
+static bool is_may_goto(const struct bpf_insn *insn, u32 len)
+{
+	return len == 4 && insn[0].code == (BPF_LDX | BPF_MEM | BPF_DW) &&
+	       insn[0].dst_reg == BPF_REG_AX && insn[0].src_reg == BPF_REG_FP &&
+	       insn[1].code == (BPF_JMP | BPF_JEQ | BPF_K) &&
+	       insn[1].dst_reg == BPF_REG_AX && !insn[1].imm;
+}
+
+/*
+ * The loop that replaces bpf_loop(): the one test before the call of the
+ * callback that leaves the loop, or -1. The verifier has explored a bpf_loop()
+ * that returns without an iteration, with any number as its result.
+ */
+static int loop_test(const struct bpf_insn *insn, u32 len)
+{
+	int i, test = -1;
+
+	for (i = 0; i < len; i++) {
+		if (insn[i].code == (BPF_JMP | BPF_JGE | BPF_X))
+			test = i;
+		if (is_subprog_call(&insn[i]))
+			return test;
+	}
+	return -1;
+}
+
+/*
+ * Whether R0 is still @value at the end of what follows a call in its
+ * replacement: an inlined lookup adds the offset of the value to what it found.
+ */
+static bool value_survives(const struct bpf_insn *insn, u32 len, s64 value)
+{
+	s64 r0 = value;
+	u32 i;
+
+	for (i = 0; i < len; i++) {
+		if (insn[i].dst_reg != BPF_REG_0)
+			return false;
+		switch (insn[i].code) {
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			if (insn[i].off < 0)
+				return false;
+			if (r0 == insn[i].imm)
+				i += insn[i].off;
+			break;
+		case BPF_ALU64 | BPF_ADD | BPF_K:
+			r0 += insn[i].imm;
+			break;
+		default:
+			return false;
+		}
+	}
+	return i == len && r0 == value;
+}
+
+/**
+ * fastterm_insn_patched() - carry decisions through a rewrite
+ * @env: the verifier's
+ * @prog: the program after the rewrite
+ * @off: where the instruction was
+ * @len: by how many instructions it has been replaced
+ *
+ * Context: process context; from the verifier, after it has moved its own data,
+ * by which the data of the old instruction belong to the last of the new ones.
+ */
+void fastterm_insn_patched(struct bpf_verifier_env *env,
+			   const struct bpf_prog *prog, u32 off, u32 len)
+{
+	struct bpf_insn_aux_data *aux = &env->insn_aux_data[off];
+	const struct bpf_insn *insn = &prog->insnsi[off];
+	struct fastterm_decision old = aux[len - 1].fastterm;
+	int i, call = -1;
+
+	if (!old.kind || len == 1 || insn[len - 1].code == (BPF_JMP | BPF_TAIL_CALL))
+		return;
+
+	/* The last one still belongs to the old one; it need not be the site. */
+	memset(&aux[len - 1].fastterm, 0, sizeof(old));
+	aux[len - 1].fastterm.id = old.id;
+	i = is_may_goto(insn, len) ? 1 : loop_test(insn, len);
+	if (i >= 0) {
+		aux[i].fastterm.id = old.id;
+		aux[i].fastterm.kind = FASTTERM_LOOP;
+		return;
+	}
+	/* The call itself may stand behind others, which check or prepare something. */
+	for (i = 0; i < len - 1; i++) {
+		if (!is_call(&insn[i]))
+			continue;
+		if (call >= 0)
+			break;
+		call = i;
+	}
+	if (is_call(&insn[len - 1]))
+		call = len - 1;
+	else if (i < len - 1 || call < 0)
+		return;
+	if (call == len - 1 ||
+	    (!old.why && old.values == BIT(FASTTERM_NULL) && !old.fill &&
+	     value_survives(&insn[call + 1], len - call - 1, 0)))
+		aux[call].fastterm = old;
+}
+
+/*
+ * A call that the JIT turns into instructions which keep all registers but R0.
+ * The verifier leaves the helper's number in it, and counts on those registers.
+ */
+static bool is_inlined_call(const struct bpf_insn *insn)
+{
+	return is_call(insn) && !insn->src_reg &&
+	       bpf_jit_inlines_helper_call(insn->imm);
+}
+
+/**
+ * fastterm_decide_last() - what becomes of an instruction of the program that the JIT is given
+ * @insn: the instruction
+ * @d: what was decided on it; receives what becomes of it, and a kind of 0 if it is no site
+ *
+ * What the verifier has never visited, or has put there itself, is kept.
+ *
+ * Context: process context; when the program will not be rewritten any more.
+ */
+void fastterm_decide_last(const struct bpf_insn *insn, struct fastterm_decision *d)
+{
+	if (is_inlined_call(insn)) {
+		d->kind = FASTTERM_NO_SITE;
+	} else if (insn->code == (BPF_JMP | BPF_TAIL_CALL)) {
+		if (d->kind)
+			return;
+		d->kind = FASTTERM_TAIL_CALL;
+		d->why = FASTTERM_UNSEEN;
+	} else if (is_call(insn)) {
+		if (d->kind)
+			return;
+		d->kind = is_subprog_call(insn) ? FASTTERM_SUBPROG :
+			  insn->src_reg == BPF_PSEUDO_KFUNC_CALL ? FASTTERM_KFUNC :
+			  FASTTERM_HELPER;
+		d->why = is_subprog_call(insn) ? FASTTERM_SUBPROG_CALL : FASTTERM_UNSEEN;
+	} else if (d->kind != FASTTERM_LOOP) {
+		d->kind = FASTTERM_NO_SITE;
+	}
 }
 
 /**
