@@ -3,26 +3,25 @@
  * Stub images: copies of a program's machine code, of the same layout, in which
  * everything that can be skipped is skipped.
  *
- * An image is copied from what the JIT has put in place, before anything is
- * attached to it and patches it. Instructions keep their place and their
- * length. What refers to an address relative to its own is encoded anew; a
- * target that is out of reach gets a thunk behind the code, as does a call that
- * is replaced by a stub. What follows the code of the original, literals and
- * the exception table, keeps its distance from the code and so its meaning.
+ * Here they are laid out, made, shown to the rest of the kernel and freed; copy.c fills
+ * them with code. An image is copied from what the JIT has put in place, before anything
+ * is attached to it and patches it. A thunk behind the code leads to each target that is
+ * out of reach. What follows the code of the original, literals and the exception table,
+ * keeps its distance from the code and so its meaning.
  *
  *	| code | literals | exception table | thunks |
  */
 #include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/bpf.h>
 #include <linux/cacheflush.h>
 #include <linux/cfi.h>
 #include <linux/fastterm_arch.h>
-#include <linux/bitmap.h>
 #include <linux/filter.h>
 #include <linux/perf_event.h>
 #include <linux/slab.h>
 
-#include "decision.h"
+#include "builder.h"
 #include "encode.h"
 #include "image.h"
 #include "program.h"
@@ -33,60 +32,20 @@ atomic_long_t fastterm_text = ATOMIC_LONG_INIT(0);
 #define LITERAL 8
 
 /**
- * struct builder - a stub image while it is made
- * @func: the function
- * @from: first byte of its image
- * @code_size: size of the code there
- * @copy_size: and with everything behind it that is copied
- * @thunks: where thunks begin
- * @refs: bits for the offsets of instructions that refer to an address
- * @image: the stub image
- * @rw: what it will be, from its first byte
- * @rw_size: and its size
- * @targets: what thunks go to
- * @nr_thunks: number of thunks
- * @max_thunks: and how many there is place for
- * @max_unsafe: the same for fastterm_image.unsafe
+ * fastterm_poke_at() - is there a slot by which a tail call goes directly to its target?
+ * @b: the builder
+ * @off: offset of an instruction of the original
+ * @bypass: receives whether it is the slot that bypasses the tail call
+ *
+ * Such slots are patched while the program runs. The copy takes the exit. A thread that was
+ * moved behind it has given its frame back already and must go on as the original would: the
+ * copy goes back to that, whose slot is kept valid for it.
+ *
+ * Context: process context.
+ * Return: what describes the slot; NULL if there is none.
  */
-struct builder {
-	struct bpf_prog *func;
-	const u8 *from;
-	u32 code_size;
-	u32 copy_size;
-	u32 thunks;
-	unsigned long *refs;
-	struct fastterm_image *image;
-	u8 *rw;
-	u32 rw_size;
-	unsigned long *targets;
-	u32 nr_thunks;
-	u32 max_thunks;
-	u32 max_unsafe;
-};
-
-static unsigned long from_ip(const struct builder *b)
-{
-	return (unsigned long)b->from;
-}
-
-static unsigned long to_ip(const struct builder *b)
-{
-	return (unsigned long)b->image->code;
-}
-
-static bool inside(const struct builder *b, unsigned long target)
-{
-	return target >= from_ip(b) && target < from_ip(b) + b->copy_size;
-}
-
-/*
- * Slots that are patched while the program runs, by which a tail call goes
- * directly to its target. The copy takes the exit. A thread that was moved
- * behind it has given its frame back already and must go on as the original
- * would: the copy goes back to that, whose slot is kept valid for it.
- */
-static const struct bpf_jit_poke_descriptor *
-poke_at(const struct builder *b, u32 off, bool *bypass)
+const struct bpf_jit_poke_descriptor *fastterm_poke_at(const struct fastterm_builder *b, u32 off,
+						       bool *bypass)
 {
 	const struct bpf_prog_aux *aux = b->func->aux;
 	u32 i;
@@ -105,20 +64,26 @@ poke_at(const struct builder *b, u32 off, bool *bypass)
 	return NULL;
 }
 
-static u8 poke_len(const struct bpf_jit_poke_descriptor *poke)
+/**
+ * fastterm_poke_len() - the size of a slot
+ * @poke: what describes it
+ *
+ * Context: any.
+ * Return: its size in bytes.
+ */
+u8 fastterm_poke_len(const struct bpf_jit_poke_descriptor *poke)
 {
 	return (u8 *)poke->bypass_addr - (u8 *)poke->tailcall_target;
 }
 
 /*
- * What is to be known of the code before there is memory for a copy: a literal
- * that belongs to it, how many thunks there can be, one for each instruction that
- * leaves, and how many boundaries that are no safepoints. What stands before the
- * entry, a hash or the check of one, is no code that could be told from data, and
- * refers to nothing but itself. What refers to an address is remembered: all else is copied as
- * it is.
+ * Find out what has to be known of the code before there is memory for a copy: whether a
+ * literal belongs to it, how many thunks there can be, one for each instruction that leaves,
+ * and how many boundaries that are no safepoints. Instructions that refer to an address are
+ * remembered, since all others are copied as they are. The bytes before the entry, a hash or
+ * the check of one, cannot be told from data, and refer to nothing but themselves.
  */
-static int scan(struct builder *b)
+static int scan(struct fastterm_builder *b)
 {
 	const struct fastterm_layout *layout = b->func->aux->fastterm.layout;
 	const u32 literal = round_up(b->code_size, LITERAL);
@@ -136,22 +101,22 @@ static int scan(struct builder *b)
 			i++;
 		if (layout)
 			layout->natives[i]++;
-		poke = poke_at(b, off, &bypass);
+		poke = fastterm_poke_at(b, off, &bypass);
 		if (poke) {
-			len = poke_len(poke);
+			len = fastterm_poke_len(poke);
 			__set_bit(off, b->refs);
 			continue;
 		}
-		len = fastterm_arch_decode(b->from, off, b->code_size, from_ip(b), &insn);
+		len = fastterm_arch_decode(b->from, off, b->code_size, fastterm_from_ip(b), &insn);
 		if (len < 0)
 			return len;
 		if (insn.kind == FASTTERM_INSN_PLAIN)
 			continue;
 		__set_bit(off, b->refs);
-		if (insn.kind == FASTTERM_INSN_DATA && insn.target == from_ip(b) + literal)
+		if (insn.kind == FASTTERM_INSN_DATA && insn.target == fastterm_from_ip(b) + literal)
 			b->copy_size = max(b->copy_size, literal + LITERAL);
 		if ((insn.kind == FASTTERM_INSN_CALL || insn.kind == FASTTERM_INSN_JUMP) &&
-		    !inside(b, insn.target))
+		    !fastterm_inside(b, insn.target))
 			b->max_thunks++;
 		b->max_unsafe += insn.split;
 	}
@@ -191,7 +156,7 @@ static int alloc_code(struct fastterm_image *image, u32 size)
 	return 0;
 }
 
-static int begin(struct builder *b, struct bpf_prog *func,
+static int begin(struct fastterm_builder *b, struct bpf_prog *func,
 		 const struct fastterm_prog *fprog)
 {
 	const struct bpf_prog_aux *aux = func->aux;
@@ -226,8 +191,16 @@ static int begin(struct builder *b, struct bpf_prog *func,
 	return alloc_code(b->image, size);
 }
 
-/* The thunk that goes to @target, written if there is none yet. */
-static long thunk_to(struct builder *b, unsigned long target)
+/**
+ * fastterm_thunk_to() - the thunk that leads to a target
+ * @b: the builder; receives the thunk if there is none yet
+ * @target: the target
+ *
+ * Context: process context.
+ * Return: its offset in the image; -ERANGE if it does not reach the target, or if there is no
+ * room for it; or another error of fastterm_arch_thunk().
+ */
+long fastterm_thunk_to(struct fastterm_builder *b, unsigned long target)
 {
 	int len = fastterm_arch_thunk(NULL, 0, 0, 0);
 	u32 i, off;
@@ -239,7 +212,7 @@ static long thunk_to(struct builder *b, unsigned long target)
 	if (i == b->nr_thunks) {
 		if (i == b->max_thunks)
 			return -ERANGE;
-		err = fastterm_thunk(b->rw, off, b->rw_size, to_ip(b), target);
+		err = fastterm_thunk(b->rw, off, b->rw_size, fastterm_to_ip(b), target);
 		if (err < 0)
 			return err;
 		b->targets[b->nr_thunks++] = target;
@@ -247,44 +220,20 @@ static long thunk_to(struct builder *b, unsigned long target)
 	return off;
 }
 
-/* Make the copy of @insn at @off refer to @insn->target, by a thunk if need be. */
-static int refer(struct builder *b, u32 off, struct fastterm_insn *insn)
-{
-	int err = fastterm_encode(b->rw, off, b->rw_size, to_ip(b), insn);
-	long thunk;
-
-	if (err != -ERANGE || (insn->kind != FASTTERM_INSN_CALL &&
-			       insn->kind != FASTTERM_INSN_JUMP))
-		return err;
-	thunk = thunk_to(b, insn->target);
-	if (thunk < 0)
-		return thunk;
-	insn->target = to_ip(b) + thunk;
-	return fastterm_encode(b->rw, off, b->rw_size, to_ip(b), insn);
-}
-
-static int copy_poke(struct builder *b, u32 off)
-{
-	const struct bpf_jit_poke_descriptor *poke;
-	struct fastterm_insn insn = { .kind = FASTTERM_INSN_JUMP };
-	bool bypass;
-	int err;
-
-	poke = poke_at(b, off, &bypass);
-	if (!poke)
-		return 0;
-	insn.len = poke_len(poke);
-	insn.target = bypass ?
-		      (unsigned long)poke->bypass_addr - from_ip(b) + to_ip(b) :
-		      from_ip(b) + off;
-	err = fastterm_encode(b->rw, off, b->rw_size, to_ip(b), &insn);
-	return err ? : insn.len;
-}
-
-/* Where a call of the original goes in the copy: from function to function. */
-static unsigned long counterpart(struct bpf_prog *prog,
-				 const struct fastterm_prog *fprog,
-				 unsigned long target)
+/**
+ * fastterm_counterpart() - where a call of the original goes in the copy
+ * @prog: the program
+ * @fprog: its stub images
+ * @target: where the call goes in the original
+ *
+ * Functions of the program that call each other do so in their stub images as well.
+ *
+ * Context: process context.
+ * Return: the entry of the stub image, if @target is that of a function of the program; or
+ * @target.
+ */
+unsigned long fastterm_counterpart(struct bpf_prog *prog, const struct fastterm_prog *fprog,
+				   unsigned long target)
 {
 	u32 i;
 
@@ -293,153 +242,6 @@ static unsigned long counterpart(struct bpf_prog *prog,
 			return (unsigned long)fprog->images[i]->code +
 			       cfi_get_offset();
 	return target;
-}
-
-/*
- * Whether the branch at @off decides on going to @exit: by going there, or over
- * a jump that goes there, where that is out of its reach. Then @insn becomes a
- * jump that leads to the exit, or into that jump.
- */
-static bool leads_to(const struct builder *b, u32 off,
-		     struct fastterm_insn *insn, unsigned long exit)
-{
-	u32 next = off + insn->len;
-	struct fastterm_insn jump;
-	int len;
-
-	if (insn->kind != FASTTERM_INSN_BRANCH)
-		return false;
-	if (insn->target == from_ip(b) + exit) {
-		insn->kind = FASTTERM_INSN_JUMP;
-		insn->target = to_ip(b) + exit;
-		return true;
-	}
-	do {
-		len = fastterm_arch_decode(b->from, next, b->code_size, from_ip(b),
-					   &jump);
-		if (len < 0)
-			return false;
-		next += len;
-	} while (jump.kind == FASTTERM_INSN_PLAIN && from_ip(b) + next < insn->target);
-	if (jump.kind != FASTTERM_INSN_JUMP || jump.target != from_ip(b) + exit ||
-	    insn->target != from_ip(b) + next)
-		return false;
-	insn->kind = FASTTERM_INSN_JUMP;
-	insn->target = to_ip(b) + off + insn->len;
-	return true;
-}
-
-/*
- * Do what was decided of @site to the copy of @insn, if that is the instruction
- * it is about. Returns 1 if it was, 0 if not, or an error.
- */
-static int skip(struct builder *b, u32 off, struct fastterm_insn *insn,
-		struct fastterm_site *site, const struct fastterm_place *place)
-{
-	unsigned long exit = place->target;
-	void *stub;
-	int err;
-
-	switch (site->decision.kind) {
-	case FASTTERM_HELPER:
-	case FASTTERM_KFUNC:
-	case FASTTERM_SUBPROG:
-		if (insn->kind != FASTTERM_INSN_CALL ||
-		    insn->target != place->target)
-			return 0;
-		site->native = off;
-		if (site->decision.kind != FASTTERM_SUBPROG)
-			site->target = place->target;
-		if (site->decision.why)
-			return 0;
-		stub = fastterm_stub(site->value, site->decision.fill);
-		if (site->decision.kind == FASTTERM_SUBPROG)
-			stub = fastterm_arch_canceled;
-		insn->target = (unsigned long)stub;
-		err = refer(b, off, insn);
-		return err ? : 1;
-	case FASTTERM_TAIL_CALL:
-		exit = place->end;
-		fallthrough;
-	case FASTTERM_LOOP:
-		if (!leads_to(b, off, insn, exit))
-			return 0;
-		if (!site->native)
-			site->native = off;
-		err = fastterm_encode(b->rw, off, b->rw_size, to_ip(b), insn);
-		return err ? : 1;
-	default:
-		return 0;
-	}
-}
-
-static void add_unsafe(struct builder *b, u32 off)
-{
-	struct fastterm_image *image = b->image;
-
-	image->nr_unsafe++;
-	image->unsafe[image->nr_unsafe - 1] = off;
-}
-
-/* Copy a function. @site: its first site, or one of a later function. */
-static int copy(struct builder *b, struct bpf_prog *prog,
-		struct fastterm_prog *fprog, u32 func, struct fastterm_site *site)
-{
-	const struct fastterm_layout *layout = b->func->aux->fastterm.layout;
-	struct fastterm_site *end = fprog->sites + fprog->nr_sites;
-	const struct fastterm_place *place = NULL;
-	struct fastterm_insn insn;
-	bool done = false;
-	u32 off;
-	int len, err;
-
-	for_each_set_bit(off, b->refs, b->code_size) {
-		while (site < end && site->func == func) {
-			if (site->jump >= layout->nr)
-				return -EINVAL;
-			place = &layout->places[site->jump];
-			if (place->code != site->code)
-				return -EINVAL;
-			if (off < place->end)
-				break;
-			if (!done && !site->decision.why)
-				return -ENOENT;
-			site++;
-			done = false;
-		}
-		len = copy_poke(b, off);
-		if (len < 0)
-			return len;
-		if (len)
-			continue;
-		len = fastterm_arch_decode(b->from, off, b->code_size, from_ip(b), &insn);
-		if (len < 0)
-			return len;
-		if (site < end && site->func == func && off >= place->start) {
-			err = skip(b, off, &insn, site, place);
-			if (err < 0)
-				return err;
-			if (err) {
-				done = true;
-				continue;
-			}
-		}
-		if (inside(b, insn.target))
-			continue;
-		if (insn.split)
-			add_unsafe(b, off + len);
-		/* The address of a callback stays: who is handed it relies on its work. */
-		if (insn.kind == FASTTERM_INSN_CALL)
-			insn.target = counterpart(prog, fprog, insn.target);
-		err = refer(b, off, &insn);
-		if (err)
-			return err;
-	}
-	/* The last instruction may be a site, and others were passed over. */
-	for (; site < end && site->func == func; site++, done = false)
-		if (!done && !site->decision.why)
-			return -ENOENT;
-	return 0;
 }
 
 /*
@@ -480,7 +282,7 @@ static int make_shadow(struct fastterm_image *image, const struct bpf_prog *prog
 }
 
 /* Put an image in its place. Between the copy and the thunks it goes on trapping. */
-static int write_image(const struct builder *b)
+static int write_image(const struct fastterm_builder *b)
 {
 	const u32 thunks = b->nr_thunks * fastterm_arch_thunk(NULL, 0, 0, 0);
 	u8 *code = b->image->code;
@@ -508,7 +310,7 @@ static int write_image(const struct builder *b)
 int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *fprog)
 {
 	struct fastterm_site *site = fprog->sites;
-	struct builder *builders;
+	struct fastterm_builder *builders;
 	int err = 0;
 	u32 i;
 
@@ -527,7 +329,7 @@ int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *fprog)
 	for (i = 0; i < fprog->nr_funcs && !err; i++) {
 		while (site < fprog->sites + fprog->nr_sites && site->func < i)
 			site++;
-		err = copy(&builders[i], prog, fprog, i, site);
+		err = fastterm_copy(&builders[i], prog, fprog, i, site);
 	}
 	for (i = 0; i < fprog->nr_funcs && !err; i++)
 		err = write_image(&builders[i]) ?:
