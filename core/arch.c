@@ -4,6 +4,7 @@
  */
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
+#include <linux/filter.h>
 #include <linux/kconfig.h>
 #include <linux/ptrace.h>
 
@@ -22,6 +23,11 @@ int __weak fastterm_arch_encode(u8 *code, u32 off, unsigned long ip,
 int __weak fastterm_arch_thunk(u8 *code, u32 off, unsigned long ip, unsigned long target)
 {
 	return -EOPNOTSUPP;
+}
+
+u32 __weak fastterm_arch_code_size(const struct bpf_prog *func)
+{
+	return func->jited_len;
 }
 
 int __weak fastterm_arch_rules(const u8 *code, u32 size, const struct fastterm_range *ranges,

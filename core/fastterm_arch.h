@@ -30,6 +30,7 @@
 #include <linux/string.h>
 #include <linux/types.h>
 
+struct bpf_prog;
 struct pt_regs;
 
 /*
@@ -68,7 +69,8 @@ enum fastterm_insn_kind {
  *
  * If earlier instructions load the address of a call into a register, the call itself
  * is of kind FASTTERM_INSN_CALL, with that address as its target, and the earlier
- * instructions are plain.
+ * instructions are plain. An instruction in a delay slot is part of the call or the jump that it
+ * belongs to.
  */
 struct fastterm_insn {
 	enum fastterm_insn_kind kind;
@@ -135,6 +137,20 @@ int fastterm_arch_encode(u8 *code, u32 off, unsigned long ip,
  * Return: its length, which is the same for all targets.
  */
 int fastterm_arch_thunk(u8 *code, u32 off, unsigned long ip, unsigned long target);
+
+/**
+ * fastterm_arch_code_size() - the size of a function's code
+ * @func: the function
+ *
+ * The code begins at the entry, bpf_prog.bpf_func, and ends with its last instruction.
+ *
+ * Default: bpf_prog.jited_len. A JIT that counts in what follows the code, such as a literal
+ * pool, needs another one.
+ *
+ * Context: any.
+ * Return: the size in bytes.
+ */
+u32 fastterm_arch_code_size(const struct bpf_prog *func);
 
 /*
  * Frames

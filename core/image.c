@@ -11,10 +11,8 @@
  *
  *	| code | literals | exception table | thunks |
  */
-#include <linux/atomic.h>
 #include <linux/bitops.h>
 #include <linux/bpf.h>
-#include <linux/cacheflush.h>
 #include <linux/cfi.h>
 #include <linux/fastterm_arch.h>
 #include <linux/filter.h>
@@ -25,8 +23,6 @@
 #include "encode.h"
 #include "image.h"
 #include "program.h"
-
-atomic_long_t fastterm_text = ATOMIC_LONG_INIT(0);
 
 /* The size of a literal that an image may have behind its code, where it is aligned. */
 #define LITERAL 8
@@ -130,30 +126,8 @@ static void free_image(struct fastterm_image *image)
 	if (image->shadow)
 		kfree(image->shadow->aux);
 	kfree(image->shadow);
-	if (image->code) {
-		arch_free_bpf_trampoline(image->code, image->size);
-		bpf_jit_uncharge_modmem(image->size);
-		atomic_long_sub(image->size, &fastterm_text);
-	}
+	fastterm_code_free(image);
 	kfree(image);
-}
-
-/*
- * Memory for machine code: from the allocator that programs and trampolines come
- * from, and counted as theirs is. Until it is written it traps.
- */
-static int alloc_code(struct fastterm_image *image, u32 size)
-{
-	if (bpf_jit_charge_modmem(size))
-		return -ENOMEM;
-	image->code = arch_alloc_bpf_trampoline(size);
-	if (!image->code) {
-		bpf_jit_uncharge_modmem(size);
-		return -ENOMEM;
-	}
-	image->size = size;
-	atomic_long_add(size, &fastterm_text);
-	return 0;
 }
 
 static int begin(struct fastterm_builder *b, struct bpf_prog *func,
@@ -165,7 +139,7 @@ static int begin(struct fastterm_builder *b, struct bpf_prog *func,
 
 	b->func = func;
 	b->from = (u8 *)func->bpf_func - cfi_get_offset();
-	b->code_size = func->jited_len + cfi_get_offset();
+	b->code_size = fastterm_arch_code_size(func) + cfi_get_offset();
 	b->copy_size = b->code_size;
 	if (aux->num_exentries)
 		b->copy_size = (u8 *)(aux->extable + aux->num_exentries) - b->from;
@@ -188,7 +162,7 @@ static int begin(struct fastterm_builder *b, struct bpf_prog *func,
 		return -ENOMEM;
 	b->image->fprog = fprog;
 	memcpy(b->rw, b->from, b->copy_size);
-	return alloc_code(b->image, size);
+	return fastterm_code_alloc(b->image, size);
 }
 
 /**
@@ -285,13 +259,10 @@ static int make_shadow(struct fastterm_image *image, const struct bpf_prog *prog
 static int write_image(const struct fastterm_builder *b)
 {
 	const u32 thunks = b->nr_thunks * fastterm_arch_thunk(NULL, 0, 0, 0);
-	u8 *code = b->image->code;
 
-	if (IS_ERR(bpf_arch_text_copy(code, b->rw, b->copy_size)) ||
-	    (thunks && IS_ERR(bpf_arch_text_copy(code + b->thunks, b->rw + b->thunks, thunks))))
-		return -EINVAL;
-	flush_icache_range((unsigned long)code, (unsigned long)code + b->image->size);
-	return 0;
+	return fastterm_code_write(b->image, 0, b->rw, b->copy_size) ?:
+	       fastterm_code_write(b->image, b->thunks, b->rw + b->thunks, thunks) ?:
+	       fastterm_code_protect(b->image);
 }
 
 /**
@@ -353,7 +324,7 @@ int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *fprog)
 		image->main = !i;
 		image->func = i ? fastterm_func(prog, i) : prog;
 		image->entry = (unsigned long)image->func->bpf_func;
-		image->func_size = image->func->jited_len;
+		image->func_size = fastterm_arch_code_size(image->func);
 		image->rules = image->func->aux->fastterm.rules;
 	}
 	return 0;

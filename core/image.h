@@ -83,6 +83,7 @@ void fastterm_rules_free(const struct fastterm_rules *rules);
  * @rules: its frame rules
  * @code: its first byte, which corresponds to the first of the image
  * @size: its size, with everything behind the code
+ * @packed: it is in memory from the allocator of programs; otherwise it has pages of its own
  * @shadow: what the rest of the kernel takes for a program of its own, so that
  *	    symbols, unwinding and faults work in it
  * @nr_unsafe: number of @unsafe
@@ -98,10 +99,17 @@ struct fastterm_image {
 	const struct fastterm_rules *rules;
 	u8 *code;
 	u32 size;
+	bool packed;
 	struct bpf_prog *shadow;
 	u32 nr_unsafe;
 	u32 unsafe[] __counted_by(nr_unsafe);
 };
+
+bool fastterm_copies_text(void);
+int fastterm_code_alloc(struct fastterm_image *image, u32 size);
+int fastterm_code_write(const struct fastterm_image *image, u32 off, const u8 *from, u32 len);
+int fastterm_code_protect(const struct fastterm_image *image);
+void fastterm_code_free(const struct fastterm_image *image);
 
 /* How many bytes of text all stub images take. */
 extern atomic_long_t fastterm_text;

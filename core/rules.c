@@ -66,7 +66,7 @@ static void find_body(struct fastterm_rules *rules, u32 size)
  */
 void fastterm_rules_make(struct bpf_prog *prog, const u32 *ends)
 {
-	const u32 size = prog->jited_len, cfi = cfi_get_offset();
+	const u32 size = fastterm_arch_code_size(prog), cfi = cfi_get_offset();
 	const struct fastterm_rules *rules = NULL;
 	struct fastterm_rules *made = NULL;
 	struct fastterm_range *ranges;

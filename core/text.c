@@ -93,8 +93,8 @@ static unsigned long call_target(const struct bpf_prog *func, u32 off)
 	int len;
 
 	for (len = 2; len <= MAX_CALL_SIZE && len <= off; len += 2)
-		if (fastterm_arch_decode(code, off - len, func->jited_len, (long)code,
-					 &insn) == len && insn.kind == FASTTERM_INSN_CALL)
+		if (fastterm_arch_decode(code, off - len, off, (long)code, &insn) == len &&
+		    insn.kind == FASTTERM_INSN_CALL)
 			return insn.target;
 	return 0;
 }

@@ -382,6 +382,7 @@ int fastterm_walk_begin(struct fastterm_walk *w, struct pt_regs *regs,
 	struct fastterm_slot *slot = &w->slot;
 	struct fastterm_frame *f = &w->frame;
 	const struct fastterm_rules *rules;
+	u32 off;
 	int err;
 
 	if (user_mode(regs))
@@ -420,8 +421,10 @@ int fastterm_walk_begin(struct fastterm_walk *w, struct pt_regs *regs,
 	 * A thunk is reached by a call or a jump, and finds what that would find at the entry of
 	 * the function that it leads to.
 	 */
-	w->rule = fastterm_rule_at(rules, slot->text.off < slot->text.prog->jited_len ?
-					  slot->text.off : 0);
+	off = slot->text.off;
+	if (slot->text.image && off >= slot->text.image->func_size)
+		off = 0;
+	w->rule = fastterm_rule_at(rules, off);
 	if (!w->rule)
 		return -EFAULT;
 	w->patched = w->rule->flags & FASTTERM_RULE_PATCHED;

@@ -3,16 +3,20 @@
  * Stub images of large programs; see image.h
  */
 
+#include <linux/atomic.h>
 #include <linux/bpf.h>
 #include <linux/cfi.h>
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
 #include <linux/filter.h>
 #include <linux/math.h>
+#include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 
 #include "../encode.h"
@@ -62,6 +66,42 @@ static struct bpf_prog *load_long(struct kunit *test, u32 cnt)
 		insns[i++] = BPF_ALU64_IMM(BPF_XOR, BPF_REG_0, 0x12345);
 	insns[i] = BPF_EXIT_INSN();
 	return ftk_load(test, insns, cnt + 2, NULL);
+}
+
+static bool no_text_copy(void)
+{
+	return false;
+}
+
+/**
+ * image_own_pages() - an image needs neither the allocator of programs nor bpf_arch_text_copy()
+ * @test: the test case
+ *
+ * It has pages of its own then, more than one if it is large, and they are freed with it.
+ */
+void image_own_pages(struct kunit *test)
+{
+	const u32 cnt = 3000;
+	const struct fastterm_image *image;
+	struct bpf_prog *prog;
+	long before;
+
+	KUNIT_ASSERT_EQ(test, ftk_drain(), 0);
+	before = atomic_long_read(&fastterm_text);
+	kunit_activate_static_stub(test, fastterm_copies_text, no_text_copy);
+	prog = load_long(test, cnt);
+	kunit_deactivate_static_stub(test, fastterm_copies_text);
+	KUNIT_ASSERT_NOT_NULL(test, prog->aux->fastterm.image);
+	image = prog->aux->fastterm.image;
+	KUNIT_EXPECT_FALSE(test, image->packed);
+	KUNIT_EXPECT_TRUE(test, PAGE_ALIGNED(image->code));
+	KUNIT_EXPECT_GT(test, image->size, PAGE_SIZE);
+	KUNIT_EXPECT_NE(test, copy_to_kernel_nofault(image->code, image->code, 1), 0);
+	/* The stub of the helper returns -ECANCELED, and an even number of xors changes nothing. */
+	KUNIT_EXPECT_EQ(test, ftk_run(image->shadow, NULL), (u32)-ECANCELED);
+	ftk_unload(test, prog);
+	KUNIT_ASSERT_EQ(test, ftk_drain(), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&fastterm_text), before);
 }
 
 /* Whether the first call of a program reaches what is behind its image. */

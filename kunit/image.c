@@ -128,6 +128,7 @@ static void image_cycles(struct kunit *test)
 
 static struct kunit_case image_cases[] = {
 	KUNIT_CASE(image_straight_line),
+	KUNIT_CASE(image_own_pages),
 	KUNIT_CASE(image_helper),
 	KUNIT_CASE(image_fill),
 	KUNIT_CASE(image_fill_name),

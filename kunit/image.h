@@ -39,6 +39,7 @@ void image_throw(struct kunit *test);
 /* Programs that are large: image-size.c */
 void image_far(struct kunit *test);
 void image_large(struct kunit *test);
+void image_own_pages(struct kunit *test);
 
 /* What is shown in debugfs: image-show.c */
 void image_show(struct kunit *test);
