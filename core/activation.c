@@ -116,7 +116,8 @@ void fastterm_irqs_reach_again(void)
 {
 	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 
-	if (!this_cpu_read(irqs_unreachable))
+	/* The flag may be left over from loops that were not to be cut after all. */
+	if (!this_cpu_read(irqs_unreachable) && !this_cpu_read(fastterm_leaving))
 		return;
 	this_cpu_write(irqs_unreachable, false);
 	this_cpu_write(fastterm_leaving, atomic_read(&a->state) == FASTTERM_LEAVING);
@@ -137,7 +138,7 @@ static void activation_exited(struct fastterm_activation *a, const struct fastte
 		return;
 	}
 	/* A program that is attached to the tracepoint is no part of the activation. */
-	WRITE_ONCE(*a->flag, false);
+	WRITE_ONCE(*a->flag, this_cpu_read(irqs_unreachable));
 	a->outcome.exit_ns = fastterm_lap(a);
 	if (state == FASTTERM_LEAVING) {
 		trace_bpf_fastterm_exit(&a->outcome, result);

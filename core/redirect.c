@@ -45,15 +45,17 @@ struct move {
 /**
  * struct fastterm_finds - what the first pass finds
  * @walk: how far the pass has come
- * @base: of the slot that the base frame returns to, as far as is known
- * @nr: the addresses in programs that come before it; of no meaning without a base
- * @moves: the addresses in programs, the innermost first
+ * @base: the slot that the base frame returns to, as far as is known; NULL if there is none
+ * @end: behind the last address in programs that comes before it
+ * @kept: a slot that may be that one, while the pass goes on
+ * @moves: the addresses in programs, the innermost first, and room for one more slot
  */
 struct fastterm_finds {
 	struct fastterm_walk walk;
-	struct fastterm_where base;
-	u32 nr;
-	struct move moves[MAX_MOVES];
+	const struct fastterm_where *base;
+	const struct move *end;
+	struct fastterm_where kept;
+	struct move moves[MAX_MOVES + 1];
 };
 
 static DEFINE_PER_CPU(struct fastterm_finds, finds);
@@ -102,56 +104,59 @@ static int find(struct fastterm_finds *f, const struct fastterm_activation *a,
 		struct pt_regs *regs)
 {
 	const struct fastterm_prog *met = NULL, *likely = NULL;
-	const struct fastterm_slot *slot = &f->walk.slot;
-	bool ours = false, passed = false, found = false;
-	const struct fastterm_image *image;
+	struct fastterm_walk *w = &f->walk;
 	struct move *move = f->moves;
+	const struct fastterm_image *image;
+	bool ours = false, passed = false;
 	int err;
 
+	f->base = NULL;
 	/* No program has been freed since this one was asked for: it has not been either. */
 	if (a->ended == atomic_read(&fastterm_ended_progs))
 		likely = a->fprog;
-	for (err = fastterm_walk_begin(&f->walk, regs, likely); !err;
-	     err = fastterm_walk_next(&f->walk)) {
-		image = slot->text.image;
+	for (err = fastterm_walk_begin(w, regs, likely, &move->where); !err;
+	     err = fastterm_walk_next(w)) {
+		image = w->text.image;
 		/* By its id too: another one may have come to be where it was. */
 		if (image && image->fprog == a->fprog && image->fprog->id == a->outcome.id)
 			met = image->fprog;
-		if (ours && !slot->where.again && (passed || !image || image->fprog != met)) {
-			f->base = slot->where;
-			f->nr = move - f->moves;
-			found = true;
-			if (passed)
-				return 0;
-		}
-		ours = image && image->fprog == met;
-		if (!image) {
-			if (!fastterm_is_tag(&slot->where))
-				continue;
-			/* What is further out belongs to another activation. */
-			if (!is_wanted(a, &slot->where))
-				return -EFAULT;
-			f->base = slot->where;
-			f->nr = move - f->moves;
+		if (ours && passed && !move->where.again) {
+			f->base = &move->where;
+			f->end = move;
 			return 0;
 		}
+		if (!image && fastterm_is_tag(&move->where)) {
+			/* What is further out belongs to another activation. */
+			if (!is_wanted(a, &move->where))
+				return -EFAULT;
+			f->base = &move->where;
+			f->end = move;
+			return 0;
+		}
+		if (ours && !move->where.again && (!image || image->fprog != met)) {
+			f->kept = move->where;
+			f->base = &f->kept;
+			f->end = move;
+		}
+		ours = image && image->fprog == met;
+		if (!image)
+			continue;
 		/* What is tagged may have come to run the program once more. */
 		if (ours)
 			passed = image->main && !a->tag;
-		if (slot->text.copy)
+		if (w->text.copy)
 			continue;
-		if (move == f->moves + ARRAY_SIZE(f->moves))
+		move->to = in_stub_image(&w->text);
+		if (++move == f->moves + MAX_MOVES)
 			return -EFAULT;
-		move->where = slot->where;
-		move->to = in_stub_image(&slot->text);
-		move++;
+		w->where = &move->where;
 	}
 	if (err != -ENOENT)
 		return err;
 	/* The walk has ended in the program itself: its caller is not known. */
 	if (ours && !a->tag)
 		return -EFAULT;
-	return a->tag || !found ? -ENOENT : 0;
+	return a->tag || !f->base ? -ENOENT : 0;
 }
 
 /* Let execution continue there. */
@@ -200,14 +205,14 @@ int fastterm_redirect(struct fastterm_activation *a, struct pt_regs *regs)
 	rcu_lock_release(&rcu_lock_map);
 	if (err)
 		return err;
-	tag = fastterm_is_tag(&f->base) ? fastterm_tag_at(f->base.sp) :
-					  fastterm_tag_return(&f->base, a->fprog);
+	tag = fastterm_is_tag(f->base) ? fastterm_tag_at(f->base->sp) :
+					 fastterm_tag_return(f->base, a->fprog);
 	if (IS_ERR_OR_NULL(tag))
 		return tag ? PTR_ERR(tag) : -EFAULT;
 	tag->leaving = true;
 	WRITE_ONCE(a->tag, tag);
 	fastterm_leave(a);
-	for (move = f->moves; move < f->moves + f->nr; move++) {
+	for (move = f->moves; move < f->end; move++) {
 		err = move_one(move, regs);
 		if (err)
 			missed = err;

@@ -186,8 +186,12 @@ static void show_verdict(struct seq_file *m, const struct fastterm_prog *fprog)
 			   v->alone ? ", and once more without it" : "");
 	if (!v->insns || v->why)
 		return;
-	seq_printf(m, "bound: %u instructions, %u of BPF, %u kept calls\n",
-		   v->native_bound, v->bound, v->calls);
+	/* Where constants are blinded, it is not known which native instructions count. */
+	if (v->native_bound)
+		seq_printf(m, "bound: %u instructions, %u of BPF, %u kept calls\n",
+			   v->native_bound, v->bound, v->calls);
+	else
+		seq_printf(m, "bound: unknown, %u of BPF, %u kept calls\n", v->bound, v->calls);
 	show_kept(m, fprog);
 	if (v->loop.times)
 		seq_printf(m, "loop: insn %u to %u, up to %u times\n", v->loop.first, v->loop.last,
@@ -239,9 +243,11 @@ void fastterm_show_fdinfo(struct seq_file *m, const struct bpf_prog *prog)
 
 	seq_printf(m, "fastterm_terminations:\t%d\n",
 		   atomic_read(&prog->aux->fastterm.terminations));
-	if (fprog && fprog->images)
-		seq_printf(m, "fastterm_bound:\t%u\nfastterm_bound_calls:\t%u\n",
-			   fprog->verdict.native_bound, fprog->verdict.calls);
+	if (!fprog || !fprog->images)
+		return;
+	if (fprog->verdict.native_bound)
+		seq_printf(m, "fastterm_bound:\t%u\n", fprog->verdict.native_bound);
+	seq_printf(m, "fastterm_bound_calls:\t%u\n", fprog->verdict.calls);
 }
 
 /**

@@ -178,12 +178,14 @@ struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
 /**
  * struct outermost - the outermost activation
  * @walk: how far the walk has come
+ * @where: to this slot
  * @fprog: what is known of its program
  * @main: the last slot in a program was in its main function
  * @base: of the slot behind it; no place if there is no program
  */
 struct outermost {
 	struct fastterm_walk walk;
+	struct fastterm_where where;
 	const struct fastterm_prog *fprog;
 	bool main;
 	struct fastterm_where base;
@@ -192,20 +194,22 @@ struct outermost {
 /* Find it, up to a tag: nothing is tagged that has another program below. */
 static int find_outermost(struct outermost *o, struct pt_regs *regs)
 {
-	const struct fastterm_slot *slot = &o->walk.slot;
+	const struct fastterm_where *where = &o->where;
+	const struct fastterm_image *image;
 	bool behind = false;
 	int err;
 
-	for (err = fastterm_walk_begin(&o->walk, regs, NULL); !err;
+	for (err = fastterm_walk_begin(&o->walk, regs, NULL, &o->where); !err;
 	     err = fastterm_walk_next(&o->walk)) {
-		if (behind || fastterm_is_tag(&slot->where))
-			o->base = slot->where;
-		if (fastterm_is_tag(&slot->where))
+		if (behind || fastterm_is_tag(where))
+			o->base = *where;
+		if (fastterm_is_tag(where))
 			return 0;
-		behind = slot->text.image;
+		image = o->walk.text.image;
+		behind = image;
 		if (behind) {
-			o->fprog = slot->text.image->fprog;
-			o->main = slot->text.image->main;
+			o->fprog = image->fprog;
+			o->main = image->main;
 		}
 	}
 	/*

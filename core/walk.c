@@ -125,6 +125,7 @@ static void find_copies(struct fastterm_walk *w)
 		at = find_saved(w);
 	else if (read_stripped(link) == w->frame.ip)
 		at = link;
+	w->told = w->where;
 	if (at)
 		w->copies[w->nr_copies++] = at;
 	at = w->frame.shadow ? find_shadow(w) : NULL;
@@ -172,7 +173,7 @@ static __always_inline bool find_text(struct fastterm_walk *w, unsigned long ip,
 static __always_inline int arrive(struct fastterm_walk *w, enum fastterm_form form, bool program)
 {
 	struct fastterm_frame *f = &w->frame;
-	struct fastterm_slot *slot = &w->slot;
+	struct fastterm_where *where = w->where;
 	const struct fastterm_rule *rule = NULL;
 	const struct fastterm_rules *rules;
 	unsigned long *at = f->at, *traced = NULL;
@@ -197,16 +198,16 @@ static __always_inline int arrive(struct fastterm_walk *w, enum fastterm_form fo
 		kernel = __is_kernel_text(ip);
 		form = FASTTERM_PLAIN;
 	}
-	slot->where.at = at;
-	slot->where.ip = ip;
-	slot->where.form = form;
-	slot->where.again = false;
+	where->at = at;
+	where->ip = ip;
+	where->form = form;
+	where->again = false;
 	/* It nearly always is the kernel's. */
 	if (kernel) {
-		slot->text.prog = NULL;
-		slot->text.image = NULL;
-	} else if (find_text(w, ip, &slot->text, &rules)) {
-		rule = fastterm_rule_at(rules, slot->text.off);
+		w->text.prog = NULL;
+		w->text.image = NULL;
+	} else if (find_text(w, ip, &w->text, &rules)) {
+		rule = fastterm_rule_at(rules, w->text.off);
 		/* Where a trampoline has just been called, its record is not there yet. */
 		if (!rule || (by_link(rule) && at == f->link))
 			return -EFAULT;
@@ -218,11 +219,11 @@ static __always_inline int arrive(struct fastterm_walk *w, enum fastterm_form fo
 		if (!program && f->link && !traced)
 			find_copies(w);
 	} else {
-		slot->text.image = NULL;
+		w->text.image = NULL;
 		if (!__kernel_text_address(ip))
 			return ip ? -EFAULT : -ENOENT;
 	}
-	slot->where.sp = f->sp;
+	where->sp = f->sp;
 	w->rule = rule;
 	return 0;
 }
@@ -370,16 +371,16 @@ by_frame:
  * @w: the walk
  * @regs: the interrupted registers
  * @likely: what is known of a program that is likely to have been interrupted; NULL if none is
+ * @where: receives where the first address is kept
  *
  * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
  * Return: 0; -ENOENT if no program can have been interrupted, as in user mode; -EFAULT if one has
  * been where its frame cannot be described.
  */
 int fastterm_walk_begin(struct fastterm_walk *w, struct pt_regs *regs,
-			const struct fastterm_prog *likely)
+			const struct fastterm_prog *likely, struct fastterm_where *where)
 {
 	const unsigned long stack = (unsigned long)task_stack_page(current);
-	struct fastterm_slot *slot = &w->slot;
 	struct fastterm_frame *f = &w->frame;
 	const struct fastterm_rules *rules;
 	u32 off;
@@ -400,6 +401,7 @@ int fastterm_walk_begin(struct fastterm_walk *w, struct pt_regs *regs,
 	err = fastterm_arch_begin(regs, f);
 	if (err)
 		return err;
+	w->where = where;
 	w->fprog = likely;
 	w->rule = NULL;
 	w->tracers.graph = 0;
@@ -407,22 +409,22 @@ int fastterm_walk_begin(struct fastterm_walk *w, struct pt_regs *regs,
 	w->tracers.floor = f->sp - sizeof(*regs);
 	w->nr_copies = 0;
 	w->patched = false;
-	slot->where.at = NULL;
-	slot->where.ip = f->ip;
-	slot->where.sp = f->sp;
-	slot->where.form = FASTTERM_PLAIN;
-	slot->where.again = false;
-	if (__is_kernel_text(f->ip) || !find_text(w, f->ip, &slot->text, &rules)) {
-		slot->text.prog = NULL;
-		slot->text.image = NULL;
+	where->at = NULL;
+	where->ip = f->ip;
+	where->sp = f->sp;
+	where->form = FASTTERM_PLAIN;
+	where->again = false;
+	if (__is_kernel_text(f->ip) || !find_text(w, f->ip, &w->text, &rules)) {
+		w->text.prog = NULL;
+		w->text.image = NULL;
 		return 0;
 	}
 	/*
 	 * A thunk is reached by a call or a jump, and finds what that would find at the entry of
 	 * the function that it leads to.
 	 */
-	off = slot->text.off;
-	if (slot->text.image && off >= slot->text.image->func_size)
+	off = w->text.off;
+	if (w->text.image && off >= w->text.image->func_size)
 		off = 0;
 	w->rule = fastterm_rule_at(rules, off);
 	if (!w->rule)
@@ -436,8 +438,9 @@ static noinline int find_next(struct fastterm_walk *w)
 	int err;
 
 	if (w->nr_copies) {
-		w->slot.where.at = w->copies[--w->nr_copies];
-		w->slot.where.again = true;
+		*w->where = *w->told;
+		w->where->at = w->copies[--w->nr_copies];
+		w->where->again = true;
 		return 0;
 	}
 	if (w->rule)
@@ -459,14 +462,14 @@ static noinline int find_next(struct fastterm_walk *w)
  * to that of another one of the program, or to the kernel. find_next() could do that, too.
  *
  * Context: that of fastterm_walk_begin().
- * Return: 0, with the next slot in @w.slot; -ENOENT if the walk has come to its end: that of the
- * stack, or another context's registers; -EFAULT if the stack makes no sense.
+ * Return: 0, with the next slot in @w->where and @w->text; -ENOENT if the walk has come to its
+ * end: that of the stack, or another context's registers; -EFAULT if the stack makes no sense.
  */
 int fastterm_walk_next(struct fastterm_walk *w)
 {
 	const struct fastterm_rule *rule = w->rule;
 	struct fastterm_frame *f = &w->frame;
-	struct fastterm_slot *slot = &w->slot;
+	struct fastterm_where *where = w->where;
 	const struct fastterm_image *image;
 	unsigned long cfa, *at, fp, ip;
 	u32 off;
@@ -484,8 +487,8 @@ int fastterm_walk_next(struct fastterm_walk *w)
 	if (__is_kernel_text(ip)) {
 		if (fastterm_is_tracer(ip))
 			return find_next(w);
-		slot->text.prog = NULL;
-		slot->text.image = NULL;
+		w->text.prog = NULL;
+		w->text.image = NULL;
 		w->rule = NULL;
 		f->ip = ip;
 		f->at = at;
@@ -497,22 +500,22 @@ int fastterm_walk_next(struct fastterm_walk *w)
 		off = ip - image->entry;
 		if (off - image->rules->body_off >= image->rules->body_size)
 			return find_next(w);
-		slot->text.prog = image->func;
-		slot->text.image = image;
-		slot->text.off = off;
-		slot->text.copy = false;
+		w->text.prog = image->func;
+		w->text.image = image;
+		w->text.off = off;
+		w->text.copy = false;
 		w->rule = image->rules->body;
 		if (w->rule->sp && cfa != sp_by(w->rule, fp))
 			return -EFAULT;
 	}
-	slot->where.form = rule->flags & FASTTERM_RULE_SIGNED ? FASTTERM_SIGNED : FASTTERM_PLAIN;
+	where->form = rule->flags & FASTTERM_RULE_SIGNED ? FASTTERM_SIGNED : FASTTERM_PLAIN;
 	f->sp = cfa;
 	f->fp = fp;
 	f->low = (unsigned long)(at + 1);
 	f->regs = NULL;
-	slot->where.at = at;
-	slot->where.ip = ip;
-	slot->where.sp = cfa;
-	slot->where.again = false;
+	where->at = at;
+	where->ip = ip;
+	where->sp = cfa;
+	where->again = false;
 	return 0;
 }

@@ -2,14 +2,17 @@
 /*
  * Walking the stack of what a kick has interrupted.
  *
+ *	struct fastterm_where where;
  *	struct fastterm_walk w;
  *	int err;
  *
- *	for (err = fastterm_walk_begin(&w, regs, NULL); !err; err = fastterm_walk_next(&w))
- *		...	w.slot ...
+ *	for (err = fastterm_walk_begin(&w, regs, NULL, &where); !err; err = fastterm_walk_next(&w))
+ *		...
  *
- * All of it is for a hardirq or an NMI, with interrupts off: the one that interrupted the
- * registers.
+ * A step of a walk comes to a slot, a place with an address at which execution continues. It
+ * writes to w.where where that is, and to w.text in which function of a program. Whoever wants
+ * to keep the first gives the walk a new place for the next one, in w.where. All of it is for a
+ * hardirq or an NMI, with interrupts off: the one that interrupted the registers.
  */
 #ifndef _BPF_FASTTERM_WALK_H
 #define _BPF_FASTTERM_WALK_H
@@ -56,7 +59,7 @@ enum fastterm_form {
 };
 
 /**
- * struct fastterm_where - where an address is kept at which execution continues
+ * struct fastterm_where - a slot: where an address is kept at which execution continues
  * @at: the place: in the interrupted registers, on a stack, or with a tracer; NULL for the
  *	interrupted pc
  * @ip: the address, without a signature
@@ -71,16 +74,6 @@ struct fastterm_where {
 	unsigned long sp;
 	enum fastterm_form form;
 	bool again;
-};
-
-/**
- * struct fastterm_slot - what a walk tells of such an address
- * @where: where it is kept
- * @text: the function of a program that it is in
- */
-struct fastterm_slot {
-	struct fastterm_where where;
-	struct fastterm_text text;
 };
 
 /**
@@ -100,7 +93,9 @@ struct fastterm_tracers {
 
 /**
  * struct fastterm_walk - a walk
- * @slot: the slot that it has come to
+ * @where: receives where the next slot is
+ * @told: if there are copies, where the slot is that they are copies of
+ * @text: the function of a program that the slot leads into
  * @rule: the rule of the program's function that this one leads into; NULL if it leads
  *	  into a function of the kernel
  * @frame: the function that it leads into
@@ -108,10 +103,12 @@ struct fastterm_tracers {
  * @tracers: what has been passed of the return addresses that tracers keep
  * @patched: the walk has begun where a call may be patched in: see FASTTERM_RULE_PATCHED
  * @nr_copies: how many of @copies are still to be told
- * @copies: more places with the address in @slot
+ * @copies: more places with the address in @told
  */
 struct fastterm_walk {
-	struct fastterm_slot slot;
+	struct fastterm_where *where;
+	struct fastterm_where *told;
+	struct fastterm_text text;
 	const struct fastterm_rule *rule;
 	struct fastterm_frame frame;
 	const struct fastterm_prog *fprog;
@@ -128,7 +125,7 @@ static inline bool fastterm_is_tag(const struct fastterm_where *where)
 }
 
 int fastterm_walk_begin(struct fastterm_walk *walk, struct pt_regs *regs,
-			const struct fastterm_prog *likely);
+			const struct fastterm_prog *likely, struct fastterm_where *where);
 int fastterm_walk_next(struct fastterm_walk *walk);
 
 int fastterm_move_signed(const struct fastterm_where *where, unsigned long to);

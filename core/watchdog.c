@@ -54,6 +54,7 @@ unsigned int fastterm_period_ms __read_mostly = 10;
  * @func: the function it is attached to, if it is one
  * @tag: its tag
  * @ran_ns: for how long it has been seen running
+ * @pending: it has been blamed, and has not left yet
  * @outcome: what became of it
  *
  * All of it is kept here, since the program may go before it is printed.
@@ -64,6 +65,7 @@ struct overrun {
 	char func[64];
 	u8 tag[BPF_TAG_SIZE];
 	u64 ran_ns;
+	bool pending;
 	struct fastterm_outcome outcome;
 };
 
@@ -140,8 +142,9 @@ void fastterm_watchdog_exited(const struct fastterm_outcome *outcome)
 {
 	struct watch *w = this_cpu_ptr(&watches);
 
-	if (!w->overrun.ran_ns || outcome->id != w->overrun.outcome.id)
+	if (!w->overrun.pending || outcome->id != w->overrun.outcome.id)
 		return;
+	w->overrun.pending = false;
 	w->overrun.outcome = *outcome;
 	irq_work_queue(&w->report);
 }
@@ -164,6 +167,7 @@ static void blame(struct watch *w, struct fastterm_tag *tag, struct pt_regs *reg
 	memcpy(o->tag, prog->tag, sizeof(o->tag));
 	o->ran_ns = tag->ran_ns;
 	o->outcome.id = tag->fprog->id;
+	o->pending = true;
 }
 
 /* Returns after how long to look again, in ns. */

@@ -92,13 +92,14 @@ static enum hrtimer_restart strike(struct hrtimer *timer)
 /* Walk up to where the main function returns to. */
 static void pass(const struct bpf_prog *prog)
 {
+	struct fastterm_where where;
 	struct fastterm_walk w;
 	bool passed = false;
 	int err;
 
-	for (err = fastterm_walk_begin(&w, get_irq_regs(), prog->aux->fastterm.prog);
+	for (err = fastterm_walk_begin(&w, get_irq_regs(), prog->aux->fastterm.prog, &where);
 	     !err && !passed; err = fastterm_walk_next(&w))
-		passed = w.slot.text.image == prog->aux->fastterm.image;
+		passed = w.text.image == prog->aux->fastterm.image;
 }
 
 /* What it would do first of all. */

@@ -121,17 +121,19 @@ struct thrown {
 static int look(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct thrown *t = container_of(probe, struct thrown, probe);
+	struct fastterm_where where;
 	struct fastterm_walk w;
 	int err;
 
 	t->nr = 0;
 	rcu_read_lock();
-	for (err = fastterm_walk_begin(&w, regs, NULL); !err; err = fastterm_walk_next(&w)) {
-		if (!w.slot.text.prog && t->nr)
+	for (err = fastterm_walk_begin(&w, regs, NULL, &where); !err;
+	     err = fastterm_walk_next(&w)) {
+		if (!w.text.prog && t->nr)
 			break;
-		if (!w.slot.text.prog || w.slot.where.again)
+		if (!w.text.prog || where.again)
 			continue;
-		t->funcs[t->nr++] = w.slot.text.prog;
+		t->funcs[t->nr++] = w.text.prog;
 		if (t->nr == ARRAY_SIZE(t->funcs))
 			break;
 	}

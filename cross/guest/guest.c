@@ -218,6 +218,8 @@ bool fastterm_report(__u32 id, struct fastterm_report *report)
 		}
 		sscanf(line, "bound: %u instructions, %u of BPF, %u kept calls", &report->bound,
 		       &report->bpf_bound, &report->calls);
+		sscanf(line, "bound: unknown, %u of BPF, %u kept calls", &report->bpf_bound,
+		       &report->calls);
 		sscanf(line, "kept calls: %255[^\n]", report->kept);
 		sscanf(line, "loop: %79[^\n]", report->loop);
 	}
