@@ -135,6 +135,8 @@ static void activation_exited(struct fastterm_activation *a, const struct fastte
 		return;
 	if (a->tag != tag) {
 		fastterm_cancel_exit(a, state);
+		/* A kick that came meanwhile has found nothing to do, nor seen to the next. */
+		irq_work_queue(&a->soon);
 		return;
 	}
 	/* A program that is attached to the tracepoint is no part of the activation. */

@@ -144,7 +144,7 @@ enum fastterm_state {
  * Return: 0; -EALREADY if the program is being terminated there; -EBUSY if another one is, or
  * if somebody else is about to request that.
  */
-static inline int fastterm_claim(struct fastterm_activation *a, u32 id)
+static __always_inline int fastterm_claim(struct fastterm_activation *a, u32 id)
 {
 	int state = atomic_read(&a->state);
 
@@ -168,7 +168,7 @@ static inline int fastterm_claim(struct fastterm_activation *a, u32 id)
  * Context: any that does not change the CPU.
  * Return: true if it was LEAVING, and is claimed now.
  */
-static inline bool fastterm_give_way(struct fastterm_activation *a)
+static __always_inline bool fastterm_give_way(struct fastterm_activation *a)
 {
 	int leaving = FASTTERM_LEAVING;
 
@@ -183,7 +183,7 @@ static inline bool fastterm_give_way(struct fastterm_activation *a)
  *
  * Context: any.
  */
-static inline void fastterm_want(struct fastterm_activation *a)
+static __always_inline void fastterm_want(struct fastterm_activation *a)
 {
 	atomic_set_release(&a->state, FASTTERM_WANTED);
 }
@@ -194,7 +194,7 @@ static inline void fastterm_want(struct fastterm_activation *a)
  *
  * Context: hardirq or NMI, with interrupts off; a kick.
  */
-static inline void fastterm_leave(struct fastterm_activation *a)
+static __always_inline void fastterm_leave(struct fastterm_activation *a)
 {
 	atomic_set(&a->state, FASTTERM_LEAVING);
 }
@@ -208,7 +208,7 @@ static inline void fastterm_leave(struct fastterm_activation *a)
  *
  * Context: any.
  */
-static inline void fastterm_lose(struct fastterm_activation *a)
+static __always_inline void fastterm_lose(struct fastterm_activation *a)
 {
 	int wanted = FASTTERM_WANTED;
 
@@ -226,7 +226,7 @@ static inline void fastterm_lose(struct fastterm_activation *a)
  * Return: true if it was still in that state; then fastterm_finish_exit() or
  * fastterm_cancel_exit() has to follow.
  */
-static inline bool fastterm_begin_exit(struct fastterm_activation *a, int state)
+static __always_inline bool fastterm_begin_exit(struct fastterm_activation *a, int state)
 {
 	return atomic_try_cmpxchg(&a->state, &state, FASTTERM_CLAIMED);
 }
@@ -238,7 +238,7 @@ static inline bool fastterm_begin_exit(struct fastterm_activation *a, int state)
  *
  * Context: any that does not change the CPU.
  */
-static inline void fastterm_cancel_exit(struct fastterm_activation *a, int state)
+static __always_inline void fastterm_cancel_exit(struct fastterm_activation *a, int state)
 {
 	atomic_set_release(&a->state, state);
 }
@@ -251,7 +251,7 @@ static inline void fastterm_cancel_exit(struct fastterm_activation *a, int state
  *
  * Context: any that does not change the CPU.
  */
-static inline void fastterm_finish_exit(struct fastterm_activation *a)
+static __always_inline void fastterm_finish_exit(struct fastterm_activation *a)
 {
 	atomic_set_release(&a->state, FASTTERM_GONE);
 }
@@ -267,7 +267,7 @@ static inline void fastterm_finish_exit(struct fastterm_activation *a)
  * Context: any that does not change the CPU.
  * Return: the time since the last call, in ns.
  */
-static inline u64 fastterm_lap(struct fastterm_activation *a)
+static __always_inline u64 fastterm_lap(struct fastterm_activation *a)
 {
 	u64 now = sched_clock_noinstr(), since = a->since;
 

@@ -105,7 +105,7 @@ struct fastterm_image {
 	u32 unsafe[] __counted_by(nr_unsafe);
 };
 
-bool fastterm_copies_text(void);
+bool fastterm_packs(void);
 int fastterm_code_alloc(struct fastterm_image *image, u32 size);
 int fastterm_code_write(const struct fastterm_image *image, u32 off, const u8 *from, u32 len);
 int fastterm_code_protect(const struct fastterm_image *image);

@@ -2,8 +2,8 @@
 /*
  * Memory for the machine code of stub images.
  *
- * It comes from the allocator of BPF programs and trampolines, which packs them and writes
- * them by bpf_arch_text_copy(). Where the architecture has neither, an image has pages of its
+ * It comes from the allocator of BPF programs, which packs them, and is written by
+ * bpf_arch_text_copy(). Where the architecture lacks one of the two, an image has pages of its
  * own, which are written first and protected then.
  */
 #include <linux/atomic.h>
@@ -24,27 +24,35 @@
 
 atomic_long_t fastterm_text = ATOMIC_LONG_INIT(0);
 
-static bool copies_text __ro_after_init;
+static bool packs __ro_after_init;
 
 /**
- * fastterm_copies_text() - does the architecture have bpf_arch_text_copy()?
+ * fastterm_packs() - are programs packed, and written by bpf_arch_text_copy()?
  *
  * Context: process context.
- * Return: true if it does.
+ * Return: true if they are on this architecture.
  */
-bool fastterm_copies_text(void)
+bool fastterm_packs(void)
 {
-	KUNIT_STATIC_STUB_REDIRECT(fastterm_copies_text);
-	return copies_text;
+	KUNIT_STATIC_STUB_REDIRECT(fastterm_packs);
+	return packs;
 }
 
 static void *alloc_pages_for(u32 size)
 {
 	void *code = bpf_jit_alloc_exec(PAGE_ALIGN(size));
 
-	if (code)
-		set_vm_flush_reset_perms(code);
-	return code;
+	if (!code)
+		return NULL;
+	set_vm_flush_reset_perms(code);
+	/* What was there before is not to become executable. */
+	return memset(code, 0, PAGE_ALIGN(size));
+}
+
+/* How much memory an image takes. */
+static u32 taken_by(const struct fastterm_image *image)
+{
+	return image->packed ? image->size : PAGE_ALIGN(image->size);
 }
 
 /**
@@ -52,24 +60,24 @@ static void *alloc_pages_for(u32 size)
  * @image: the stub image, which receives it
  * @size: how many bytes
  *
- * It is counted as that of programs is. What is not written traps, where the architecture has
- * bpf_arch_text_copy().
+ * It is counted as that of programs is. What is not written traps if programs are packed, and is
+ * zero otherwise.
  *
  * Context: process context, may sleep.
  * Return: 0; -ENOMEM.
  */
 int fastterm_code_alloc(struct fastterm_image *image, u32 size)
 {
-	if (bpf_jit_charge_modmem(size))
+	image->packed = fastterm_packs();
+	image->size = size;
+	if (bpf_jit_charge_modmem(taken_by(image)))
 		return -ENOMEM;
-	image->packed = fastterm_copies_text();
 	image->code = image->packed ? arch_alloc_bpf_trampoline(size) : alloc_pages_for(size);
 	if (!image->code) {
-		bpf_jit_uncharge_modmem(size);
+		bpf_jit_uncharge_modmem(taken_by(image));
 		return -ENOMEM;
 	}
-	image->size = size;
-	atomic_long_add(size, &fastterm_text);
+	atomic_long_add(taken_by(image), &fastterm_text);
 	return 0;
 }
 
@@ -122,20 +130,26 @@ void fastterm_code_free(const struct fastterm_image *image)
 		arch_free_bpf_trampoline(image->code, image->size);
 	else
 		bpf_jit_free_exec(image->code);
-	bpf_jit_uncharge_modmem(image->size);
-	atomic_long_sub(image->size, &fastterm_text);
+	bpf_jit_uncharge_modmem(taken_by(image));
+	atomic_long_sub(taken_by(image), &fastterm_text);
 }
 
-/* The default of bpf_arch_text_copy() says that there is none, whatever it is given. */
+/*
+ * Trampolines are packed where programs are. The default allocator hands out whole pages, and the
+ * default of bpf_arch_text_copy() says that there is none, whatever it is given.
+ */
 static int __init fastterm_memory_init(void)
 {
 	long nothing = 0;
-	void *code = arch_alloc_bpf_trampoline(sizeof(nothing));
+	void *first = arch_alloc_bpf_trampoline(sizeof(nothing));
+	void *second = arch_alloc_bpf_trampoline(sizeof(nothing));
 
-	if (!code)
-		return 0;
-	copies_text = bpf_arch_text_copy(code, &nothing, sizeof(nothing)) != ERR_PTR(-ENOTSUPP);
-	arch_free_bpf_trampoline(code, sizeof(nothing));
+	packs = first && second && (!PAGE_ALIGNED(first) || !PAGE_ALIGNED(second)) &&
+		!IS_ERR(bpf_arch_text_copy(first, &nothing, sizeof(nothing)));
+	if (first)
+		arch_free_bpf_trampoline(first, sizeof(nothing));
+	if (second)
+		arch_free_bpf_trampoline(second, sizeof(nothing));
 	return 0;
 }
 late_initcall(fastterm_memory_init);

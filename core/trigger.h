@@ -14,9 +14,10 @@
  *			fastterm_terminate_tag(tag, regs);
  *	}
  *
- * As long as it finds the same tag it has found the same activation. When one that has been
- * terminated has left, the triggers are told by fastterm_trigger_exited(), to which a further
- * trigger is added.
+ * If two ask for a sample of a CPU at the same time, it is the last one's; the other one has to
+ * ask again. As long as a trigger finds the same tag it has found the same activation. When one
+ * that has been terminated has left, the triggers are told by fastterm_trigger_exited(), to
+ * which a further trigger is added.
  */
 #ifndef _BPF_FASTTERM_TRIGGER_H
 #define _BPF_FASTTERM_TRIGGER_H

@@ -87,13 +87,7 @@ void ftk_attach(struct kunit *test, struct bpf_prog *prog)
 	ftk_link(test, BPF_RAW_TRACEPOINT_OPEN, &attr);
 }
 
-/**
- * ftk_free_event() - undo ftk_attach_event(): for kunit_release_action()
- * @event: the event
- *
- * Context: the thread of the test case.
- */
-void ftk_free_event(void *event)
+static void free_event(void *event)
 {
 	perf_event_release_kernel(event);
 }
@@ -117,7 +111,7 @@ struct perf_event *ftk_attach_event(struct kunit *test, struct bpf_prog *prog,
 
 	event = perf_event_create_kernel_counter(attr, cpu, task, NULL, NULL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ftk_free_event, event));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_event, event));
 	bpf_prog_inc(prog);
 	err = perf_event_set_bpf_prog(event, prog, 0);
 	if (err)

@@ -17,7 +17,6 @@ void ftk_patching_end(void);
 void ftk_attach(struct kunit *test, struct bpf_prog *prog);
 struct perf_event *ftk_attach_event(struct kunit *test, struct bpf_prog *prog,
 				    struct perf_event_attr *attr, int cpu);
-void ftk_free_event(void *event);
 void ftk_attach_kprobe(struct kunit *test, struct bpf_prog *prog, unsigned long addr);
 void ftk_attach_kprobe_multi(struct kunit *test, struct bpf_prog *prog, unsigned long func);
 unsigned long ftk_probed(unsigned long func);

@@ -181,6 +181,7 @@ static u32 make_written_on_one_way(struct bpf_insn *insns)
 {
 	return MAKE(insns,
 		FTK_CALL(BPF_FUNC_get_prandom_u32),
+		BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
 		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 4),
 		BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -8),
 		BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -6),
@@ -200,6 +201,24 @@ static u32 make_fill_pruned(struct kunit *test, struct bpf_insn *insns)
 		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_10, -8),
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN());
+}
+
+/*
+ * Behind the place where that is pruned, one way leads through the call that fills memory, and
+ * one does not. What the latter may read is no reason to let the former read it.
+ */
+static u32 make_fill_on_one_way(struct kunit *test, struct bpf_insn *insns)
+{
+	const u32 cnt = make_written_on_one_way(insns);
+
+	return cnt + MAKE(insns + cnt,
+		BPF_MOV64_IMM(BPF_REG_2, 8),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_6, 5, 3),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_10, -8),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		FTK_CALL(BPF_FUNC_get_current_comm),
+		BPF_JMP_A(-5));
 }
 
 static u32 make_global_pruned(struct kunit *test, struct bpf_insn *insns)
@@ -277,6 +296,9 @@ static const struct check_program programs[] = {
 	{ "memory that is filled, on a path that is pruned", FASTTERM_FILLS,
 	  BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_F_TEST_STATE_FREQ, .make = make_fill_pruned,
 	  .refusal = FASTTERM_REFUSED_VERIFIER },
+	{ "memory that is filled on one way of two", FASTTERM_FILLS,
+	  BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_F_TEST_STATE_FREQ, .make = make_fill_on_one_way,
+	  .refusal = FASTTERM_REFUSED_VERIFIER },
 	{ "memory that a function fills, on a path that is pruned", FASTTERM_SUBPROG_CALL,
 	  BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_F_TEST_STATE_FREQ, BIT(1), BIT(1),
 	  make_global_pruned, .refusal = FASTTERM_REFUSED_VERIFIER },
@@ -336,6 +358,28 @@ static void check_rules(struct kunit *test)
 	if (p->refusal == FASTTERM_REFUSED_VERIFIER)
 		KUNIT_EXPECT_NE(test, fprog->verdict.sentence[0], '\0');
 	kunit_info(test, "insn %u: %s", fprog->verdict.insn, fprog->verdict.sentence);
+}
+
+/*
+ * What the original reads although it was not written may be read in the stub image too, even
+ * if the verifier has seen the original only where it was.
+ */
+static void check_unwritten(struct kunit *test)
+{
+	const struct ftk_opts opts = { .flags = BPF_F_TEST_STATE_FREQ };
+	const struct fastterm_prog *fprog;
+	struct bpf_insn insns[MAX_INSNS];
+	u32 cnt = make_written_on_one_way(insns);
+
+	cnt += MAKE(insns + cnt,
+		BPF_MOV64_IMM(BPF_REG_1, 0),
+		FTK_CALL(BPF_FUNC_get_prandom_u32),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_10, -8),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN());
+	fprog = ftk_load(test, insns, cnt, &opts)->aux->fastterm.prog;
+	KUNIT_EXPECT_EQ_MSG(test, fprog->absence, FASTTERM_PRESENT, "insn %u: %s",
+			    fprog->verdict.insn, fprog->verdict.sentence);
 }
 
 /*
@@ -633,6 +677,7 @@ KUNIT_ARRAY_PARAM_DESC(programs, programs, name);
 static struct kunit_case check_cases[] = {
 	KUNIT_CASE_PARAM(check_rules, programs_gen_params),
 	KUNIT_CASE_PARAM(check_same, programs_gen_params),
+	KUNIT_CASE(check_unwritten),
 	KUNIT_CASE(check_async),
 	KUNIT_CASE(check_limits),
 	KUNIT_CASE(check_speculation),

@@ -68,7 +68,7 @@ static struct bpf_prog *load_long(struct kunit *test, u32 cnt)
 	return ftk_load(test, insns, cnt + 2, NULL);
 }
 
-static bool no_text_copy(void)
+static bool does_not_pack(void)
 {
 	return false;
 }
@@ -88,15 +88,16 @@ void image_own_pages(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, ftk_drain(), 0);
 	before = atomic_long_read(&fastterm_text);
-	kunit_activate_static_stub(test, fastterm_copies_text, no_text_copy);
+	kunit_activate_static_stub(test, fastterm_packs, does_not_pack);
 	prog = load_long(test, cnt);
-	kunit_deactivate_static_stub(test, fastterm_copies_text);
+	kunit_deactivate_static_stub(test, fastterm_packs);
 	KUNIT_ASSERT_NOT_NULL(test, prog->aux->fastterm.image);
 	image = prog->aux->fastterm.image;
 	KUNIT_EXPECT_FALSE(test, image->packed);
 	KUNIT_EXPECT_TRUE(test, PAGE_ALIGNED(image->code));
 	KUNIT_EXPECT_GT(test, image->size, PAGE_SIZE);
 	KUNIT_EXPECT_NE(test, copy_to_kernel_nofault(image->code, image->code, 1), 0);
+	ftk_compare_image(test, prog, prog->aux->fastterm.prog, 0);
 	/* The stub of the helper returns -ECANCELED, and an even number of xors changes nothing. */
 	KUNIT_EXPECT_EQ(test, ftk_run(image->shadow, NULL), (u32)-ECANCELED);
 	ftk_unload(test, prog);

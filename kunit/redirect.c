@@ -393,6 +393,47 @@ static void redirect_errors(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, outcome.frames, 0);
 }
 
+/* So often a program may have been freed too late. */
+#define MAX_TRIES	5
+
+/*
+ * A program may be freed while a CPU looks for it, and runs another one there meanwhile. What
+ * is known of the first is not looked at any more.
+ */
+static void redirect_freed(struct kunit *test)
+{
+	const struct ftk_shape shape = { 1, .body = FTK_SNIPPET(body_alu) };
+	const struct ftk_opts sleepable = {
+		.type = BPF_PROG_TYPE_SYSCALL,
+		.flags = BPF_F_SLEEPABLE,
+	};
+	const struct ftk_insns *p = ftk_runaway(test, &shape);
+	struct ftk_runner *r = ftk_runner(test, &shape, &sleepable);
+	struct fastterm_outcome outcome;
+	struct bpf_prog *prog;
+	bool in_time = false;
+	int err, tries;
+
+	/* It does not hold up the grace period after which the other one is freed. */
+	ftk_runner_start(test, r, 1);
+	for (tries = 0; tries < MAX_TRIES && !in_time; tries++) {
+		prog = ftk_load(test, p->insns, p->cnt, NULL);
+		KUNIT_ASSERT_EQ(test, bpf_fastterm_terminate(prog, 1), 0);
+		ftk_unload(test, prog);
+		KUNIT_ASSERT_EQ(test, ftk_drain(), 0);
+		in_time = bpf_fastterm_outcome(1, &outcome) == -EINPROGRESS;
+		do {
+			err = bpf_fastterm_outcome(1, &outcome);
+			cond_resched();
+		} while (err == -EINPROGRESS);
+		KUNIT_EXPECT_EQ(test, err, -ESRCH);
+	}
+	KUNIT_EXPECT_EQ(test, ftk_terminate(r, &outcome), 0);
+	ftk_runner_end(test, r);
+	if (!in_time)
+		kunit_skip(test, "programs are freed only when nobody looks for them any more");
+}
+
 /* sum(first word of the context x third word), by two loops */
 static const struct bpf_insn product[] = {
 	BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 0),
@@ -505,6 +546,7 @@ static void redirect_race(struct kunit *test)
 
 static struct kunit_case redirect_cases[] = {
 	KUNIT_CASE(redirect_errors),
+	KUNIT_CASE(redirect_freed),
 	KUNIT_CASE_PARAM_ATTR(redirect_points, points_gen_params, { .speed = KUNIT_SPEED_SLOW }),
 	KUNIT_CASE_PARAM_ATTR(redirect_elements, elements_gen_params,
 			      { .speed = KUNIT_SPEED_SLOW }),

@@ -8,6 +8,7 @@
  */
 
 #include <linux/array_size.h>
+#include <linux/atomic.h>
 #include <linux/filter.h>
 #include <linux/irq_work.h>
 #include <linux/irqflags.h>
@@ -16,8 +17,12 @@
 #include <linux/perf_event.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/tracepoint.h>
 #include <linux/u64_stats_sync.h>
 
+#include <trace/events/kmem.h>
+
+#include <kunit/resource.h>
 #include <kunit/test.h>
 
 #include "../activation.h"
@@ -178,29 +183,42 @@ static void expect_refused_frees(struct kunit *test, const struct bpf_prog *prog
 	KUNIT_EXPECT_GT(test, counted(test, count), before);
 }
 
+static atomic_t freed;
+
+static void count_free(void *unused, unsigned long ip, const void *ptr)
+{
+	atomic_inc(&freed);
+}
+
+static void count_no_more(void *unused)
+{
+	unregister_trace_kfree(count_free, NULL);
+	tracepoint_synchronize_unregister();
+}
+
 /* More often than an emulator is unlucky. */
-#define NR_ATTACHES	5
+#define NR_TRIES	5
 
 /*
- * Attach a program to the event of each kfree(). An emulator that translates kfree() just when
- * the jump to the tracepoint is patched in may go on with what was there before: then nothing
- * enters the program, and it is attached once more.
+ * See to it that the tracepoint of kfree() is jumped to before anything is attached to it. An
+ * emulator that translates kfree() just when the jump is patched in may go on with what was
+ * there before; then it is patched once more.
  */
-static void attach_to_frees(struct kunit *test, struct bpf_prog *prog,
-			    struct perf_event_attr *attr, const struct ftk_map *count)
+static void begin_to_trace_frees(struct kunit *test)
 {
-	struct perf_event *event;
 	int i;
 
-	for (i = 0; i < NR_ATTACHES; i++) {
-		event = ftk_attach_event(test, prog, attr, 1);
+	for (i = 0; i < NR_TRIES; i++) {
+		KUNIT_ASSERT_EQ(test, 0, register_trace_kfree(count_free, NULL));
+		KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, count_no_more, NULL));
+		atomic_set(&freed, 0);
 		free_nothing();
-		if (counted(test, count))
+		if (atomic_read(&freed))
 			return;
-		kunit_info(test, "the event does not enter the program: attached again");
-		kunit_release_action(test, ftk_free_event, event);
+		kunit_info(test, "the tracepoint is not reached: patched once more");
+		kunit_release_action(test, count_no_more, NULL);
 	}
-	KUNIT_FAIL_AND_ABORT(test, "the event never enters the program");
+	KUNIT_FAIL_AND_ABORT(test, "the tracepoint is never reached");
 }
 
 static void refuse_trace_event(struct kunit *test)
@@ -213,7 +231,8 @@ static void refuse_trace_event(struct kunit *test)
 
 	ftk_read(test, ftk_open(test, "tracefs", "events/kmem/kfree/id"), NULL, id, sizeof(id));
 	KUNIT_ASSERT_EQ(test, kstrtou64(strim(id), 10, &attr.config), 0);
-	attach_to_frees(test, prog, &attr, &count);
+	begin_to_trace_frees(test);
+	ftk_attach_event(test, prog, &attr, 1);
 	expect_refused_frees(test, prog, &count);
 }
 
@@ -227,6 +246,7 @@ static void refuse_tracepoint(struct kunit *test)
 	};
 	struct bpf_prog *prog = ftk_load_counter(test, &count, &opts);
 
+	begin_to_trace_frees(test);
 	ftk_attach(test, prog);
 	expect_refused_frees(test, prog, &count);
 }

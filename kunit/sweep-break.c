@@ -165,6 +165,9 @@ static void sweep_func(struct kunit *test, struct stop *stop, u32 func)
 			sweep_at(test, stop, func, off);
 }
 
+/* For so long a sample is waited for. */
+#define NR_SPINS	1000000
+
 /* Whether a sample is taken by an NMI, 1, or not, -1; 0 while none has been taken. */
 static int by_nmi;
 
@@ -175,10 +178,15 @@ static void sampled(struct pt_regs *regs)
 
 static bool has_nmi(void)
 {
+	u32 i;
+
 	by_nmi = 0;
-	fastterm_sample(raw_smp_processor_id(), sampled, true);
-	while (!READ_ONCE(by_nmi))
-		cpu_relax();
+	/* If somebody else asks for a sample at the same time, it is his. */
+	while (!READ_ONCE(by_nmi)) {
+		fastterm_sample(raw_smp_processor_id(), sampled, true);
+		for (i = 0; i < NR_SPINS && !READ_ONCE(by_nmi); i++)
+			cpu_relax();
+	}
 	return by_nmi > 0;
 }
 

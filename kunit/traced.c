@@ -201,6 +201,11 @@ static void sample(struct perf_event *event, struct perf_sample_data *data,
 	atomic_inc(&samples);
 }
 
+static void free_event(void *event)
+{
+	perf_event_release_kernel(event);
+}
+
 static struct perf_event *sample_every(struct kunit *test, u64 ns)
 {
 	struct perf_event_attr attr = {
@@ -212,7 +217,7 @@ static struct perf_event *sample_every(struct kunit *test, u64 ns)
 	struct perf_event *event = perf_event_create_kernel_counter(&attr, 1, NULL, sample, NULL);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, event);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ftk_free_event, event));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_event, event));
 	atomic_set(&samples, 0);
 	return event;
 }
@@ -257,7 +262,7 @@ static void traced_by_perf(struct kunit *test)
 	u64 away, period;
 
 	KUNIT_ASSERT_EQ(test, 0, smp_call_on_cpu(1, time_away, &away, false));
-	kunit_release_action(test, ftk_free_event, event);
+	kunit_release_action(test, free_event, event);
 	period = max_t(u64, SAMPLE_NS, 4 * away);
 	end = jiffies + FTK_PATIENCE;
 	sample_every(test, period);
