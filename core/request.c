@@ -225,7 +225,7 @@ static u8 interrupted_level(struct pt_regs *regs)
 	return level_of(count - NMI_OFFSET - HARDIRQ_OFFSET);
 }
 
-static bool kicked(struct fastterm_activation *a, struct pt_regs *regs)
+static __always_inline bool kicked(struct fastterm_activation *a, struct pt_regs *regs)
 {
 	bool wanted = atomic_read(&a->state) == FASTTERM_WANTED;
 	u8 level = interrupted_level(regs);
