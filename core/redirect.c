@@ -143,7 +143,7 @@ static int find(struct fastterm_finds *f, const struct fastterm_activation *a,
 			continue;
 		/* What is tagged may have come to run the program once more. */
 		if (ours)
-			passed = image->main && !a->tag;
+			passed = fastterm_is_base(&w->text) && !a->tag;
 		if (w->text.copy)
 			continue;
 		move->to = in_stub_image(&w->text);

@@ -209,7 +209,7 @@ static int find_outermost(struct outermost *o, struct pt_regs *regs)
 		behind = image;
 		if (behind) {
 			o->fprog = image->fprog;
-			o->main = image->main;
+			o->main = fastterm_is_base(&o->walk.text);
 		}
 	}
 	/*

@@ -13,6 +13,12 @@
  * writes to w.where where that is, and to w.text in which function of a program. Whoever wants
  * to keep the first gives the walk a new place for the next one, in w.where. All of it is for a
  * hardirq or an NMI, with interrupts off: the one that interrupted the registers.
+ *
+ * A stack may have several activations, nested in each other: a program that is attached to what
+ * another one calls. An activation ends with its base frame, that of the program's main function
+ * (fastterm_is_base()), and the next slot belongs to whatever has entered the program. Callbacks
+ * that nobody calls but the kernel, as from a timer, are activations without a main function:
+ * their base frame is the outermost one of the program.
  */
 #ifndef _BPF_FASTTERM_WALK_H
 #define _BPF_FASTTERM_WALK_H
@@ -122,6 +128,18 @@ struct fastterm_walk {
 static inline bool fastterm_is_tag(const struct fastterm_where *where)
 {
 	return where->ip == (unsigned long)fastterm_arch_exit;
+}
+
+/**
+ * fastterm_is_base() - does an activation end with a function?
+ * @text: the function of a program that a slot leads into
+ *
+ * Context: any in which the program is not freed.
+ * Return: true if it is a main function that has a stub image.
+ */
+static inline bool fastterm_is_base(const struct fastterm_text *text)
+{
+	return text->image && text->image->main;
 }
 
 int fastterm_walk_begin(struct fastterm_walk *walk, struct pt_regs *regs,
