@@ -344,9 +344,10 @@ static void two_frames_holding(struct kunit *test)
 	measure(test, &shape, "2 frames, 50 references held");
 }
 
-static u32 four_frames(struct kunit *test, bool hold, bool out_of_line, const char *what)
+/* The innermost of them calls a function of the kernel all the time. */
+static u32 frames(struct kunit *test, u32 nr, bool hold, bool out_of_line, const char *what)
 {
-	struct ftk_shape shape = { 3, out_of_line, .body = FTK_SNIPPET(body_helper) };
+	struct ftk_shape shape = { nr - 1, out_of_line, .body = FTK_SNIPPET(body_helper) };
 
 	if (hold)
 		ftk_hold_things(test, &shape);
@@ -356,13 +357,15 @@ static u32 four_frames(struct kunit *test, bool hold, bool out_of_line, const ch
 static void cost_kick_to_exit(struct kunit *test)
 {
 	u32 one = one_frame(test);
-	u32 four = four_frames(test, false, false, "4 frames");
+	u32 two = frames(test, 2, false, false, "2 frames");
+	u32 four = frames(test, 4, false, false, "4 frames");
 	u32 throw_one, throw_four;
 
+	kunit_info(test, "each further frame: %u instructions\n", (four - two) / 2);
 	one_frame_calling(test);
-	four_frames(test, false, true, "4 frames, and the helper's between them");
+	frames(test, 4, false, true, "4 frames, and the helper's between them");
 	two_frames_holding(test);
-	four_frames(test, true, false, "4 frames, 50 references held");
+	frames(test, 4, true, false, "4 frames, 50 references held");
 	if (!bpf_jit_supports_exceptions())
 		return;
 	throw_one = thrown(test, 0);
