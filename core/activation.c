@@ -90,7 +90,7 @@ bool notrace fastterm_refuses(void)
  */
 bool fastterm_stops_loops(void)
 {
-	return this_cpu_read(irqs_unreachable) || is_leaving();
+	return __this_cpu_read(irqs_unreachable) || is_leaving();
 }
 
 /**
@@ -117,10 +117,10 @@ void fastterm_irqs_reach_again(void)
 	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 
 	/* The flag may be left over from loops that were not to be cut after all. */
-	if (!this_cpu_read(irqs_unreachable) && !this_cpu_read(fastterm_leaving))
+	if (!__this_cpu_read(irqs_unreachable) && !__this_cpu_read(fastterm_leaving))
 		return;
-	this_cpu_write(irqs_unreachable, false);
-	this_cpu_write(fastterm_leaving, atomic_read(&a->state) == FASTTERM_LEAVING);
+	__this_cpu_write(irqs_unreachable, false);
+	__this_cpu_write(fastterm_leaving, atomic_read(&a->state) == FASTTERM_LEAVING);
 }
 
 /*
@@ -140,7 +140,7 @@ static void activation_exited(struct fastterm_activation *a, const struct fastte
 		return;
 	}
 	/* A program that is attached to the tracepoint is no part of the activation. */
-	WRITE_ONCE(*a->flag, this_cpu_read(irqs_unreachable));
+	WRITE_ONCE(*a->flag, __this_cpu_read(irqs_unreachable));
 	a->outcome.exit_ns = fastterm_lap(a);
 	if (state == FASTTERM_LEAVING) {
 		trace_bpf_fastterm_exit(&a->outcome, result);

@@ -316,12 +316,13 @@ void fastterm_sample(int cpu, fastterm_sampled_fn sampled, bool insist)
 void fastterm_kicked(struct pt_regs *regs)
 {
 	struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
-	fastterm_sampled_fn sampled;
+	fastterm_sampled_fn sampled = NULL;
 
 	/* A trigger's own interrupt may be later, as where a virtual CPU has just got its turn. */
 	if (regs && fastterm_irqs_were_on(regs))
 		fastterm_irqs_reach_again();
-	sampled = regs ? this_cpu_xchg(sampled_by, NULL) : NULL;
+	if (regs && __this_cpu_read(sampled_by))
+		sampled = this_cpu_xchg(sampled_by, NULL);
 	if (sampled)
 		sampled(regs);
 	/* No tick comes where interrupts are off, where the program may have been entered anew. */
