@@ -33,7 +33,7 @@ int fastterm_arch_step(struct fastterm_frame *frame)
 #ifdef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
 	struct __arch_ftrace_regs *fregs = arch_ftrace_regs(frame->sp);
 
-	/* A traced function has no frame yet, and ftrace makes none. */
+	/* A traced function has not set up its frame yet, and ftrace does not make one. */
 	if (frame->ip == (unsigned long)ftrace_call + MCOUNT_INSN_SIZE && frame->sp &&
 	    fastterm_on_stack(frame, (unsigned long)&fregs->ra)) {
 		frame->at = &fregs->ra;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The code that the base frame of a tagged activation returns to: see fastterm_arch.h. */
+/*
+ * The code that the base frame of a tagged activation returns to: see fastterm_arch.h.
+ */
 #include <linux/linkage.h>
 
 #include <asm/nospec-branch.h>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The activation that is being terminated on a CPU: which code belongs to it, and its exit. */
+/*
+ * The activation that is being terminated on a CPU: which code belongs to it, and its exit.
+ */
 #include <linux/atomic.h>
 #include <linux/bpf.h>
 #include <linux/fastterm.h>

@@ -158,14 +158,12 @@ static __always_inline int fastterm_claim(struct fastterm_activation *a, u32 id)
 }
 
 /**
- * fastterm_give_way() - claim the activation of this CPU in spite of a termination under
- * way
+ * fastterm_give_way() - claim this CPU's activation in spite of a termination under way
  * @a: this CPU's activation
  *
  * An activation that is LEAVING, but is interrupted, preempted or asleep, gives way to
  * another activation on its CPU. It still leaves and is counted, but its exit is not
- * reported. If a kernel function goes on calling its callbacks, it is a new suspect for the
- * trigger.
+ * reported. If a kernel function goes on calling its callbacks, triggers suspect it again.
  *
  * Context: any that does not change the CPU.
  * Return: true if the activation was LEAVING, and is claimed now.

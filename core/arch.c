@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The default implementations of the functions in <linux/fastterm_arch.h>. */
+/*
+ * The default implementations of the functions in <linux/fastterm_arch.h>.
+ */
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
 #include <linux/filter.h>

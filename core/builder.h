@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A stub image under construction: image.c lays it out, and copy.c fills it with code. */
+/*
+ * A stub image under construction: image.c lays it out, and copy.c fills it with code.
+ */
 #ifndef _BPF_FASTTERM_BUILDER_H
 #define _BPF_FASTTERM_BUILDER_H
 

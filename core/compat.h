@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Differences between kernel versions. Only this file may test the version. */
+/*
+ * Differences between kernel versions. Only this file may test the version.
+ */
 #ifndef _BPF_FASTTERM_COMPAT_H
 #define _BPF_FASTTERM_COMPAT_H
 

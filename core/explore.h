@@ -826,7 +826,7 @@ static void fastterm_begin(struct bpf_verifier_env *env, const struct fastterm_f
 	env->max_states_per_insn = 0;
 	env->longest_mark_read_walk = 0;
 	env->pass_cnt = 0;
-	/* The log shows ids. */
+	/* The user's log shows ids. */
 	env->id_gen = c->id_gen;
 	env->explore_alu_limits = c->alu_limits;
 }

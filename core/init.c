@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whether this machine can terminate BPF programs: determined once, at boot. */
+/*
+ * Whether this machine can terminate BPF programs: determined once, at boot.
+ */
 #define pr_fmt(fmt) "fastterm: " fmt
 
 #include <linux/cache.h>

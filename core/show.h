@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The files in debugfs. */
+/*
+ * The files in debugfs.
+ */
 #ifndef _BPF_FASTTERM_SHOW_H
 #define _BPF_FASTTERM_SHOW_H
 

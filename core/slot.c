@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Compare and replace the address in a slot. */
+/*
+ * Compare and replace the address in a slot.
+ */
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>

@@ -2,7 +2,7 @@
 /*
  * Tags: how an activation is recognised.
  *
- * The return address of its base frame is replaced by the address of fastterm_arch_exit(),
+ * The return address of an activation's base frame is replaced by that of fastterm_arch_exit(),
  * a few instructions of the architecture. While this tag is in its place, the activation is
  * the same one, and not the next one at the same depth. When the program returns to the
  * tag, the activation has left. A program does not migrate, so it returns on the same CPU,
@@ -194,7 +194,7 @@ struct outermost {
 	struct fastterm_where base;
 };
 
-/* Find the outermost activation. The walk ends at a tag: only outermost activations are tagged. */
+/* Find the outermost activation, or the first one that is tagged. */
 static int find_outermost(struct outermost *o, struct pt_regs *regs)
 {
 	const struct fastterm_where *where = &o->where;

@@ -72,8 +72,8 @@ struct overrun {
  * struct watch - the watchdog on a CPU
  * @timer: samples the CPU
  * @up: the CPU is online, and is to be watched
- * @running: the timer has been started; false on a CPU that has taken no interrupt since
- *	     then
+ * @running: the timer has been started; false if the CPU has taken no interrupt since the
+ *	     watchdog was switched on
  * @last: when the CPU was sampled last, in ns of the monotonic clock
  * @overrun: the last program that the watchdog has terminated here
  * @report: prints @overrun
@@ -224,8 +224,8 @@ static void look_after_neighbour(void)
 	    late > limit + READ_ONCE(fastterm_budget_ms) * (u64)NSEC_PER_MSEC) {
 		fastterm_cut_loops(other, true);
 		/*
-		 * Either this sees that the CPU has just sampled itself, or that CPU sees
-		 * loops cut.
+		 * Either this sees that the CPU has just sampled itself, or that CPU undoes
+		 * fastterm_cut_loops().
 		 */
 		smp_mb();
 		if (READ_ONCE(w->last) != last)
@@ -271,10 +271,7 @@ static enum hrtimer_restart sample_by_timer(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
-/*
- * The timers of the CPUs are staggered: CPUs that sample at the same time would check their
- * neighbours too early.
- */
+/* Stagger the timers, so that a CPU does not check its neighbour just when that samples itself. */
 static void start(void *unused)
 {
 	struct watch *w = this_cpu_ptr(&watches);
