@@ -139,8 +139,10 @@ static struct fastterm_rule *add(struct fastterm_rule *rule, const struct fastte
  *	[endbr64 | with FineIBT, nopw]; nopl (5 bytes); [xor %rax, %rax | nopl (3 bytes)]
  *	push %rbp; mov %rsp, %rbp
  *
- * An exception callback takes over the frame of its program: "mov %rsi, %rsp; mov %rdx,
- * %rbp" stand in place of the last line.
+ * An exception callback takes over the frame of its program. It has this in place of the
+ * last line:
+ *
+ *	mov %rsi, %rsp; mov %rdx, %rbp
  */
 static struct fastterm_rule *add_prologue(const u8 *code, u32 size, struct fastterm_rule *rule)
 {

@@ -179,7 +179,7 @@ static __always_inline bool fastterm_give_way(struct fastterm_activation *a)
  * fastterm_want() - publish what is to be terminated
  * @a: the activation, of any CPU, which the caller has claimed
  *
- * Release: whoever reads the state sees what the caller has written to @a before.
+ * Release: a reader of the state sees what the caller has written to @a before.
  *
  * Context: any.
  */
@@ -248,7 +248,7 @@ static __always_inline void fastterm_cancel_exit(struct fastterm_activation *a, 
  * fastterm_finish_exit() - publish the outcome of an activation that has left
  * @a: this CPU's activation
  *
- * Release: whoever reads the state sees the outcome. From here on the activation may be
+ * Release: a reader of the state sees the outcome. From here on the activation may be
  * claimed again.
  *
  * Context: any that does not change the CPU.

@@ -241,9 +241,8 @@ static void fastterm_saved(struct bpf_verifier_env *env, struct bpf_verifier_sta
 static void fastterm_fork_here(struct bpf_verifier_env *env);
 
 /*
- * Does @by have memory on the stack that was written, and is read later, and that was not
- * written in
- * @st?
+ * Has @by memory on the stack that was written, and is read later, where @st has unwritten
+ * memory?
  */
 static bool fastterm_lacks(const struct bpf_verifier_state *st, const struct bpf_verifier_state *by)
 {

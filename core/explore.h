@@ -826,7 +826,7 @@ static void fastterm_begin(struct bpf_verifier_env *env, const struct fastterm_f
 	env->max_states_per_insn = 0;
 	env->longest_mark_read_walk = 0;
 	env->pass_cnt = 0;
-	/* The user's log shows ids. */
+	/* The user's log shows ids: they must not depend on the check. */
 	env->id_gen = c->id_gen;
 	env->explore_alu_limits = c->alu_limits;
 }
@@ -934,8 +934,8 @@ static int fastterm_both(struct bpf_verifier_env *env, fastterm_explore_fn main,
 	c->verdict.insns = env->insn_processed;
 	c->verdict.stub_insns = c->other.insns;
 	/*
-	 * If the original fails here, but not on its own, the two together have exceeded a
-	 * limit.
+	 * If the original fails here, but not on its own, the two together need more memory
+	 * than there is, or exceed a limit.
 	 */
 	if (err)
 		fastterm_refuse(env, err == -E2BIG ? FASTTERM_REFUSED_LIMIT :

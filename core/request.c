@@ -75,8 +75,8 @@ static int want(const struct fastterm_prog *fprog, struct fastterm_tag *tag, int
 		trace_bpf_fastterm_request(fprog->id, cpu);
 		WRITE_ONCE(a->requests, a->requests + 1);
 		/*
-		 * Pairs with bpf_fastterm_outcome(): who reads any of the new outcome sees
-		 * the new count.
+		 * Pairs with bpf_fastterm_outcome(): a reader of any part of the new
+		 * outcome sees the new count.
 		 */
 		smp_wmb();
 		a->fprog = fprog;

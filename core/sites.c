@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The decision which instructions of a program its stub image skips, and what it returns
- * for them.
+ * Decide which instructions of a program its stub image skips, and what it returns for
+ * them.
  *
  * The rule: every run of what is left after a redirect is a run that the verifier has
  * explored. So the decision is not taken from a table of functions, but from the verifier's
  * own state, compared before and after it has simulated a call. The rest of the path relies
- * on what the call did to that state. If the call did anything that matters, it is kept.
- * Otherwise it is skipped, and its stub returns a value that lies inside what the verifier
- * knows about R0 after the call.
+ * on the changes that the call has made to that state. If the call did anything that
+ * matters, it is kept. Otherwise it is skipped, and its stub returns a value that lies
+ * inside what the verifier knows about R0 after the call.
  *
  * An instruction is visited in many states, and the decisions of all visits are
  * intersected. A visit that the verifier prunes adds nothing: the pruned state is contained
@@ -16,9 +16,8 @@
  * behind that point hold for every run of the older state. Registers that the comparison of
  * states ignores are those on which the safety of the older run does not depend.
  *
- * Callbacks and iterators are explored without an iteration as well. That is the state in
- * which the verifier continues behind a call that iterates, and so it is the path that a
- * stub image takes.
+ * Callbacks and iterators are explored without an iteration as well. The verifier continues
+ * in that state behind a call that iterates, and so it is the path that a stub image takes.
  *
  * Between the verifier's exploration and the JIT the program is rewritten. A decision is
  * part of the verifier's data on its instruction and moves with it. If an instruction is
