@@ -10,11 +10,11 @@
 #include <asm/stacktrace.h>
 #include <asm/traps.h>
 
-/* fastterm_arch_kick() is where interrupts between CPUs are: in kernel/smp.c. */
+/* fastterm_arch_kick() is in kernel/smp.c, with the IPIs. */
 
 /*
- * The address that counts is on the shadow call stack. The task's is known as it was when it was
- * left for that of the interrupt stack.
+ * Functions return to the address on the shadow call stack. The position of the task's was
+ * saved when the CPU switched to that of the interrupt stack.
  */
 static void find_shadow(struct pt_regs *regs, struct fastterm_frame *frame)
 {
@@ -41,7 +41,7 @@ int fastterm_arch_begin(struct pt_regs *regs, struct fastterm_frame *frame)
 	return 0;
 }
 
-/* Behind the entry code, saved registers follow. */
+/* The caller of the entry code is an interrupted context: its registers follow. */
 int fastterm_arch_step(struct fastterm_frame *frame)
 {
 	return in_entry_text(frame->ip) ? -ENOENT : fastterm_by_record(frame, 0);
@@ -54,7 +54,7 @@ void fastterm_arch_traced(const struct fastterm_frame *frame, unsigned long *gra
 }
 
 #ifdef CONFIG_ARM64_PTR_AUTH_KERNEL
-/* What paciasp makes of an address: pacia1716. */
+/* The same as paciasp, for any address and modifier: pacia1716. */
 unsigned long fastterm_arch_sign(unsigned long ip, unsigned long sp)
 {
 	register unsigned long x17 asm("x17") = ip;

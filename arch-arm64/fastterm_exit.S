@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the base frame of a tagged activation returns to: see fastterm_arch.h.
+ * The code that the base frame of a tagged activation returns to: see fastterm_arch.h.
  */
 #include <linux/linkage.h>
 

@@ -3,9 +3,9 @@
  * Fast-path termination of BPF programs: the instructions of arm64, and the frames of
  * functions that the JIT makes of them.
  *
- * Displacements count from the instruction itself. Images are far from the
- * kernel's text, so most calls go through a register, which the JIT loads in
- * the same way each time.
+ * Displacements are relative to the instruction itself. Images are far from the kernel's
+ * text, so most calls go through a register, which the JIT always loads by the same
+ * sequence.
  */
 #include <linux/align.h>
 #include <linux/array_size.h>
@@ -19,11 +19,11 @@
 #define ADDR_INSNS	3
 #define ADDR_SIZE	(ADDR_INSNS * AARCH64_INSN_SIZE)
 
-/* Free for veneers; and br through it may end at a bti c. */
+/* Reserved for veneers, and "br" through this register is allowed to a "bti c". */
 #define THUNK_REG	AARCH64_INSN_REG_16
 #define THUNK_SIZE	(ADDR_SIZE + AARCH64_INSN_SIZE)
 
-/* What prologues and epilogues consist of. */
+/* The instructions of prologues and epilogues. */
 #define RECORD_SIZE	16
 #define BTI_JC		"\xdf\x24\x03\xd5"
 #define PATCH_SLOT	"\xc9\x03\x00\x91\x1f\x20\x03\xd5"	/* mov x9, lr; nop */
@@ -36,10 +36,7 @@
 #define MOV_X0_X7	"\xe0\x00\x00\x91"
 #define RET		"\xc0\x03\x5f\xd6"
 
-/*
- * As the JIT does it: kernel addresses have 48 bits that differ, and only ones
- * above.
- */
+/* Form an address as the JIT does: the upper 16 bits of a kernel address are ones. */
 static void form_address(u32 *word, enum aarch64_insn_register reg,
 			 unsigned long addr)
 {
@@ -55,7 +52,7 @@ static void form_address(u32 *word, enum aarch64_insn_register reg,
 						    AARCH64_INSN_MOVEWIDE_KEEP);
 }
 
-/* The address that is formed in @reg right before @off; 0 if none is. */
+/* The address that is formed in @reg by the instructions right before @off; 0 if there is none. */
 static unsigned long formed_address(const u8 *code, u32 off,
 				    enum aarch64_insn_register reg)
 {
@@ -84,9 +81,9 @@ static bool is_cond_branch(u32 word)
 }
 
 /*
- * Whether an instruction that is not one of those below refers to an address
- * relative to its own: literals of all register files, and what there is or
- * will be beside b, bl and the conditional branches.
+ * Does an instruction, which is none of those that fastterm_arch_decode() handles, refer to
+ * an address relative to its own? These are literals of all register files, adr and adrp,
+ * and all other branches, including those of future extensions.
  */
 static bool is_relative(u32 word)
 {
@@ -188,8 +185,8 @@ int fastterm_arch_thunk(u8 *code, u32 off, unsigned long ip,
 }
 
 /*
- * How far the stack pointer is below the frame pointer when the prologue is over, of which the
- * rest saves registers and makes room for the program's stack.
+ * How far the stack pointer is below the frame pointer behind the prologue: from @off on,
+ * the prologue saves registers and makes room for the program's stack.
  */
 static u32 depth_behind(const u8 *code, u32 size, u32 off)
 {
@@ -208,7 +205,7 @@ static u32 depth_behind(const u8 *code, u32 size, u32 off)
 }
 
 /*
- * The JIT lays out a function like this; what is in brackets is not always there:
+ * The JIT lays out a function like this; parts in brackets are optional:
  *
  *	[bti jc]; mov x9, lr; nop
  *	[paciasp]; stp fp, lr, [sp, #-16]!; mov fp, sp
@@ -219,7 +216,7 @@ static u32 depth_behind(const u8 *code, u32 size, u32 off)
  *	[nop]; ldr x10, ...; br x10
  *
  * An exception callback takes over the frame of its program: "mov fp, x2; sub sp, fp, #96"
- * stand in place of the second line and of what saves registers.
+ * stand in place of the second line and of the instructions that save registers.
  */
 int fastterm_arch_rules(const u8 *code, u32 size, const struct fastterm_range *ranges, u32 nr,
 			struct fastterm_rule *rules)
@@ -235,7 +232,7 @@ int fastterm_arch_rules(const u8 *code, u32 size, const struct fastterm_range *r
 		*rule++ = (struct fastterm_rule){ .flags = FASTTERM_RULE_NONE };
 	} else {
 		*rule++ = (struct fastterm_rule){ 0 };
-		/* Before the nop, in whose place a call of a trampoline may be. */
+		/* At the nop, in place of which there may be a call of a trampoline. */
 		*rule++ = (struct fastterm_rule){
 			off - AARCH64_INSN_SIZE, .flags = FASTTERM_RULE_PATCHED,
 		};

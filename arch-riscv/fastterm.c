@@ -11,7 +11,7 @@
 #include <asm/sections.h>
 #include <asm/stacktrace.h>
 
-/* fastterm_arch_kick() is where interrupts between CPUs are: in kernel/smp.c. */
+/* fastterm_arch_kick() is in kernel/smp.c, with the IPIs. */
 
 int fastterm_arch_begin(struct pt_regs *regs, struct fastterm_frame *frame)
 {
@@ -33,7 +33,7 @@ int fastterm_arch_step(struct fastterm_frame *frame)
 #ifdef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
 	struct __arch_ftrace_regs *fregs = arch_ftrace_regs(frame->sp);
 
-	/* A traced function has no frame yet, and ftrace makes none. */
+	/* A traced function has not set up its frame yet, and ftrace does not make one. */
 	if (frame->ip == (unsigned long)ftrace_call + MCOUNT_INSN_SIZE && frame->sp &&
 	    fastterm_on_stack(frame, (unsigned long)&fregs->ra)) {
 		frame->at = &fregs->ra;
@@ -41,7 +41,7 @@ int fastterm_arch_step(struct fastterm_frame *frame)
 		return 0;
 	}
 #endif
-	/* Behind an interrupt's entry, saved registers follow. */
+	/* The caller of an interrupt's entry is an interrupted context: its registers follow. */
 	if (frame->ip >= (unsigned long)__irqentry_text_start &&
 	    frame->ip < (unsigned long)__irqentry_text_end)
 		return -ENOENT;
@@ -50,7 +50,7 @@ int fastterm_arch_step(struct fastterm_frame *frame)
 	return err;
 }
 
-/* Function graph knows a frame by the place of ra in what ftrace saves, below the stack pointer. */
+/* Function graph identifies a frame by the address of ra in the registers that ftrace saves. */
 void fastterm_arch_traced(const struct fastterm_frame *frame, unsigned long *graph,
 			  unsigned long *hook)
 {

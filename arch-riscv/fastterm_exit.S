@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the base frame of a tagged activation returns to, and what a function of a
- * program is replaced by: see fastterm_arch.h.
+ * The code that the base frame of a tagged activation returns to, and the stub of a
+ * function of a program: see fastterm_arch.h.
  */
 #include <linux/errno.h>
 #include <linux/linkage.h>
 
 #include <asm/asm.h>
 
-/* The program has left its result in a5, and in a0 what an int can hold of it. */
+/* The program's result is in a5; a0 has its lower 32 bits, sign-extended. */
 SYM_CODE_START(fastterm_arch_exit)
 	addi	sp, sp, -16
 	REG_S	a5, 0(sp)
@@ -23,8 +23,9 @@ SYM_CODE_START(fastterm_arch_exit)
 SYM_CODE_END(fastterm_arch_exit)
 
 /*
- * The JIT moves what the kernel's functions return from a0 to a5, where a program has R0.
- * Behind a call of the program's own function it does not, since that has left it there.
+ * Behind a call of a kernel function, the JIT moves the result from a0 to a5, which is R0.
+ * Behind a call of a function of the program it does not: that function has put its result
+ * into a5.
  */
 SYM_FUNC_START(fastterm_arch_canceled)
 	li	a5, -ECANCELED

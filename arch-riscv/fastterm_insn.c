@@ -3,9 +3,9 @@
  * Fast-path termination of BPF programs: the instructions of riscv64, and the frames of
  * functions that the JIT makes of them.
  *
- * Displacements count from the instruction itself. Addresses that are far are
- * formed by an auipc and the instruction behind it. The JIT uses compressed
- * instructions, but none that jumps within its image.
+ * Displacements are relative to the instruction itself. Far addresses are formed by an
+ * auipc and the next instruction. The JIT uses compressed instructions, but none that jumps
+ * within its image.
  */
 #include <linux/fastterm_arch.h>
 #include <linux/unaligned.h>
@@ -17,10 +17,13 @@
 
 #define INSN_SIZE	4
 #define PAIR_SIZE	(2 * INSN_SIZE)
-/* A function makes its frame behind a pair that is patched, and a counter of tail calls. */
+/*
+ * The prologue begins with a pair of instructions that is patched, and with the counter of
+ * tail calls.
+ */
 #define FRAME_OFF	(PAIR_SIZE + INSN_SIZE)
 
-/* More than any function has; and what all sizes are a multiple of. */
+/* Larger than any frame of a function; and the alignment of all frames. */
 #define MAX_FRAME	1024
 #define FRAME_ALIGN	16
 
@@ -42,7 +45,7 @@ static bool is_auipc_t1(u32 word)
 	return riscv_insn_is_auipc(word) && RV_EXTRACT_RD_REG(word) == RV_REG_T1;
 }
 
-/* The half of a far jump that jumps: the JIT keeps t1 for it. */
+/* The second instruction of a far jump: the JIT uses t1 for nothing else. */
 static bool is_jalr_t1(u32 word)
 {
 	return riscv_insn_is_jalr(word) && RV_EXTRACT_RS1_REG(word) == RV_REG_T1;
@@ -73,7 +76,7 @@ static int decode_auipc(const u8 *at, u32 left, unsigned long ip,
 	if (left < PAIR_SIZE)
 		return -EINVAL;
 	next = get_unaligned_le32(at + INSN_SIZE);
-	/* A far jump, or what encoding has made of it. */
+	/* A far jump, or its second instruction has been encoded as a jal. */
 	if (is_auipc_t1(word) && (is_jalr_t1(next) || riscv_insn_is_jal(next)))
 		return FASTTERM_INSN_PLAIN;
 	if (!is_addi(next, RV_EXTRACT_RD_REG(word)))
@@ -108,7 +111,7 @@ int fastterm_arch_decode(const u8 *code, u32 off, u32 size, unsigned long ip,
 		return -EINVAL;
 	word = get_unaligned_le16(at);
 	*insn = (struct fastterm_insn){ .len = GET_INSN_LENGTH(word) };
-	/* All of the lower five bits are ones in what is longer than 4 bytes. */
+	/* Instructions longer than 4 bytes have ones in all of the lower five bits. */
 	if (left < insn->len || (word & GENMASK(4, 0)) == GENMASK(4, 0))
 		return -EINVAL;
 	if (insn->len != INSN_SIZE) {
@@ -140,7 +143,7 @@ int fastterm_arch_decode(const u8 *code, u32 off, u32 size, unsigned long ip,
 	return insn->len;
 }
 
-/* The lower part of the offset, in the second instruction, will be sign-extended. */
+/* The CPU sign-extends the lower part of the offset, which is in the second instruction. */
 static void put_pair(u8 *at, u8 rd, u32 second, long offset)
 {
 	put_unaligned_le32(rv_auipc(rd, (offset + BIT(11)) >> 12), at);
@@ -192,7 +195,7 @@ int fastterm_arch_thunk(u8 *code, u32 off, unsigned long ip, unsigned long targe
 	return PAIR_SIZE;
 }
 
-/* The length of the instruction at @off if it is this one, in either form; 0 if not. */
+/* The length of the instruction at @off if it is @word or @compressed; 0 if not. */
 static u32 match(const u8 *code, u32 off, u32 size, u32 word, u16 compressed)
 {
 	u32 len = off + sizeof(u16) <= size ? GET_INSN_LENGTH(get_unaligned_le16(code + off)) : 0;
@@ -217,7 +220,7 @@ static u32 match_load(const u8 *code, u32 off, u32 size, u8 reg, u32 at)
 	return match(code, off, size, rv_ld(reg, at, RV_REG_SP), rvc_ldsp(reg, at));
 }
 
-/* Returns the rule for the function's body, or NULL. */
+/* Returns the rule for the function's body, or NULL if the prologue has another form. */
 static struct fastterm_rule *add_prologue(const u8 *code, u32 size, struct fastterm_rule *rule)
 {
 	u32 off = FRAME_OFF, frame = 0, len;
@@ -257,15 +260,15 @@ static struct fastterm_rule *add_prologue(const u8 *code, u32 size, struct fastt
 }
 
 /*
- * The JIT lays out a function like this; what is in brackets is not always there:
+ * The JIT lays out a function like this; parts in brackets are optional:
  *
  *	nop; nop; addi tcc, zero, ...
  *	addi sp, sp, -size; [sd ra, ...(sp)]; sd fp, ...(sp); ...; addi fp, sp, size; ...
  *	...
  *	[ld ra, ...(sp)]; ld fp, ...(sp); ...; addi sp, sp, size; addiw a0, a5, 0; ret
  *
- * The last line, with a jump in place of the last two instructions, is in tail calls too.
- * A function that calls no other does not save ra.
+ * Tail calls have the last line too, with a jump in place of its last two instructions. A
+ * function that calls no other one does not save ra.
  */
 int fastterm_arch_rules(const u8 *code, u32 size, const struct fastterm_range *ranges, u32 nr,
 			struct fastterm_rule *rules)

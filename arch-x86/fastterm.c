@@ -15,7 +15,7 @@
 #include <asm/text-patching.h>
 #include <asm/unwind.h>
 
-/* More than return_to_handler() has. */
+/* Larger than return_to_handler(). */
 #define HANDLER_SIZE	128
 
 static DEFINE_PER_CPU(bool, nmi_sent);
@@ -25,7 +25,7 @@ static void kicked_by_ipi(void)
 	fastterm_kicked(get_irq_regs());
 }
 
-/* If interrupts are on, the IPI does it: nothing is easier than to return from that. */
+/* If interrupts are on, the IPI handles the kick: its registers are those that it returns to. */
 static int kicked_by_nmi(unsigned int cmd, struct pt_regs *regs)
 {
 	if (!this_cpu_xchg(nmi_sent, false))
@@ -35,7 +35,7 @@ static int kicked_by_nmi(unsigned int cmd, struct pt_regs *regs)
 	return NMI_HANDLED;
 }
 
-/* The platform's IPI is free on every machine but one, which is left alone. */
+/* X86_PLATFORM_IPI_VECTOR is used by one platform only, on which programs are not terminated. */
 int fastterm_arch_init(void)
 {
 	if (x86_platform_ipi_callback)
@@ -46,7 +46,7 @@ int fastterm_arch_init(void)
 
 int fastterm_arch_kick(int cpu, bool insist)
 {
-	/* An NMI may come between the two writes by which an IPI is sent. */
+	/* An NMI may interrupt the two writes by which an IPI is sent. */
 	bool between = in_nmi() && !x2apic_mode;
 	u32 icr2 = between ? apic_read(APIC_ICR2) : 0;
 	unsigned long flags;
@@ -55,7 +55,10 @@ int fastterm_arch_kick(int cpu, bool insist)
 		return 0;
 	local_irq_save(flags);
 	__apic_send_IPI(cpu, X86_PLATFORM_IPI_VECTOR);
-	/* As many as are handled, or somebody will wonder where they come from. */
+	/*
+	 * Send one only after the last was handled: the kernel reports NMIs that no handler
+	 * claims.
+	 */
 	if (insist && !xchg(per_cpu_ptr(&nmi_sent, cpu), true))
 		__apic_send_IPI_mask(cpumask_of(cpu), NMI_VECTOR);
 	if (between) {
@@ -66,7 +69,7 @@ int fastterm_arch_kick(int cpu, bool insist)
 	return 0;
 }
 
-/* There is one for each of 16 registers. */
+/* An array has one thunk for each of 16 registers. */
 static bool in_array(unsigned long ip, const void *thunks, u32 size)
 {
 	return ip - (unsigned long)thunks < 16 * size;
@@ -75,7 +78,7 @@ static bool in_array(unsigned long ip, const void *thunks, u32 size)
 static bool in_thunk(unsigned long ip)
 {
 #ifdef CONFIG_MITIGATION_ITS
-	/* Not in all kernels of a series: these thunks came with its updates. */
+	/* Some stable releases of a series do not have these thunks. */
 	if (in_array(ip, __x86_indirect_its_thunk_array, ITS_THUNK_SIZE))
 		return true;
 #endif
@@ -87,8 +90,8 @@ static bool in_thunk(unsigned long ip)
 }
 
 /*
- * The thunks of indirect calls jump; or they call once, over an int3, to put their target
- * in the place of the return.
+ * The thunks of indirect calls jump; or they make one call over an int3, to replace its
+ * return address by their target.
  */
 static bool has_called(unsigned long ip)
 {
@@ -117,16 +120,16 @@ int fastterm_arch_begin(struct pt_regs *regs, struct fastterm_frame *frame)
 }
 
 /**
- * struct orc - how far ORC has come in a walk
- * @state: its state
- * @regs: what it has begun with
+ * struct orc - the state of ORC in a walk
+ * @state: ORC's state
+ * @regs: the registers with which it has begun
  */
 struct orc {
 	struct unwind_state state;
 	struct pt_regs regs;
 };
 
-/* One walk may be interrupted by that of an NMI. */
+/* The walk of an NMI may interrupt another walk. */
 static DEFINE_PER_CPU(struct orc, orcs[2]);
 
 static int step_by_orc(struct fastterm_frame *frame)
@@ -134,7 +137,7 @@ static int step_by_orc(struct fastterm_frame *frame)
 	struct orc *orc = this_cpu_ptr(&orcs[!!in_nmi()]);
 	struct unwind_state *state = &orc->state;
 
-	/* A tracer is just taking a return over: ORC would complain. */
+	/* A tracer is handling a return: ORC would print a warning. */
 	if (IS_ENABLED(CONFIG_FUNCTION_GRAPH_TRACER) &&
 	    frame->ip - (unsigned long)return_to_handler < HANDLER_SIZE)
 		return -EFAULT;
@@ -147,7 +150,7 @@ static int step_by_orc(struct fastterm_frame *frame)
 	else
 		unwind_start(state, current, frame->regs ?: &orc->regs, NULL);
 	frame->unwind = orc;
-	/* Where it knows nothing of a place it guesses, and says so. */
+	/* Without data for an address ORC guesses, and sets error. */
 	if (state->error)
 		return -EFAULT;
 	if (unwind_done(state) || state->regs)
@@ -162,12 +165,12 @@ int fastterm_arch_step(struct fastterm_frame *frame)
 	unsigned long *at = NULL;
 	int err = 0;
 
-	/* ORC knows nothing of thunks. */
+	/* There is no ORC data for thunks. */
 	if (frame->regs && in_thunk(frame->ip))
 		at = (unsigned long *)frame->sp + has_called(frame->ip);
 	/*
-	 * The tail call of a program jumps to a thunk when nothing but the frame record is left of
-	 * its frame. BPF trampolines have a frame record as well, and no ORC data.
+	 * A program's tail call jumps to a thunk when only the frame record is left of its
+	 * frame. BPF trampolines have a frame record as well, and no ORC data.
 	 */
 	if (at && at != (unsigned long *)frame->fp)
 		frame->at = at;
@@ -181,10 +184,11 @@ int fastterm_arch_step(struct fastterm_frame *frame)
 }
 
 /*
- * An NMI does not return to where its registers say, but to where the frame behind
- * them does, which is made from them anew if another NMI has come in between. And
- * if it came while a return from a function was being made safe, the registers say
- * that this has happened, which it has not: the address is still on the stack.
+ * An NMI does not return to regs->ip, but to the address in the iret frame behind the
+ * registers. If another NMI has come in between, that frame is copied from the registers
+ * again, so write both. If the NMI has interrupted a safe-RET sequence, the kernel has
+ * changed the registers as if that had returned. But the iret frame leads back into the
+ * sequence, and the address is still on the stack.
  */
 void fastterm_arch_resume(struct pt_regs *regs, unsigned long from, unsigned long to)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the base frame of a tagged activation returns to: see fastterm_arch.h.
+ * The code that the base frame of a tagged activation returns to: see fastterm_arch.h.
  */
 #include <linux/linkage.h>
 
@@ -10,7 +10,7 @@
 SYM_CODE_START(fastterm_arch_exit)
 	UNWIND_HINT_UNDEFINED
 	ANNOTATE_NOENDBR
-	pushq	%rax			/* place for the address to go on at */
+	pushq	%rax			/* room for the return address */
 	pushq	%rax			/* the result */
 	leaq	16(%rsp), %rdi
 	movq	%rsp, %rsi

@@ -3,7 +3,7 @@
  * Fast-path termination of BPF programs: the instructions of x86_64, and the frames of
  * functions that the JIT makes of them.
  *
- * Displacements have 8 or 32 bits and count from the end of the instruction.
+ * Displacements have 8 or 32 bits and are relative to the end of the instruction.
  */
 #include <linux/cache.h>
 #include <linux/fastterm_arch.h>
@@ -16,14 +16,14 @@
 #define JCC32_INSN_SIZE	6
 
 /*
- * The kind of a relative call or jump, or -EINVAL for one that the JIT does not
- * emit; FASTTERM_INSN_PLAIN for what is neither.
+ * The kind of a relative call or jump; -EINVAL for one that the JIT does not emit;
+ * FASTTERM_INSN_PLAIN for all other instructions.
  */
 static int flow(const struct insn *native)
 {
 	const u8 op = native->opcode.bytes[0], second = native->opcode.bytes[1];
 
-	/* These give the opcodes other meanings. */
+	/* With these prefixes the opcodes have other meanings. */
 	if (native->vex_prefix.nbytes || native->rex_prefix.nbytes == 2)
 		return FASTTERM_INSN_PLAIN;
 	if (op == CALL_INSN_OPCODE)
@@ -52,7 +52,7 @@ int fastterm_arch_decode(const u8 *code, u32 off, u32 size, unsigned long ip,
 
 	*insn = (struct fastterm_insn){ .kind = kind, .len = native.length };
 	if (kind != FASTTERM_INSN_PLAIN) {
-		/* They may change the size of the displacement. */
+		/* Prefixes may change the size of the displacement. */
 		if (native.prefixes.nbytes || native.rex_prefix.nbytes)
 			return -EINVAL;
 		insn->target = ip + off + insn->len + native.immediate.value;
@@ -79,7 +79,10 @@ int fastterm_arch_encode(u8 *code, u32 off, unsigned long ip,
 		at[0] = CALL_INSN_OPCODE;
 		break;
 	case FASTTERM_INSN_JUMP:
-		/* A conditional jump is one byte longer than a jump, and ends where that ends. */
+		/*
+		 * A conditional jump is one byte longer than a jump: put a nop in front of
+		 * the jump.
+		 */
 		if (insn->len == JCC32_INSN_SIZE)
 			*at++ = BYTES_NOP1;
 		else if (insn->len != JMP8_INSN_SIZE && insn->len != JMP32_INSN_SIZE)
@@ -131,13 +134,15 @@ static struct fastterm_rule *add(struct fastterm_rule *rule, const struct fastte
 }
 
 /*
- * What the JIT begins a function with; what is in brackets is not always there:
+ * The JIT begins a function like this; parts in brackets are optional:
  *
  *	[endbr64 | with FineIBT, nopw]; nopl (5 bytes); [xor %rax, %rax | nopl (3 bytes)]
  *	push %rbp; mov %rsp, %rbp
  *
- * An exception callback takes over the frame of its program: "mov %rsi, %rsp; mov %rdx, %rbp"
- * stand in place of the last line.
+ * An exception callback takes over the frame of its program. It has this in place of the
+ * last line:
+ *
+ *	mov %rsi, %rsp; mov %rdx, %rbp
  */
 static struct fastterm_rule *add_prologue(const u8 *code, u32 size, struct fastterm_rule *rule)
 {
@@ -156,7 +161,10 @@ static struct fastterm_rule *add_prologue(const u8 *code, u32 size, struct fastt
 	return add(add(add(rule, &no_frame, 0), &saved, off - 3), &body, off);
 }
 
-/* The first exit has "leave; ret", or a jump to a thunk in place of ret; others jump there. */
+/*
+ * The first exit is "leave; ret", or has a jump to a thunk in place of ret; other exits
+ * jump to it.
+ */
 int fastterm_arch_rules(const u8 *code, u32 size, const struct fastterm_range *ranges, u32 nr,
 			struct fastterm_rule *rules)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The activation that is terminated on a CPU: who is part of it, and how it ends.
+ * The activation that is being terminated on a CPU: which code belongs to it, and its exit.
  */
 #include <linux/atomic.h>
 #include <linux/bpf.h>
@@ -22,20 +22,20 @@
 DEFINE_PER_CPU(struct fastterm_activation, fastterm_activation);
 
 /*
- * Whether the CPU's activation is FASTTERM_LEAVING, or no interrupt gets through to it:
- * all that others have to ask.
+ * Set while the CPU's activation is FASTTERM_LEAVING, or while no interrupt reaches the
+ * CPU. While it is clear, callers in <linux/fastterm.h> need not test anything else.
  */
 DEFINE_PER_CPU(bool, fastterm_leaving);
 
 /*
- * No interrupt gets through to this CPU. If that is a program's fault, it runs in an NMI,
- * or in an exception that masks what there is.
+ * Neither an interrupt nor an NMI reaches this CPU. If a program is the reason, the program
+ * runs in an NMI, or in an exception that masks interrupts and NMIs.
  */
 static DEFINE_PER_CPU(bool, irqs_unreachable);
 
 /*
- * Is an address above the stack pointer, and on the same stack? The task's stack is known.
- * Of others it is that they are no larger.
+ * Is an address above the stack pointer, and on the same stack? Only the bounds of the
+ * task's stack are known; other stacks are assumed not to be larger than that.
  */
 static __always_inline bool is_above(unsigned long sp, unsigned long addr)
 {
@@ -47,11 +47,12 @@ static __always_inline bool is_above(unsigned long sp, unsigned long addr)
 }
 
 /*
- * Is the caller part of the activation that is leaving? Others are not disturbed: a
- * program that interrupts it, or another task. In the same task and at the same level,
- * what runs on the stack above the base frame has been called from there; or by the
- * scheduler and by faults, which go through no interrupt, and whose programs' loops are
- * then cut short as well. Not traced, for the sake of fastterm_refuses().
+ * Is the caller part of the activation that is leaving? Programs that interrupt it, and
+ * other tasks, are not affected. In the same task and at the same context level, code whose
+ * frames are above the base frame on the stack was called from the activation, or was
+ * entered by the scheduler or by a fault. The latter two cannot be told apart from it, so
+ * loops of their programs end early as well. Not traced, because fastterm_refuses() calls
+ * it.
  */
 static notrace bool is_leaving(void)
 {
@@ -60,7 +61,10 @@ static notrace bool is_leaving(void)
 
 	if (atomic_read(&a->state) != FASTTERM_LEAVING)
 		return false;
-	/* Where the caller has been preempted, it may have left, and another be wanted. */
+	/*
+	 * The caller may have been preempted. Since then the activation may have left, and
+	 * the termination of another one been requested.
+	 */
 	tag = READ_ONCE(a->tag);
 	return tag && tag->task == current && a->level == interrupt_context_level() &&
 	       is_above((unsigned long)__builtin_frame_address(0), tag->sp);
@@ -69,11 +73,11 @@ static notrace bool is_leaving(void)
 /**
  * fastterm_refuses() - would a program become part of the activation that is leaving?
  *
- * The scheduler enters programs for the sake of other tasks as well. They are not refused,
- * nor is anything else in a task that has interrupts off.
+ * The scheduler enters programs on behalf of other tasks as well, with interrupts off. So
+ * no program is refused in a task that has interrupts off.
  *
  * Context: any in which programs are entered: the CPU does not change. Not traced: a
- * program that is attached to it would ask it.
+ * program that is attached to this function would call it again.
  * Return: true if it would.
  */
 bool notrace fastterm_refuses(void)
@@ -82,11 +86,11 @@ bool notrace fastterm_refuses(void)
 }
 
 /**
- * fastterm_stops_loops() - are the loops over callbacks that the caller is in to end?
+ * fastterm_stops_loops() - does the caller's loop over a callback have to end?
  *
  * Context: any in which programs run: the CPU does not change.
- * Return: true if they are: with the activation that is leaving, or with all others on
- * a CPU that no interrupt gets through to.
+ * Return: true if the caller is part of the activation that is leaving, or if no interrupt
+ * reaches this CPU.
  */
 bool fastterm_stops_loops(void)
 {
@@ -94,9 +98,9 @@ bool fastterm_stops_loops(void)
 }
 
 /**
- * fastterm_cut_loops() - let a CPU's programs call callbacks no more
+ * fastterm_cut_loops() - end the loops over callbacks on a CPU, or allow them again
  * @cpu: the CPU, which takes no interrupts
- * @cut: whether they shall not; or may they after all?
+ * @cut: true to end the loops, false to allow them again
  *
  * Context: any.
  */
@@ -108,15 +112,15 @@ void fastterm_cut_loops(int cpu, bool cut)
 }
 
 /**
- * fastterm_irqs_reach_again() - this CPU takes interrupts: undo fastterm_cut_loops()
+ * fastterm_irqs_reach_again() - undo fastterm_cut_loops(), since this CPU takes interrupts
  *
- * Context: hardirq, or an NMI that has interrupted what had interrupts on.
+ * Context: hardirq, or an NMI that has interrupted code with interrupts on.
  */
 void fastterm_irqs_reach_again(void)
 {
 	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 
-	/* The flag may be left over from loops that were not to be cut after all. */
+	/* fastterm_cut_loops(cpu, false) leaves fastterm_leaving set. */
 	if (!__this_cpu_read(irqs_unreachable) && !__this_cpu_read(fastterm_leaving))
 		return;
 	__this_cpu_write(irqs_unreachable, false);
@@ -124,9 +128,9 @@ void fastterm_irqs_reach_again(void)
 }
 
 /*
- * The activation that is terminated on this CPU has returned to its tag. Since its state was
- * read to be @state, an interrupt may have put another activation in its place: then nothing
- * is told of it.
+ * The activation that is being terminated on this CPU has returned to its tag. Since the
+ * caller has read @state, an interrupt may have put another activation in its place: then
+ * the exit is not reported.
  */
 static void activation_exited(struct fastterm_activation *a, const struct fastterm_tag *tag,
 			      int state, unsigned long result)
@@ -135,11 +139,14 @@ static void activation_exited(struct fastterm_activation *a, const struct fastte
 		return;
 	if (a->tag != tag) {
 		fastterm_cancel_exit(a, state);
-		/* A kick that came meanwhile has found nothing to do, nor seen to the next. */
+		/*
+		 * A kick that came while the state was CLAIMED did nothing, and scheduled
+		 * no further kick.
+		 */
 		irq_work_queue(&a->soon);
 		return;
 	}
-	/* A program that is attached to the tracepoint is no part of the activation. */
+	/* Programs that are attached to the tracepoint are not part of the activation. */
 	WRITE_ONCE(*a->flag, __this_cpu_read(irqs_unreachable));
 	a->outcome.exit_ns = fastterm_lap(a);
 	if (state == FASTTERM_LEAVING) {
@@ -150,26 +157,29 @@ static void activation_exited(struct fastterm_activation *a, const struct fastte
 }
 
 /**
- * fastterm_exit() - a tagged activation has returned
+ * fastterm_exit() - handle the return of a tagged activation
  * @sp: the stack pointer behind the return
- * @result: what the program returns
+ * @result: the program's return value
  *
- * Context: that in which the program ran; from fastterm_arch_exit() alone. Not
- * traced: it runs where the kernel believes the program to be.
- * Return: the address where it would have gone.
+ * Context: that in which the program ran; only fastterm_arch_exit() calls this. Not traced:
+ * for the rest of the kernel the program is still running.
+ * Return: the original return address.
  */
 unsigned long notrace fastterm_exit(unsigned long sp, unsigned long *result)
 {
 	struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
-	/* Acquire: whoever wants it has said so before. */
+	/* Acquire: the requester has written @a before it has set the state. */
 	int state = atomic_read_acquire(&a->state);
 	struct fastterm_tag *tag = READ_ONCE(a->tag);
 	unsigned long back;
 
-	/* What has come in between has another tag, with another stack pointer, or none. */
+	/*
+	 * An activation that a kick has put there meanwhile has another stack pointer, or
+	 * no tag.
+	 */
 	if (state != FASTTERM_LEAVING || !tag || tag->sp != sp)
 		tag = fastterm_tag_at(sp);
-	/* Nobody else knows where to go. */
+	/* The return address is in the tag only. */
 	if (!tag)
 		panic("fastterm: a program returns from nowhere\n");
 	back = tag->back;

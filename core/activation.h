@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The activation that is terminated on a CPU, the states that this goes through, and the tags
- * by which an activation is known again.
+ * The activation that is being terminated on a CPU, the states of a termination, and the
+ * tags by which an activation is recognised.
  */
 #ifndef _BPF_FASTTERM_ACTIVATION_H
 #define _BPF_FASTTERM_ACTIVATION_H
@@ -24,17 +24,17 @@ struct pt_regs;
 struct task_struct;
 
 /**
- * struct fastterm_tag - an activation whose base frame returns to the tag
- * @fprog: what is known of its program
- * @id: the program's
- * @task: in which it runs
+ * struct fastterm_tag - an activation whose base frame returns to fastterm_arch_exit()
+ * @fprog: its program
+ * @id: the id of its program
+ * @task: the task in which it runs
  * @sp: stack pointer behind the return of its base frame
- * @back: where that return would have gone
- * @ran_ns: for how long it has been seen running, for whoever watches it
+ * @back: the original return address of its base frame
+ * @ran_ns: for how long a trigger has seen it running
  * @leaving: it has been redirected
  *
- * Of the CPU on which it runs, and changed there alone. Aligned, so that its number in the
- * CPU's table is found by a shift.
+ * A tag belongs to the CPU on which its activation runs, and only that CPU writes it. It is
+ * aligned so that its index in the CPU's table is computed by a shift.
  */
 struct fastterm_tag {
 	const struct fastterm_prog *fprog;
@@ -52,24 +52,24 @@ struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
 					 const struct fastterm_prog *fprog);
 
 /**
- * struct fastterm_activation - the activation that is terminated on a CPU
+ * struct fastterm_activation - the activation that is being terminated on a CPU
  * @state: enum fastterm_state
- * @fprog: what is known of the program; not to be followed once it has left
- * @ended: fastterm_ended_progs when it was requested
- * @tag: its tag; NULL while any activation of the program will do
- * @outcome: what is to be told of it
+ * @fprog: the program; not to be dereferenced after it has left
+ * @ended: fastterm_ended_progs at the time of the request
+ * @tag: its tag; NULL as long as any activation of the program will do
+ * @outcome: what will be reported about it
  * @since: when the last of the outcome's times began, by sched_clock(), in ns
  * @level: context in which it runs, as interrupt_context_level() numbers them
- * @requests: how many there have been
+ * @requests: number of requests since boot
  * @taken: the CPU has taken an ordinary kick since the last request
  * @complete: every frame has been moved
- * @unfinished: kicks in a row that could not do all
- * @busy: a kick is at work on it; an NMI may interrupt that
+ * @unfinished: number of kicks in a row that have left something to do
+ * @busy: a kick is being handled; an NMI may interrupt it
  * @flag: this CPU's fastterm_leaving
- * @finds: where this CPU's kicks keep what they find
- * @timer: the next kick, if the last one could not do all
- * @tick: the next kick otherwise, with the tick
- * @soon: arms @timer out of an NMI
+ * @finds: this CPU's buffer for what a kick finds
+ * @timer: the next kick, if the last one has left something to do
+ * @tick: otherwise the next kick, which comes with the tick
+ * @soon: arms @timer on behalf of an NMI
  */
 struct fastterm_activation {
 	atomic_t state;
@@ -94,13 +94,13 @@ struct fastterm_activation {
 DECLARE_PER_CPU(struct fastterm_activation, fastterm_activation);
 
 /**
- * enum fastterm_state - of the termination on a CPU
- * @FASTTERM_IDLE: there was none yet
- * @FASTTERM_CLAIMED: somebody is about to request one, or to end it
- * @FASTTERM_WANTED: the program has not been found yet
- * @FASTTERM_LEAVING: it has, and its base frame is tagged
- * @FASTTERM_GONE: it has left
- * @FASTTERM_LOST: it was not found, and is no longer looked for
+ * enum fastterm_state - the state of the termination on a CPU
+ * @FASTTERM_IDLE: there has been no termination yet
+ * @FASTTERM_CLAIMED: a termination is about to be requested, or about to end
+ * @FASTTERM_WANTED: a termination has been requested; no kick has found the program yet
+ * @FASTTERM_LEAVING: a kick has found the program and has tagged its base frame
+ * @FASTTERM_GONE: the activation has left
+ * @FASTTERM_LOST: the program was not found, and kicks no longer look for it
  *
  *	            .----------------------.
  *	            v                      |
@@ -110,7 +110,7 @@ DECLARE_PER_CPU(struct fastterm_activation, fastterm_activation);
  *	            |          `------> LOST         |
  *	            `---------------------+----------'
  *
- * All transitions are made by the functions below, and by nobody else:
+ * Only the functions below change the state:
  *
  *	IDLE, GONE, LOST --> CLAIMED	fastterm_claim()
  *	LEAVING --> CLAIMED		fastterm_give_way()
@@ -119,9 +119,9 @@ DECLARE_PER_CPU(struct fastterm_activation, fastterm_activation);
  *	WANTED --> LOST			fastterm_lose()
  *	WANTED, LEAVING --> GONE	fastterm_begin_exit(), fastterm_finish_exit()
  *
- * Requesters, on any CPU, compete for CLAIMED; the rest is done on the CPU itself, unless
- * it has gone offline. The functions are inline since a kick calls them: nobody can trace or
- * probe them, and they cost it nothing.
+ * Requesters on any CPU compete for CLAIMED. All other transitions are made on the CPU
+ * itself, unless it has gone offline. The functions are inline because a kick calls them:
+ * this way they cannot be traced or probed, and cost no call.
  */
 enum fastterm_state {
 	FASTTERM_IDLE,
@@ -135,14 +135,14 @@ enum fastterm_state {
 /**
  * fastterm_claim() - claim a CPU's activation for the next termination
  * @a: the activation, of any CPU
- * @id: of the program that is to be terminated
+ * @id: the id of the program that is to be terminated
  *
- * Only one of several requesters succeeds, and none while a termination is under way. Nobody
- * else touches @a until the successful one calls fastterm_want().
+ * Only one of several concurrent requesters succeeds, and none while a termination is under
+ * way. After that, no other code writes @a until the requester calls fastterm_want().
  *
  * Context: any.
- * Return: 0; -EALREADY if the program is being terminated there; -EBUSY if another one is, or
- * if somebody else is about to request that.
+ * Return: 0; -EALREADY if the program is being terminated on that CPU; -EBUSY if another
+ * program is, or if another requester has claimed the activation.
  */
 static __always_inline int fastterm_claim(struct fastterm_activation *a, u32 id)
 {
@@ -158,15 +158,15 @@ static __always_inline int fastterm_claim(struct fastterm_activation *a, u32 id)
 }
 
 /**
- * fastterm_give_way() - claim it in spite of the termination that is under way
+ * fastterm_give_way() - claim this CPU's activation in spite of a termination under way
  * @a: this CPU's activation
  *
- * What is LEAVING, and cannot go on since it is interrupted, preempted or asleep, gives way to
- * another activation on its CPU. It leaves all the same, and is counted, but nobody is told. If
- * a function of the kernel goes on calling it, it is suspected anew.
+ * An activation that is LEAVING, but is interrupted, preempted or asleep, gives way to
+ * another activation on its CPU. It still leaves and is counted, but its exit is not
+ * reported. If a kernel function goes on calling its callbacks, triggers suspect it again.
  *
  * Context: any that does not change the CPU.
- * Return: true if it was LEAVING, and is claimed now.
+ * Return: true if the activation was LEAVING, and is claimed now.
  */
 static __always_inline bool fastterm_give_way(struct fastterm_activation *a)
 {
@@ -176,10 +176,10 @@ static __always_inline bool fastterm_give_way(struct fastterm_activation *a)
 }
 
 /**
- * fastterm_want() - whoever has claimed it has written down what is to be terminated
+ * fastterm_want() - publish what is to be terminated
  * @a: the activation, of any CPU, which the caller has claimed
  *
- * Release: who reads the state sees what has been written down.
+ * Release: a reader of the state sees what the caller has written to @a before.
  *
  * Context: any.
  */
@@ -189,7 +189,7 @@ static __always_inline void fastterm_want(struct fastterm_activation *a)
 }
 
 /**
- * fastterm_leave() - a kick has found it and has tagged its base frame
+ * fastterm_leave() - note that a kick has found the activation and tagged its base frame
  * @a: this CPU's activation, which is WANTED, or LEAVING already
  *
  * Context: hardirq or NMI, with interrupts off; a kick.
@@ -200,11 +200,11 @@ static __always_inline void fastterm_leave(struct fastterm_activation *a)
 }
 
 /**
- * fastterm_lose() - it is looked for no more
- * @a: the activation, of this CPU or of one that has gone offline; nothing happens unless it
- *     is WANTED
+ * fastterm_lose() - stop looking for the program
+ * @a: the activation, of this CPU or of one that has gone offline; nothing happens unless
+ *     it is WANTED
  *
- * From here on it may be claimed anew.
+ * From here on the activation may be claimed again.
  *
  * Context: any.
  */
@@ -216,15 +216,16 @@ static __always_inline void fastterm_lose(struct fastterm_activation *a)
 }
 
 /**
- * fastterm_begin_exit() - it has returned to its tag, and its outcome is about to be written
+ * fastterm_begin_exit() - claim an activation that has returned, to write its outcome
  * @a: this CPU's activation
  * @state: WANTED or LEAVING, as the caller has read it
  *
- * It is CLAIMED meanwhile. A program that is wanted may also leave before a kick finds it.
+ * The state is CLAIMED until the outcome has been written. It may be WANTED before, since a
+ * program may leave before a kick finds it.
  *
  * Context: any that does not change the CPU.
- * Return: true if it was still in that state; then fastterm_finish_exit() or
- * fastterm_cancel_exit() has to follow.
+ * Return: true if the state was still @state. Then the caller has to call
+ * fastterm_finish_exit() or fastterm_cancel_exit().
  */
 static __always_inline bool fastterm_begin_exit(struct fastterm_activation *a, int state)
 {
@@ -232,7 +233,7 @@ static __always_inline bool fastterm_begin_exit(struct fastterm_activation *a, i
 }
 
 /**
- * fastterm_cancel_exit() - it is another one that has returned
+ * fastterm_cancel_exit() - restore the state, since another activation has returned
  * @a: this CPU's activation
  * @state: the same as for fastterm_begin_exit()
  *
@@ -244,10 +245,11 @@ static __always_inline void fastterm_cancel_exit(struct fastterm_activation *a, 
 }
 
 /**
- * fastterm_finish_exit() - it has left, and its outcome is complete
+ * fastterm_finish_exit() - publish the outcome of an activation that has left
  * @a: this CPU's activation
  *
- * Release: who reads the state sees the outcome. From here on it may be claimed anew.
+ * Release: a reader of the state sees the outcome. From here on the activation may be
+ * claimed again.
  *
  * Context: any that does not change the CPU.
  */
@@ -257,12 +259,12 @@ static __always_inline void fastterm_finish_exit(struct fastterm_activation *a)
 }
 
 /**
- * fastterm_lap() - measure a time of an outcome, and begin the next one
+ * fastterm_lap() - measure one of the outcome's times, and begin the next one
  * @a: the activation
  *
- * Another CPU, which has made the request, may have begun it with a clock that is ahead of this
- * one's: then the time is 0. Nobody can trace or probe the reading of this clock: a program that
- * is attached to it would run while nothing can be terminated on this CPU.
+ * If another CPU has made the request, its clock may be ahead of this CPU's clock: then the
+ * time is 0. The clock is read by a function that cannot be traced or probed: a program
+ * that is attached to it would run while no program can be terminated on this CPU.
  *
  * Context: any that does not change the CPU.
  * Return: the time since the last call, in ns.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The defaults of <linux/fastterm_arch.h>, where the contract is.
+ * The default implementations of the functions in <linux/fastterm_arch.h>.
  */
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>

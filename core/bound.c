@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How long a program can go on after a redirect: the longest path through its stub image.
+ * How long a program can run after a redirect: the longest path through its stub image.
  *
- * While the verifier explores a program and its stub image together, fastterm records a
- * trace: a tree of nodes, each of which stands for instructions that were simulated one
- * after another, and follows its parent. A state that was pruned would have gone on as the
- * state did by which it was pruned: its node names that state's node as its cover. So a
- * path through the stub image is a path through the tree that may change over to a cover.
- * A redirect can happen at any point of the original, and up to the next site both images
- * are the same: a path may begin at each node. The original's own path behind a site is not
- * taken by the stub image: the node there is apart from its parent.
+ * While the verifier explores a program and its stub image together, it records a trace: a
+ * tree of nodes, each of which stands for instructions that were simulated one after
+ * another, behind those of its parent. A state that was pruned would have continued like
+ * the state that pruned it: its node names the node of that state as its cover. So a path
+ * through the stub image is a path through the tree that may continue at a cover. A
+ * redirect can happen at any point of the original, and both images are the same up to the
+ * next site: a path may begin at any node. The stub image does not take the original's path
+ * behind a site: the node there is apart from its parent.
  *
- * A node is complete when everything below it is, and the longest way from each node is
- * found in the order in which nodes have become complete: with any weights of instructions,
- * one each, or as many native ones as the JIT has made of them. A state of the stub image is
- * pruned by finished states only, so that a cover is nearly always complete before the node
- * that names it. Only where the verifier has closed a loop in the original it is not: a way
- * goes on there, and leaves the loop, since each loop that is closed so has a site at its
- * beginning. Such ways are found in further rounds, until nothing changes.
+ * A node is complete when all nodes below it are complete. The longest path from each node
+ * is computed in the order in which nodes have become complete. An instruction counts as
+ * one, or with a weight, such as the number of its native instructions. Stub states are
+ * pruned only by completely explored states, so a cover is nearly always complete before
+ * the node that names it. The exception is a loop that the verifier has closed in the
+ * original: a path continues at the cover, and leaves the loop, since each such loop has a
+ * site at its beginning. These paths are found in further rounds, until no round finds a
+ * longer path.
  *
- * A global function that the stub image calls is explored on its own, and adds its longest
- * way to each call. So does a callback of a call that is kept, once for each: how often it
- * runs is up to the kernel's function.
+ * A global function that the stub image calls is explored on its own, and each call of it
+ * counts with the function's longest path. A callback of a call that is kept counts once
+ * for each call: how often it runs depends on the kernel function.
  */
 #include <linux/bpf.h>
 #include <linux/filter.h>
@@ -33,7 +34,7 @@
 #include "program.h"
 #include "verdict.h"
 
-/* Make room for one more. */
+/* Make room for one more element. */
 static bool grow(struct fastterm_trace *t, void **array, u32 *max, u32 nr, size_t size)
 {
 	u32 more = max(2 * *max, 64u);
@@ -52,10 +53,10 @@ static bool grow(struct fastterm_trace *t, void **array, u32 *max, u32 nr, size_
 }
 
 /**
- * fastterm_trace_begin() - begin a trace anew
+ * fastterm_trace_begin() - begin a new trace
  * @t: the trace, zeroed or used before
  *
- * Node 0 is where all programs and functions begin, and is never complete.
+ * Node 0 is the common root of the program and its functions, and is never complete.
  *
  * Context: process context, may sleep.
  */
@@ -74,7 +75,7 @@ void fastterm_trace_begin(struct fastterm_trace *t)
 }
 
 /**
- * fastterm_trace_entry() - the verifier begins with a function that it explores on its own
+ * fastterm_trace_entry() - begin the trace of a function that the verifier explores on its own
  * @t: the trace
  * @start: its first instruction
  *
@@ -87,13 +88,13 @@ void fastterm_trace_entry(struct fastterm_trace *t, u32 start)
 		t->starts[++t->nr_entries] = start;
 }
 
-/* In the place of a function: a callback. */
+/* In place of the number of a function: the callee runs a callback. */
 #define CALLS_BACK	U16_MAX
 
 /**
- * fastterm_trace_calls() - the stub image calls a function that was explored on its own
+ * fastterm_trace_calls() - note that the stub image calls a function explored on its own
  * @t: the trace
- * @nr: number of the program's instructions as it was loaded
+ * @nr: number of instructions of the program as it was loaded
  * @insn: the call
  * @start: the function's first instruction, or FASTTERM_CALLBACK_OF
  *
@@ -115,7 +116,7 @@ void fastterm_trace_calls(struct fastterm_trace *t, u32 nr, u32 insn, u32 start)
 }
 
 /**
- * fastterm_trace_free() - free what belongs to a trace
+ * fastterm_trace_free() - free the memory of a trace
  * @t: the trace; may be zeroed
  *
  * Context: process context, may sleep.
@@ -131,9 +132,9 @@ void fastterm_trace_free(struct fastterm_trace *t)
 }
 
 /**
- * fastterm_trace_step() - a state goes on with an instruction
+ * fastterm_trace_step() - trace an instruction
  * @t: the trace
- * @st: of the state
+ * @st: the trace's data in the state that is at the instruction
  * @insn: the instruction
  *
  * Context: process context, may sleep.
@@ -158,7 +159,7 @@ void fastterm_trace_step(struct fastterm_trace *t, struct fastterm_vstate *st, u
 }
 
 /**
- * fastterm_trace_back() - a state has not gone on with its last instruction
+ * fastterm_trace_back() - take back the last instruction, which is not simulated
  * @t: the trace
  *
  * Context: process context.
@@ -170,10 +171,10 @@ void fastterm_trace_back(struct fastterm_trace *t)
 }
 
 /**
- * fastterm_trace_node() - make a node of what a state has run since its last one
+ * fastterm_trace_node() - make a node of what a state has run since its last node
  * @t: the trace
- * @st: of the state
- * @open: how many states, or nodes of such, will go on from there
+ * @st: the trace's data in the state
+ * @open: number of states, or nodes of states, that will continue from there
  *
  * Context: process context, may sleep.
  * Return: the node.
@@ -197,10 +198,10 @@ u32 fastterm_trace_node(struct fastterm_trace *t, const struct fastterm_vstate *
 }
 
 /**
- * fastterm_trace_branch() - two states go on from where one is
+ * fastterm_trace_branch() - trace that a second state branches off
  * @t: the trace
- * @st: of the one
- * @other: of the other
+ * @st: the trace's data in the current state
+ * @other: the trace's data in the new state
  *
  * Context: process context, may sleep.
  */
@@ -218,10 +219,9 @@ void fastterm_trace_branch(struct fastterm_trace *t, struct fastterm_vstate *st,
 }
 
 /**
- * fastterm_trace_fork() - a state of the stub image goes on behind a call
+ * fastterm_trace_fork() - trace that a stub state continues behind a call
  * @t: the trace
- * @st: where the original was in the trace when it came to the call; receives where the
- *	state of the stub image is
+ * @st: the trace's data in the state before the call; becomes that of the stub state
  *
  * Context: process context, may sleep.
  */
@@ -235,11 +235,11 @@ void fastterm_trace_fork(struct fastterm_trace *t, struct fastterm_vstate *st)
 }
 
 /**
- * fastterm_trace_end() - nothing goes on from where a state is
+ * fastterm_trace_end() - trace that a state ends
  * @t: the trace
- * @st: of the state
- * @loops: what covers it is not complete
- * @returns: it is where a callback returns to a call that is kept
+ * @st: the trace's data in the state
+ * @loops: its cover is not complete
+ * @returns: it ends where a callback returns to a call that is kept
  *
  * Context: process context, may sleep.
  */
@@ -263,16 +263,17 @@ void fastterm_trace_end(struct fastterm_trace *t, const struct fastterm_vstate *
 }
 
 /**
- * struct ways - the longest way from each node of a trace
- * @bounds: for each node, the sum of weights on the longest way behind it
- * @before: the same as the last round has found it
- * @returns: and on the longest that ends where a callback returns to a call that is kept
- * @next: the node that the longest way goes on with, or BEHIND and the one behind which it
- *	  does; 0 if it ends
- * @entries: for each function that was explored on its own the longest way
- * @callbacks: and the longest one that ends where a callback returns to a call that is kept
- * @first: the node with which the longest of all begins
- * @longer: this round has found a way that is longer than any before
+ * struct ways - the longest path from each node of a trace
+ * @bounds: for each node, the sum of weights on the longest path behind it
+ * @before: the same, as the last round has found it
+ * @returns: the same for the longest path that ends where a callback returns to a kept call
+ * @next: the node at which the longest path continues; or BEHIND and a node, if it
+ *	  continues behind that node; 0 if it ends
+ * @entries: the length of the longest path of each function that was explored on its own
+ * @callbacks: the same for the longest path that ends where a callback returns to a kept
+ *	       call
+ * @first: the first node of the longest path of all
+ * @longer: this round has found a longer path than any round before
  */
 struct ways {
 	u64 *bounds;
@@ -287,7 +288,7 @@ struct ways {
 
 #define BEHIND	BIT(31)
 
-/* More loops one after another than a program has. */
+/* More than the number of loops that follow each other in a program. */
 #define MAX_ROUNDS	100
 
 static u64 sum_of(const struct fastterm_trace *t, const struct fastterm_node *node,
@@ -320,7 +321,7 @@ static void free_ways(struct ways *w)
 	kvfree(w->callbacks);
 }
 
-/* Is it longer than what was known? Then it is what is known from now on. */
+/* Update the longest length. Returns true if @way is longer. */
 static bool lengthen(u64 *longest, u64 way)
 {
 	if (way <= *longest)
@@ -329,14 +330,14 @@ static bool lengthen(u64 *longest, u64 way)
 	return true;
 }
 
-/* The longest ways from a node on. Returns the length of the one to the program's end. */
+/* Find the longest paths from a node. Returns the length of the one to the program's exit. */
 static u64 find_way(const struct fastterm_trace *t, const u32 *weights, struct ways *w, u32 n)
 {
 	const struct fastterm_node *node = &t->nodes[n];
 	const u64 own = sum_of(t, node, weights, w);
 	u64 behind = (node->loops ? w->before : w->bounds)[node->cover];
 
-	/* What comes behind the call has been found from there. */
+	/* Paths behind a call that runs a callback are found from the call itself. */
 	if (node->cover && !node->returns) {
 		if (lengthen(&w->bounds[n], behind))
 			w->next[n] = BEHIND | node->cover;
@@ -355,7 +356,7 @@ static u64 find_way(const struct fastterm_trace *t, const u32 *weights, struct w
 	return own + w->bounds[n];
 }
 
-/* One round. Returns whether it has found longer ways than the last one. */
+/* One round. Returns true if it has found longer paths than the last round. */
 static bool find_ways(const struct fastterm_trace *t, const u32 *weights, struct ways *w)
 {
 	u64 longest = 0;
@@ -378,8 +379,9 @@ static bool find_ways(const struct fastterm_trace *t, const u32 *weights, struct
 }
 
 /*
- * Returns -ENOMEM, or -ELOOP if there is no longest way. Each round settles at least one
- * more of the loops, or of the functions. Then, too, it is to be freed.
+ * Find the longest paths. Returns 0; -ENOMEM; or -ELOOP if there is no longest path. Each
+ * round settles at least one more of the loops, or of the functions. The caller frees @w in
+ * all cases.
  */
 static int make_ways(const struct fastterm_trace *t, const u32 *weights, struct ways *w)
 {
@@ -405,7 +407,7 @@ static int make_ways(const struct fastterm_trace *t, const u32 *weights, struct 
 	return 0;
 }
 
-/* What is run most often on the longest way. */
+/* Find the loop with the most iterations on the longest path. */
 static void find_loop(const struct fastterm_trace *t, const struct ways *w, u32 nr,
 		      struct fastterm_loop *loop)
 {
@@ -422,7 +424,10 @@ static void find_loop(const struct fastterm_trace *t, const struct ways *w, u32 
 		for (n = w->next[n]; n & BEHIND; n = w->next[n & ~BEHIND])
 			;
 	}
-	/* A loop around another one is run less often, and what is left halfway once less. */
+	/*
+	 * Instructions of an outer loop run less often. If the inner loop is left in the
+	 * middle, the rest of its body runs once less than the beginning.
+	 */
 	for (i = 0; loop->times > 1 && i < nr; i++) {
 		if (times[i] <= loop->times / 2)
 			continue;
@@ -435,20 +440,21 @@ static void find_loop(const struct fastterm_trace *t, const struct ways *w, u32 
 }
 
 /**
- * fastterm_trace_bound() - the most that is run from any point until the program has left
+ * fastterm_trace_bound() - compute the largest sum of weights from any point to the exit
  * @t: the trace
- * @weights: for each instruction of the program as it was loaded, what it counts; NULL:
- *	     each counts one
+ * @weights: the weight of each instruction of the program as it was loaded; NULL if all
+ *	     weights are 1
  * @nr: number of these instructions
- * @loop: receives what is run most often on the longest way, all 0 if nothing is run twice;
- *	  NULL if nobody asks
+ * @loop: receives the loop with the most iterations on the longest path, all 0 if no
+ *	  instruction is run twice; may be NULL
  *
  * A global function, which the verifier explores on its own, may have been called by
- * another one, and that by the main function, each of which still has its own way to go:
- * the sum of all longest ways counts.
+ * another one, and that by the main function. Each of them still has to run to its exit:
+ * the sum of all longest paths counts.
  *
  * Context: process context, may sleep.
- * Return: the sum of weights; 0 if there is no memory, and U32_MAX if there is no bound.
+ * Return: the sum of weights; 0 if there is not enough memory, and U32_MAX if there is no
+ * bound.
  */
 u32 fastterm_trace_bound(const struct fastterm_trace *t, const u32 *weights, u32 nr,
 			 struct fastterm_loop *loop)
@@ -467,7 +473,7 @@ u32 fastterm_trace_bound(const struct fastterm_trace *t, const u32 *weights, u32
 	return err == -ELOOP ? U32_MAX : min_t(u64, sum, U32_MAX);
 }
 
-/* How many native instructions stand for each of the program as it was loaded. */
+/* The number of native instructions for each instruction of the program as it was loaded. */
 static u32 *native_weights(struct bpf_prog *prog, const struct fastterm_prog *fprog)
 {
 	u32 i, k, at = 0, *weights;
@@ -479,7 +485,7 @@ static u32 *native_weights(struct bpf_prog *prog, const struct fastterm_prog *fp
 		const struct bpf_prog *func = fastterm_func(prog, i);
 		const struct fastterm_layout *layout = func->aux->fastterm.layout;
 
-		/* Where constants are blinded, there are others than the verifier has left. */
+		/* Constant blinding has inserted instructions: @ids does not match. */
 		if (at + func->len > fprog->nr_ids)
 			break;
 		for (k = 0; k < func->len; k++)
@@ -493,9 +499,9 @@ static u32 *native_weights(struct bpf_prog *prog, const struct fastterm_prog *fp
 }
 
 /**
- * fastterm_bound() - find out how many native instructions a stub image can take
+ * fastterm_bound() - compute the bound of a stub image in native instructions
  * @prog: the program, with its stub images
- * @fprog: what is known of it; receives the number, 0 if that is not known
+ * @fprog: its data; receives the bound, 0 if it is not known
  *
  * Context: process context, may sleep.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A stub image while it is made: image.c lays it out, and copy.c fills it with code.
+ * A stub image under construction: image.c lays it out, and copy.c fills it with code.
  */
 #ifndef _BPF_FASTTERM_BUILDER_H
 #define _BPF_FASTTERM_BUILDER_H
@@ -15,20 +15,20 @@ struct fastterm_prog;
 struct fastterm_site;
 
 /**
- * struct fastterm_builder - a stub image while it is made
+ * struct fastterm_builder - a stub image under construction
  * @func: the function
- * @from: first byte of its image
+ * @from: first byte of the function's image
  * @code_size: size of the code there
- * @copy_size: and with everything behind it that is copied
- * @thunks: where thunks begin
- * @refs: bits for the offsets of instructions that refer to an address
+ * @copy_size: size of the code and of everything behind it that is copied
+ * @thunks: offset of the first thunk
+ * @refs: bitmap of the offsets of instructions that refer to an address
  * @image: the stub image
- * @rw: what it will be, from its first byte
- * @rw_size: and its size
- * @targets: what thunks go to
+ * @rw: the contents of the stub image, from its first byte
+ * @rw_size: size of @rw
+ * @targets: the targets of the thunks
  * @nr_thunks: number of thunks
- * @max_thunks: and how many there is place for
- * @max_unsafe: the same for fastterm_image.unsafe
+ * @max_thunks: for how many thunks there is room
+ * @max_unsafe: for how many entries fastterm_image.unsafe has room
  */
 struct fastterm_builder {
 	struct bpf_prog *func;
@@ -47,7 +47,7 @@ struct fastterm_builder {
 };
 
 /**
- * fastterm_from_ip() - where the original is
+ * fastterm_from_ip() - get the address of the original
  * @b: the builder
  *
  * Context: any.
@@ -59,7 +59,7 @@ static inline unsigned long fastterm_from_ip(const struct fastterm_builder *b)
 }
 
 /**
- * fastterm_to_ip() - where the stub image will be
+ * fastterm_to_ip() - get the final address of the stub image
  * @b: the builder
  *
  * Context: any.
@@ -71,12 +71,12 @@ static inline unsigned long fastterm_to_ip(const struct fastterm_builder *b)
 }
 
 /**
- * fastterm_inside() - does an address move with the code?
+ * fastterm_inside() - is an address part of what is copied?
  * @b: the builder
  * @target: the address that an instruction of the original refers to
  *
  * Context: any.
- * Return: true if it is in what is copied.
+ * Return: true if it is: then the reference is the same in the copy.
  */
 static inline bool fastterm_inside(const struct fastterm_builder *b, unsigned long target)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The product check: what of it needs none of the verifier's own functions. The rest is in
- * check.h.
+ * The product check: the part that needs none of the verifier's static functions. The rest
+ * is in check.h.
  */
 #include <linux/bpf_verifier.h>
 #include <linux/fastterm.h>
@@ -11,11 +11,11 @@
 #include "verdict.h"
 
 /**
- * fastterm_log() - keep what the verifier says of a stub image from its user's log
+ * fastterm_log() - keep the verifier's messages about a stub image out of its user's log
  * @log: the verifier's log, with the text in @log->kbuf
  *
- * The last line is kept, which may come in pieces: before it returns an error, the verifier
- * says why.
+ * The last line is stored, which may come in several parts: it says why the verifier
+ * returns an error.
  *
  * Context: process context.
  * Return: true if the text was about a stub image.
@@ -35,13 +35,13 @@ bool fastterm_log(const struct bpf_verifier_log *log)
 }
 
 /**
- * fastterm_assumption() - what the check of the stub image assumes of an instruction
- * @d: what was decided on it
- * @calls_back: it calls a function that runs callbacks, whose result is any
+ * fastterm_assumption() - encode what the check of the stub image assumes about an instruction
+ * @d: the decision on it
+ * @calls_back: it calls a function that runs callbacks, for which any result is assumed
  *
  * Context: any.
- * Return: 0 if the instruction is no site, or is kept; otherwise a number that is the same
- * for what the stub image does in the same way.
+ * Return: 0 if the instruction is not a site, or is kept; otherwise a number that is the
+ * same for all decisions by which the stub image does the same.
  */
 u8 fastterm_assumption(const struct fastterm_decision *d, bool calls_back)
 {

@@ -2,30 +2,30 @@
 /*
  * The product check: the verifier explores a program and its stub image together.
  *
- * This file is part of kernel/bpf/verifier.c and of no other: what is known of the
- * check, and what is told to it where the verifier does its work. How the stub image is
- * explored is in explore.h.
+ * Only kernel/bpf/verifier.c includes this file. It contains the state of the check, and
+ * the functions by which the verifier reports to it. explore.h explores the stub image.
  *
- * A state of the verifier has one more bit: whether it is a state of the stub
- * image. Wherever a state of the original reaches an instruction that the stub
- * image skips, a second state goes on behind that instruction in the stub image,
- * changed only as the stub changes it. In the stub image skipped calls are skipped
- * again, and loops are left. Between two sites both images have the same code, so
- * that a state of the original stands for a run in the stub image too, up to the
- * next site; and behind it, if the second state is part of the one with which the
- * verifier leaves the call: then the stub does what the call might have done, and
- * nothing else is explored. A program whose exploration finds no fault in either
- * image gets a stub image; otherwise it has none, and the verifier's own sentence
- * says why.
+ * Each state of the verifier has one more bit, which says whether it is a state of the stub
+ * image (a stub state). Where a state of the original reaches an instruction that the stub
+ * image skips, the verifier continues with a second state behind that instruction in the
+ * stub image, changed only as the stub changes it. In the stub image, skipped calls are
+ * skipped again, and loops are left. Between two sites both images have the same code, so a
+ * state of the original also represents a run of the stub image up to the next site. If the
+ * stub state behind the site is contained in the state with which the verifier leaves the
+ * call, the stub does what the call might have done, and the stub state is not explored. A
+ * program gets a stub image only if the verifier finds no fault in either image; otherwise
+ * the verifier's own message says why there is none.
  *
- * States of the stub image are pruned by finished states of either image, those
- * of the original only by those of the original: they are kept in two tables.
+ * Stub states are pruned by completely explored states of either image. States of the
+ * original are pruned by those of the original only. So there are two tables of saved
+ * states.
  *
- * The verifier explores a site's stub states after everything that is reached
- * from the site in the original. So what a stub state reads, or needs to know
- * exactly, of a state of the original is marked there already as a rule. Where
- * it is not, the original might be explored at greater length than without us:
- * then it is verified once more on its own, and what came of that holds.
+ * The stub states of a site are explored after everything that is reached from the site in
+ * the original. So when a stub state reads a register of a state of the original, or needs
+ * its exact value, the register usually has that mark already. If it has not, the
+ * additional mark might make the exploration of the original longer than it would be
+ * without the check. Then the original is verified again on its own, and only that result
+ * counts.
  */
 #ifdef CONFIG_BPF_FASTTERM
 
@@ -33,15 +33,15 @@
 #include "decision.h"
 #include "verdict.h"
 
-/* Marks registers of saved states of the stub image, in bpf_reg_state.live. */
+/* Marks registers of saved stub states, in bpf_reg_state.live. */
 #define FASTTERM_LIVE_STUB	0x80
 
-/* The level of the log at which the verifier says why, and shows no states. */
+/* The log level at which the verifier gives the reason for an error, and prints no states. */
 #define FASTTERM_LOG_LEVEL	BPF_LOG_STATS
 
 /*
- * What the verifier finds out about a whole program, under the names that it has there.
- * Exploring the stub image must leave it alone.
+ * What the verifier finds out about a whole program, by the names in its own structures.
+ * The exploration of the stub image must not change it.
  */
 struct fastterm_facts {
 	u32 max_ctx_offset;
@@ -60,7 +60,7 @@ struct fastterm_facts {
 /**
  * struct fastterm_stack - what the verifier finds out about a function's stack
  * @depth: how much of it is used
- * @fastcall_off: below this, it is of no use but around calls that keep their registers
+ * @fastcall_off: slots below this offset are only used around calls that preserve registers
  */
 struct fastterm_stack {
 	u16 depth;
@@ -71,7 +71,7 @@ struct fastterm_stack {
  * struct fastterm_side - what the verifier keeps for one of the two images
  * @states: the table of saved states
  * @aux: its data on each instruction
- * @insns: and its counters
+ * @insns: its insn_processed
  * @prev_insns: see struct bpf_verifier_env
  * @jmps: see there
  * @prev_jmps: see there
@@ -100,27 +100,28 @@ struct fastterm_side {
 /**
  * struct fastterm_check - the product check of a program, while it is verified
  * @joint: the verifier explores both images
- * @frozen: decisions are not changed any more
- * @traced: a stub state has marked a state of the original
- * @changed: a decision is another one than a stub state was explored with
- * @resumed: where the original goes on after a fault in the stub image, or -1
- * @other: what belongs to the image that is not explored at the moment
+ * @frozen: decisions are no longer changed
+ * @traced: a stub state has marked a register of a state of the original
+ * @changed: a decision differs from the one with which a stub state was explored
+ * @resumed: the instruction at which the original continues after a fault in the stub
+ *	     image, or -1
+ * @other: the data of the image that is not being explored at the moment
  * @before: the state before the current call
- * @pushed: the states that were to be explored when @before was saved
- * @original: the data on instructions as they were before anything was explored
+ * @pushed: the head of the list of pending states when @before was saved
+ * @original: the data on instructions before anything was explored
  * @stub: the verifier's data on instructions of the stub image
- * @subprogs: data on functions as they were before anything was explored
- * @funcs: the same for what is kept with the program
- * @facts: of the original, while a stub state is explored
- * @stacks: and what is known of its functions' stacks
- * @loops: the current state is part of one that has not been explored yet
- * @returns: and that one is at the call, which is kept, from which the callback was run
- * @trace: the ways through both images
- * @id_gen: the last id of a register that was given before anything was explored
- * @alu_limits: of the verifier before that: explore_alu_limits
- * @allow_uninit: of the verifier where it explores the original: allow_uninit_stack
+ * @subprogs: the data on functions before anything was explored
+ * @funcs: the same for bpf_prog_aux.func_info_aux
+ * @facts: the facts about the original, while a stub state is explored
+ * @stacks: the stacks of the original's functions, while a stub state is explored
+ * @loops: the current state was pruned by a state that is not completely explored
+ * @returns: the current state was pruned where a callback returns to a call that is kept
+ * @trace: the paths through both images
+ * @id_gen: bpf_verifier_env.id_gen before anything was explored
+ * @alu_limits: bpf_verifier_env.explore_alu_limits before anything was explored
+ * @allow_uninit: bpf_verifier_env.allow_uninit_stack, as it is for the original
  * @log: the user's log, to which nothing is added while both images are explored
- * @verdict: what has come of it
+ * @verdict: the result
  */
 struct fastterm_check {
 	bool joint;
@@ -157,7 +158,7 @@ static bool fastterm_in_stub(const struct bpf_verifier_env *env)
 	return env->fastterm.in_stub;
 }
 
-/* The decision on an instruction, which is kept with the original's data. */
+/* The decision on an instruction, which is stored in the original's data. */
 static struct fastterm_decision *fastterm_decision(struct bpf_verifier_env *env, u32 insn)
 {
 	struct bpf_insn_aux_data *aux = fastterm_in_stub(env) ? fastterm_check(env)->other.aux :
@@ -167,8 +168,8 @@ static struct fastterm_decision *fastterm_decision(struct bpf_verifier_env *env,
 }
 
 /**
- * fastterm_explored() - everything that is reached from a state has been explored
- * @env: the verifier's
+ * fastterm_explored() - end the trace of a state from which everything has been explored
+ * @env: the verifier's environment
  * @st: the state, the current one or a saved one
  *
  * Context: process context.
@@ -185,9 +186,9 @@ static void fastterm_explored(struct bpf_verifier_env *env, struct bpf_verifier_
 }
 
 /**
- * fastterm_pushed() - a state has branched off that is explored later
- * @env: the verifier's
- * @st: the state, like the current one
+ * fastterm_pushed() - trace a state that branches off and is explored later
+ * @env: the verifier's environment
+ * @st: the new state, a copy of the current one
  *
  * Context: process context.
  */
@@ -200,9 +201,9 @@ static void fastterm_pushed(struct bpf_verifier_env *env, struct bpf_verifier_st
 }
 
 /**
- * fastterm_saved() - the verifier has saved the current state
- * @env: the verifier's
- * @st: the saved one, the new parent of the current one
+ * fastterm_saved() - trace that the verifier has saved the current state
+ * @env: the verifier's environment
+ * @st: the saved state, the new parent of the current one
  * @insn_idx: the instruction that the current state is at
  *
  * Context: process context.
@@ -216,7 +217,7 @@ static void fastterm_saved(struct bpf_verifier_env *env, struct bpf_verifier_sta
 
 	if (!c || !c->joint)
 		return;
-	/* The instruction that the state stands at belongs to what follows. */
+	/* The instruction that the state is at is counted with the next node. */
 	if (!st->speculative)
 		fastterm_trace_back(&c->trace);
 	st->fastterm.node = fastterm_trace_node(&c->trace, cur, 1);
@@ -240,8 +241,8 @@ static void fastterm_saved(struct bpf_verifier_env *env, struct bpf_verifier_sta
 static void fastterm_fork_here(struct bpf_verifier_env *env);
 
 /*
- * Has a state memory on the stack that was written, and is read behind it, where another
- * one has memory that was not written?
+ * Has @by memory on the stack that was written, and is read later, where @st has unwritten
+ * memory?
  */
 static bool fastterm_lacks(const struct bpf_verifier_state *st, const struct bpf_verifier_state *by)
 {
@@ -264,9 +265,9 @@ static bool fastterm_lacks(const struct bpf_verifier_state *st, const struct bpf
 }
 
 /**
- * fastterm_pruned() - the current state is part of one that has been explored
- * @env: the verifier's
- * @by: that state
+ * fastterm_pruned() - trace that the current state is pruned
+ * @env: the verifier's environment
+ * @by: the saved state that contains the current one
  *
  * Context: process context, may sleep.
  */
@@ -277,13 +278,16 @@ static void fastterm_pruned(struct bpf_verifier_env *env, const struct bpf_verif
 
 	if (!c || !c->joint || env->cur_state->speculative)
 		return;
-	/* The instruction that both stand at is counted with @by. */
+	/* The instruction that both states are at is counted with @by. */
 	fastterm_trace_back(&c->trace);
-	/* A program that may read memory that was not written is pruned whether it was or not. */
+	/*
+	 * If a program may read unwritten memory, states are equal whether memory was
+	 * written or not.
+	 */
 	if (!fastterm_in_stub(env) && c->allow_uninit && fastterm_lacks(env->cur_state, by))
 		fastterm_fork_here(env);
 	env->cur_state->fastterm.cover = by->fastterm.node;
-	/* A callback has returned to the call that has run it. */
+	/* Has a callback returned to the kept call that has run it? */
 	d = fastterm_decision(env, by->insn_idx);
 	c->returns = d->why && env->insn_aux_data[by->insn_idx].calls_callback &&
 		     env->prog->insnsi[env->prev_insn_idx].code == (BPF_JMP | BPF_EXIT);
@@ -292,7 +296,7 @@ static void fastterm_pruned(struct bpf_verifier_env *env, const struct bpf_verif
 		c->verdict.unbounded = true;
 }
 
-/* Is it a register of the current state, which is no saved one? */
+/* Does a register belong to the current state, and not to a saved one? */
 static bool fastterm_is_current(const struct bpf_verifier_env *env,
 				const struct bpf_reg_state *reg)
 {
@@ -311,7 +315,7 @@ static bool fastterm_is_current(const struct bpf_verifier_env *env,
 	return false;
 }
 
-/* A stub state needs something of a register of a saved state. */
+/* A stub state reads a register of a saved state, or needs its exact value. */
 static noinline void fastterm_mark(struct bpf_verifier_env *env, const struct bpf_reg_state *reg)
 {
 	if (!(reg->live & FASTTERM_LIVE_STUB) && !fastterm_is_current(env, reg))
@@ -319,14 +323,14 @@ static noinline void fastterm_mark(struct bpf_verifier_env *env, const struct bp
 }
 
 /**
- * fastterm_reads() - a register of saved states is about to be marked as read
- * @env: the verifier's
+ * fastterm_reads() - note that a register of saved states is about to be marked as read
+ * @env: the verifier's environment
  * @state: the register that is read
- * @parent: the same one in the state before, or NULL
+ * @parent: the same register in the parent state, or NULL
  * @flag: how much of it is read
  *
- * The verifier marks it in each state from @parent on, up to one that has written it, or in
- * which it is marked.
+ * The verifier marks the register in each state from @parent on, up to a state that has
+ * written it, or in which it is marked already.
  *
  * Context: process context.
  */
@@ -345,7 +349,7 @@ static void fastterm_reads(struct bpf_verifier_env *env, const struct bpf_reg_st
 	}
 }
 
-/* A scalar in a register of a saved state has to be known exactly. */
+/* Mark a scalar in a register of a saved state as precise. */
 static void fastterm_precise(struct bpf_verifier_env *env, struct bpf_reg_state *reg)
 {
 	reg->precise = true;
@@ -355,11 +359,11 @@ static void fastterm_precise(struct bpf_verifier_env *env, struct bpf_reg_state 
 
 /**
  * fastterm_allows_uninit() - may the program read memory on its stack that it has not written?
- * @env: the verifier's
+ * @env: the verifier's environment
  *
- * What the verifier itself asks is allow_uninit_stack, which is false while it explores the
- * stub image: there, memory that was not written does not pass for memory that was when
- * states are compared, or nobody would notice that a stub does not fill memory.
+ * While the verifier explores the stub image, allow_uninit_stack itself is false. Otherwise
+ * unwritten memory would be equal to written memory when states are compared, and the check
+ * would not detect that a stub does not fill memory.
  *
  * Context: process context.
  * Return: true if the original may.
@@ -372,10 +376,10 @@ static bool fastterm_allows_uninit(const struct bpf_verifier_env *env)
 
 /**
  * fastterm_reads_uninit() - may this instruction read memory that was not written?
- * @env: the verifier's
+ * @env: the verifier's environment
  *
- * What the stub image has not written it may read only if the original has not written it
- * either, or where the original reads such memory too.
+ * The stub image may read memory that it has not written only if the original has not
+ * written it either, or if the original reads unwritten memory at this instruction too.
  *
  * Context: process context; where the current instruction reads such memory.
  * Return: true if it may.
@@ -398,7 +402,7 @@ static bool fastterm_reads_uninit(struct bpf_verifier_env *env)
 }
 
 /**
- * fastterm_may_more() - may the one of two states do what the other one may not?
+ * fastterm_may_more() - may one of two states do what the other one may not?
  * @old: the one, which has been explored
  * @cur: the other one
  *
@@ -412,8 +416,8 @@ static bool fastterm_may_more(const struct bpf_verifier_state *old,
 }
 
 /*
- * There is a loop, which the stub image leaves. A callback of a call that is kept runs in the
- * original, though, where nothing is left.
+ * Note a loop, which the stub image leaves. But a callback of a call that is kept runs in
+ * the original, where loops are not left: then there is no bound.
  */
 static void fastterm_loops(struct bpf_verifier_env *env, u32 insn)
 {
@@ -433,8 +437,9 @@ static void fastterm_loops(struct bpf_verifier_env *env, u32 insn)
 
 /**
  * fastterm_leaves_loop() - does a jump leave its loop without being simulated?
- * @env: the verifier's
- * @insn: the jump, at @env->insn_idx, which becomes the one before its target if it does
+ * @env: the verifier's environment
+ * @insn: the jump, at @env->insn_idx; if it leaves the loop, the index becomes that of the
+ *	  instruction before the jump's target
  *
  * Context: process context.
  * Return: true for a may_goto in the stub image.
@@ -454,7 +459,7 @@ static bool fastterm_leaves_loop(struct bpf_verifier_env *env, const struct bpf_
 	return fastterm_in_stub(env);
 }
 
-/* A state that is not reached in the stub image from where it branched off. */
+/* Mark a state that the stub image does not reach from where it branched off. */
 static void fastterm_part(struct bpf_verifier_state *st)
 {
 	st->fastterm.apart = true;
@@ -463,7 +468,7 @@ static void fastterm_part(struct bpf_verifier_state *st)
 
 #else
 
-/* Nothing is left of these, so that the machine code stays as it was to the byte. */
+/* These expand to nothing, so that the verifier's machine code does not change. */
 #define fastterm_explored(...)		do { } while (0)
 #define fastterm_pushed(...)		do { } while (0)
 #define fastterm_saved(...)		do { } while (0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where kernel versions differ: the only file that may ask for the version.
+ * Differences between kernel versions. Only this file may test the version.
  */
 #ifndef _BPF_FASTTERM_COMPAT_H
 #define _BPF_FASTTERM_COMPAT_H
@@ -9,9 +9,9 @@
 #include <linux/ptrace.h>
 
 /**
- * struct fastterm_locks - locks and sections that a verifier state is in
- * @ptr: the map or BTF of the held spin lock, NULL if none
- * @id: which of the locks there
+ * struct fastterm_locks - locks that are held, and sections, in a state of the verifier
+ * @ptr: the map or BTF of the held spin lock; NULL if none
+ * @id: which of the locks in @ptr
  * @rcu: in an RCU read-side section
  * @preempt: depth of sections without preemption
  */
@@ -42,8 +42,8 @@ fastterm_refs(const struct bpf_verifier_state *state, u32 *nr)
 }
 
 /*
- * Were interrupts on in what has been interrupted? An architecture without a backend need not
- * be able to say: nothing is interrupted there.
+ * Were interrupts on in the interrupted context? Without a backend nothing is interrupted,
+ * and the architecture need not be able to tell.
  */
 static inline bool fastterm_irqs_were_on(struct pt_regs *regs)
 {

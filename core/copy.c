@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The code of a stub image: what becomes of each instruction of the original.
+ * The code of a stub image.
  *
- * Instructions keep their place and their length. Most are copied as they are. What
- * refers to an address relative to its own is encoded anew, and what is a site is
- * replaced: a call by that of a stub, the test of a loop or of a tail call by a jump. A
- * target that is out of reach is reached by a thunk.
+ * Each instruction keeps its offset and its length. Most are copied unchanged. Instructions
+ * that refer to an address relative to their own are encoded again. Sites are replaced: a
+ * skipped call by the call of a stub, the test of a loop or of a tail call by a jump. If a
+ * target is out of reach, the instruction goes to a thunk.
  */
 #include <linux/bitops.h>
 #include <linux/bpf.h>
@@ -35,7 +35,10 @@ static int refer(struct fastterm_builder *b, u32 off, struct fastterm_insn *insn
 	return fastterm_encode(b->rw, off, b->rw_size, fastterm_to_ip(b), insn);
 }
 
-/* Copy a slot by which a tail call goes to its target. Returns its length; 0 if there is none. */
+/*
+ * Copy the patch slot of a direct tail call. Returns its length; 0 if there is none; or an
+ * error.
+ */
 static int copy_poke(struct fastterm_builder *b, u32 off)
 {
 	const struct bpf_jit_poke_descriptor *poke;
@@ -55,9 +58,10 @@ static int copy_poke(struct fastterm_builder *b, u32 off)
 }
 
 /*
- * Whether the branch at @off decides on going to @exit: by going there, or over
- * a jump that goes there, where that is out of its reach. Then @insn becomes a
- * jump that leads to the exit, or into that jump.
+ * Does the branch at @off decide whether execution continues at @exit? It goes there, or it
+ * goes over a jump that goes there if @exit is out of its reach. If it does, @insn becomes
+ * a jump that leads to
+ * @exit, or to that jump.
  */
 static bool leads_to(const struct fastterm_builder *b, u32 off,
 		     struct fastterm_insn *insn, unsigned long exit)
@@ -89,8 +93,8 @@ static bool leads_to(const struct fastterm_builder *b, u32 off,
 }
 
 /*
- * Do what was decided of @site to the copy of @insn, if that is the instruction
- * it is about. Returns 1 if it was, 0 if not, or an error.
+ * Apply the decision on @site to the copy of @insn, if @insn is the site's instruction.
+ * Returns 1 if it has been replaced, 0 if not, or an error.
  */
 static int skip(struct fastterm_builder *b, u32 off, struct fastterm_insn *insn,
 		struct fastterm_site *site, const struct fastterm_place *place)
@@ -142,15 +146,16 @@ static void add_unsafe(struct fastterm_builder *b, u32 off)
 
 /**
  * fastterm_copy() - fill a function's stub image with code
- * @b: the builder, which has laid it out, and has a copy of the original, byte for byte
+ * @b: the builder, with the layout and an unchanged copy of the original
  * @prog: the program
- * @fprog: its sites, and its images, each of which has its place
+ * @fprog: its data, with its sites, and its images, which have their memory
  * @func: number of the function
- * @site: its first site, or one of a later function; receives where it is found
+ * @site: its first site, or one of a later function; sites receive their native offsets
  *
  * Context: process context.
- * Return: 0; -ENOENT if what is to be skipped is not in the code; -EINVAL if the code is not what
- * the JIT said, or cannot be encoded; -ERANGE if a thunk is out of reach.
+ * Return: 0; -ENOENT if an instruction that is to be skipped is not in the code; -EINVAL if
+ * the code is not as the JIT has reported, or cannot be encoded; -ERANGE if a thunk is out
+ * of reach.
  */
 int fastterm_copy(struct fastterm_builder *b, struct bpf_prog *prog, struct fastterm_prog *fprog,
 		  u32 func, struct fastterm_site *site)
@@ -198,14 +203,20 @@ int fastterm_copy(struct fastterm_builder *b, struct bpf_prog *prog, struct fast
 			continue;
 		if (insn.split)
 			add_unsafe(b, off + len);
-		/* The address of a callback stays: who is handed it relies on its work. */
+		/*
+		 * The address of a callback is not changed: the kernel function that is
+		 * called relies on the callback.
+		 */
 		if (insn.kind == FASTTERM_INSN_CALL)
 			insn.target = fastterm_counterpart(prog, fprog, insn.target);
 		err = refer(b, off, &insn);
 		if (err)
 			return err;
 	}
-	/* The last instruction may be a site, and others were passed over. */
+	/*
+	 * The sites that are left: one at the function's last instruction, and sites that
+	 * were not found.
+	 */
 	for (; site < end && site->func == func; site++, done = false)
 		if (!done && !site->decision.why)
 			return -ENOENT;

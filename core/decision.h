@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Decisions: what becomes of an instruction in the stub image, why a call is kept, and what
- * the stub of one that is skipped returns. struct fastterm_decision itself is part of the
- * verifier's data on an instruction: see <linux/fastterm_types.h>.
+ * Decisions: whether the stub image skips an instruction, why it keeps a call, and what the
+ * stub of a skipped call returns. struct fastterm_decision itself is part of the verifier's
+ * data on an instruction: see <linux/fastterm_types.h>.
  */
 #ifndef _BPF_FASTTERM_DECISION_H
 #define _BPF_FASTTERM_DECISION_H
@@ -16,16 +16,16 @@ struct bpf_verifier_env;
 struct bpf_verifier_state;
 
 /**
- * enum fastterm_kind - what a site is
- * @FASTTERM_NO_SITE: not one
+ * enum fastterm_kind - the kind of a site
+ * @FASTTERM_NO_SITE: the instruction is not a site
  * @FASTTERM_HELPER: call of a helper
  * @FASTTERM_KFUNC: call of a kernel function
- * @FASTTERM_SUBPROG: call of another function of the program, which has a stub
- *		      image of its own and is skipped if it is a global one
+ * @FASTTERM_SUBPROG: call of another function of the program, which has a stub image of its
+ *		      own; a global function is skipped
  * @FASTTERM_TAIL_CALL: tail call, which is not taken
- * @FASTTERM_LOOP: the test of a loop that the verifier itself put there, and
- *		   whose exit it has explored: the exit is taken
- * @FASTTERM_KINDS: their number
+ * @FASTTERM_LOOP: the test of a loop that the verifier itself has inserted, and whose exit
+ *		   it has explored: the exit is taken
+ * @FASTTERM_KINDS: number of kinds
  */
 enum fastterm_kind {
 	FASTTERM_NO_SITE,
@@ -39,18 +39,17 @@ enum fastterm_kind {
 
 /**
  * enum fastterm_why - why an instruction is kept
- * @FASTTERM_SKIP: it is not
- * @FASTTERM_UNSEEN: the verifier never visited it, or has since replaced it by
- *		     something else
+ * @FASTTERM_SKIP: it is not kept
+ * @FASTTERM_UNSEEN: the verifier has never visited it, or has replaced it since
  * @FASTTERM_RELEASES: it releases or consumes a reference
  * @FASTTERM_LOCKS: it takes or drops a lock, or enters or leaves a section
  * @FASTTERM_OBJECT: it constructs, changes or destroys an iterator or a dynptr
- * @FASTTERM_FILLS: it fills memory in a way that a stub cannot do for it
- * @FASTTERM_RESULT: no value that says failure is among its results
- * @FASTTERM_NO_RETURN: it does not return here
+ * @FASTTERM_FILLS: it fills memory in a way that no stub can imitate
+ * @FASTTERM_RESULT: none of its results says failure
+ * @FASTTERM_NO_RETURN: it does not return
  * @FASTTERM_SUBPROG_CALL: the function has a stub image of its own
- * @FASTTERM_INLINED: verifier or JIT put instructions in its place
- * @FASTTERM_WHYS: their number
+ * @FASTTERM_INLINED: the verifier or the JIT replaces it by other instructions
+ * @FASTTERM_WHYS: number of reasons
  */
 enum fastterm_why {
 	FASTTERM_SKIP,
@@ -67,13 +66,13 @@ enum fastterm_why {
 };
 
 /**
- * enum fastterm_value - what a stub may return, the best first
+ * enum fastterm_value - what a stub may return, the best value first
  * @FASTTERM_NULL: a pointer that is NULL
  * @FASTTERM_ECANCELED: -ECANCELED
- * @FASTTERM_EPERM: -1, where the errno above is out of range
+ * @FASTTERM_EPERM: -1, where -ECANCELED is out of range
  * @FASTTERM_ZERO: 0
- * @FASTTERM_ONE: 1, with which a callback says "stop"
- * @FASTTERM_VALUES: their number
+ * @FASTTERM_ONE: 1, by which a callback ends the iteration
+ * @FASTTERM_VALUES: number of values
  */
 enum fastterm_value {
 	FASTTERM_NULL,
@@ -84,12 +83,12 @@ enum fastterm_value {
 	FASTTERM_VALUES,
 };
 
-/* The flag in fastterm_decision.fill that some memory has to be filled. */
+/* In fastterm_decision.fill: some memory has to be filled. */
 #define FASTTERM_FILL	BIT(0)
 
 /**
- * fastterm_fill_arg() - the argument whose memory the stub of a call zeroes
- * @d: what was decided: the call is skipped, and FASTTERM_FILL is set
+ * fastterm_fill_arg() - get the argument whose memory the stub of a call zeroes
+ * @d: the decision, which is to skip the call, with FASTTERM_FILL set
  *
  * Context: any.
  * Return: the argument, counted from 1.
@@ -100,8 +99,8 @@ static inline u8 fastterm_fill_arg(const struct fastterm_decision *d)
 }
 
 /**
- * fastterm_result() - what the stub of a call returns
- * @d: what was decided: the call is skipped
+ * fastterm_result() - get what the stub of a call returns
+ * @d: the decision, which is to skip the call
  *
  * Context: any.
  * Return: the best of the values that all visits allow; fastterm_value() is the number.
@@ -114,11 +113,11 @@ static inline enum fastterm_value fastterm_result(const struct fastterm_decision
 }
 
 /**
- * fastterm_returns_nothing() - does a call have no result that a program could look at?
- * @d: what was decided: the call is skipped
+ * fastterm_returns_nothing() - does a call have no result that the program could read?
+ * @d: the decision, which is to skip the call
  *
  * Context: any.
- * Return: true if every value is allowed, which is so only where R0 is not readable.
+ * Return: true if every value is allowed, which is the case only if R0 is not readable.
  */
 static inline bool fastterm_returns_nothing(const struct fastterm_decision *d)
 {
@@ -126,8 +125,8 @@ static inline bool fastterm_returns_nothing(const struct fastterm_decision *d)
 }
 
 /**
- * fastterm_same_action() - do two decisions let the stub image do the same?
- * @a: one of them
+ * fastterm_same_action() - do two decisions make the stub image do the same?
+ * @a: one decision
  * @b: the other one
  *
  * Context: any.
@@ -145,7 +144,7 @@ static inline bool fastterm_same_action(const struct fastterm_decision *a,
 }
 
 #ifdef CONFIG_BPF_FASTTERM_KUNIT_TEST
-/* Bits of enum fastterm_why: reasons for which nothing is kept, as if the rule were wrong. */
+/* Bits of enum fastterm_why: reasons that are ignored, to test the product check. */
 extern unsigned long fastterm_blind;
 #endif
 

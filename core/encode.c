@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Encoding, with what is the same for all architectures: is a target within reach?
+ * Encoding with a check that is the same on all architectures: is the target within reach?
  *
- * An encoder writes as much of a displacement as the instruction has room for. Whether
- * that was all of it, decoding tells.
+ * An encoder truncates a displacement that does not fit. Decode the result and compare the
+ * target.
  */
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
@@ -12,12 +12,12 @@
 
 #include "encode.h"
 
-/* No instruction with the one that it is split from, and no thunk, is longer. */
+/* The longest instruction, together with the second one if it is split, or the longest thunk. */
 #define MAX_SIZE 32u
 
 /*
- * The target of the first instruction that refers to an address, of those from @off on, which
- * an encoder may have filled up with others; 0 if there is none up to @end.
+ * The target of the first instruction between @off and @end that refers to an address. An
+ * encoder may have put instructions without effect in front of it. 0 if there is none.
  */
 static unsigned long target_at(const u8 *code, u32 off, u32 end, u32 size, unsigned long ip)
 {
@@ -68,7 +68,7 @@ int fastterm_encode(u8 *code, u32 off, u32 size, unsigned long ip,
  * @off: where the thunk is written
  * @size: number of bytes at @code
  * @ip: the address at which @code[0] will run
- * @target: where it goes
+ * @target: the target
  *
  * Context: any.
  * Return: its length; -ERANGE if it does not reach the target: then @code is unchanged.

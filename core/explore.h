@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The product check: how the verifier comes to explore a stub image.
+ * The product check: how the verifier explores a stub image.
  *
- * This file is part of kernel/bpf/verifier.c and of no other, since it needs functions
- * that are static there. What it does is told in check.h.
+ * Only kernel/bpf/verifier.c includes this file, since it needs functions that are static
+ * there. check.h describes the check.
  */
 #ifdef CONFIG_BPF_FASTTERM
 
@@ -14,7 +14,7 @@ static void fastterm_get_facts(const struct bpf_verifier_env *env, struct fastte
 {
 	const struct bpf_prog *prog = env->prog;
 
-	/* They are compared as a whole. */
+	/* fastterm_switch() compares all bytes. */
 	memset(f, 0, sizeof(*f));
 	f->max_ctx_offset = prog->aux->max_ctx_offset;
 	f->max_pkt_offset = prog->aux->max_pkt_offset;
@@ -46,7 +46,7 @@ static void fastterm_set_facts(struct bpf_verifier_env *env, const struct fastte
 	prog->aux->max_rdwr_access = f->max_rdwr_access;
 }
 
-/* Say what is wrong with the stub image, where the verifier itself does not. */
+/* Store a message about a fault that the verifier itself does not report. */
 static int fastterm_say(struct bpf_verifier_env *env, const char *sentence)
 {
 	struct fastterm_check *c = fastterm_check(env);
@@ -56,7 +56,7 @@ static int fastterm_say(struct bpf_verifier_env *env, const char *sentence)
 	return -EACCES;
 }
 
-/* The check has failed at an instruction: no image. */
+/* The check has failed at an instruction: the program gets no image. The first reason counts. */
 static void fastterm_refuse(struct bpf_verifier_env *env, enum fastterm_refusal why, u32 insn)
 {
 	struct fastterm_check *c = fastterm_check(env);
@@ -86,9 +86,9 @@ static void fastterm_swap_sides(struct bpf_verifier_env *env)
 }
 
 /*
- * From here on the current state is one of the other image. What has been found
- * out about the whole program in the stub image is taken back: the original finds
- * it too, or the stub image does what the original does not.
+ * Switch to the other image, to which the current state belongs. Facts about the whole
+ * program that were found in the stub image are taken back: either the original has them
+ * too, or the stub image does what the original does not, and is refused.
  */
 static void fastterm_switch(struct bpf_verifier_env *env)
 {
@@ -125,8 +125,8 @@ static void fastterm_switch(struct bpf_verifier_env *env)
 }
 
 /**
- * fastterm_step() - the verifier is about to look at an instruction
- * @env: the verifier's
+ * fastterm_step() - note that the verifier is about to process an instruction
+ * @env: the verifier's environment
  *
  * Context: process context; at the head of the verifier's loop.
  */
@@ -138,22 +138,22 @@ static void fastterm_step(struct bpf_verifier_env *env)
 		return;
 	if (env->cur_state->fastterm.stub != fastterm_in_stub(env))
 		fastterm_switch(env);
-	/* What the processor only speculates on is on no way. */
+	/* Instructions that are only executed speculatively are not on any path. */
 	if (!env->cur_state->speculative)
 		fastterm_trace_step(&c->trace, &env->cur_state->fastterm, env->insn_idx);
 }
 
 /**
- * fastterm_covered() - is a state of the stub image part of one of the original?
- * @env: the verifier's
+ * fastterm_covered() - is a stub state contained in a state of the original?
+ * @env: the verifier's environment
  * @insn_idx: the instruction that the current state is at
  *
- * Only a state from which everything has been explored counts: what is reached from
- * it by way of the stub image is explored too.
+ * Only completely explored states count. The stub states of the sites that are reached from
+ * such a state are explored as well.
  *
  * Context: process context.
- * Return: 1 if it is, and need not be explored; 0 if not, or if the current state is not
- * one of the stub image; or an error.
+ * Return: 1 if the current state is contained, and need not be explored; 0 if not, or if it
+ * is not a stub state; or an error.
  */
 static int fastterm_covered(struct bpf_verifier_env *env, int insn_idx)
 {
@@ -183,7 +183,7 @@ static int fastterm_covered(struct bpf_verifier_env *env, int insn_idx)
 	return 0;
 }
 
-/* What the stub image does at a site is written down when it is explored. */
+/* Record the decision with which the stub image is explored at a site. */
 static void fastterm_assume(struct bpf_verifier_env *env, u32 insn,
 			    const struct fastterm_decision *d)
 {
@@ -200,7 +200,7 @@ static void fastterm_assume(struct bpf_verifier_env *env, u32 insn,
 	}
 }
 
-/* Zero memory on the stack as a stub does, in a state of the verifier. */
+/* Zero memory on the stack in a state of the verifier, as a stub does at run time. */
 static int fastterm_zero(struct bpf_verifier_env *env, struct bpf_verifier_state *st, u8 arg)
 {
 	struct bpf_reg_state *regs = st->frame[st->curframe]->regs;
@@ -237,10 +237,10 @@ static int fastterm_zero(struct bpf_verifier_env *env, struct bpf_verifier_state
 }
 
 /*
- * What the stub does to a state that is at a skipped call: R1 to R5 are gone, memory
- * may be zeroed, and R0 has the stub's value. Where the call runs callbacks, one of them
- * may be what was redirected: it returns into a helper that goes on, and which returns
- * what it wants to; or the loop was inlined and has no stub. Then R0 is any number.
+ * Apply the stub to a state at a skipped call: R1 to R5 are clobbered, memory may be
+ * zeroed, and R0 has the stub's value. If the call runs callbacks, R0 is any number: a
+ * callback may have been redirected, and returns into a helper that continues, and that
+ * returns a value of its own; or the loop was inlined, and there is no stub.
  */
 static int fastterm_skip(struct bpf_verifier_env *env, struct bpf_verifier_state *st,
 			 u32 insn_idx, const struct fastterm_decision *d)
@@ -271,13 +271,13 @@ static int fastterm_skip(struct bpf_verifier_env *env, struct bpf_verifier_state
 	return 0;
 }
 
-/* Is what the stub returns one of the results that the verifier admits? */
+/* Is the stub's result one of those that the verifier admits for the call? */
 static bool fastterm_admits(const struct bpf_reg_state *r0, const struct bpf_reg_state *stub_r0,
 			    const struct fastterm_decision *d)
 {
 	if (r0->type == NOT_INIT || stub_r0->type == NOT_INIT)
 		return r0->type == stub_r0->type;
-	/* A pointer that may be NULL stands for NULL. */
+	/* A pointer that may be NULL admits NULL. */
 	if (type_may_be_null(r0->type))
 		return stub_r0->type == SCALAR_VALUE && !fastterm_value(d);
 	return r0->type == SCALAR_VALUE && stub_r0->type == SCALAR_VALUE && !r0->id &&
@@ -285,8 +285,8 @@ static bool fastterm_admits(const struct bpf_reg_state *r0, const struct bpf_reg
 }
 
 /*
- * May a slot of the stack hold what it held before? Where any number may be, a number may;
- * the verifier forgets what one is when a function of the kernel reads it.
+ * May a slot of the stack still have its old contents? Unknown data may be any number: the
+ * verifier forgets the value of a number when a kernel function reads it.
  */
 static bool fastterm_may_hold(const struct bpf_stack_state *now, const struct bpf_stack_state *was)
 {
@@ -312,7 +312,10 @@ static bool fastterm_may_hold(const struct bpf_stack_state *now, const struct bp
 	}
 }
 
-/* Does that hold for all but R0 to R5? This takes less time than the verifier's comparison. */
+/*
+ * Does everything but R0 to R5 still have its old contents, as far as the verifier knows?
+ * This is faster than states_equal().
+ */
 static bool fastterm_same_rest(const struct bpf_verifier_state *a,
 			       const struct bpf_verifier_state *b)
 {
@@ -345,9 +348,9 @@ static bool fastterm_same_rest(const struct bpf_verifier_state *a,
 }
 
 /*
- * Is what the stub has made of a state one of the things that the call may have made of it?
- * Then what is reached behind the stub is reached behind the call too, and is explored
- * there. All of the two states is compared: nobody knows yet what of them is needed.
+ * Is the state behind the stub one of those that the call may lead to? Then everything that
+ * is reached behind the stub is reached behind the call as well, and is explored there. All
+ * of the two states is compared, since it is not known yet which parts are needed.
  */
 static bool fastterm_may_result(struct bpf_verifier_env *env, struct bpf_verifier_state *st,
 				const struct fastterm_decision *d)
@@ -356,7 +359,7 @@ static bool fastterm_may_result(struct bpf_verifier_env *env, struct bpf_verifie
 	struct bpf_reg_state *stub_r0 = &st->frame[st->curframe]->regs[BPF_REG_0], saved = *stub_r0;
 	bool may;
 
-	/* If the call has pushed states, the current one is not all that may follow. */
+	/* If the call has pushed states, there are others than the current one behind it. */
 	if (env->head != fastterm_check(env)->pushed || !fastterm_admits(r0, stub_r0, d))
 		return false;
 	if (fastterm_same_rest(env->cur_state, st))
@@ -368,9 +371,9 @@ static bool fastterm_may_result(struct bpf_verifier_env *env, struct bpf_verifie
 }
 
 /*
- * Let a state go on behind the call in the stub image: the state in which the call was
- * reached, changed by the stub. It is explored after whatever the call itself has given
- * the verifier to explore, and after the rest of the original.
+ * Push a stub state behind the call: the state before the call, changed by the stub. It is
+ * explored after the states that the call itself has pushed, and after the current state of
+ * the original.
  */
 static int fastterm_fork(struct bpf_verifier_env *env, u32 insn_idx)
 {
@@ -398,10 +401,11 @@ static int fastterm_fork(struct bpf_verifier_env *env, u32 insn_idx)
 }
 
 /*
- * The verifier does not go on with the current state of the original. Let one of the stub
- * image go on from there: a redirect may happen there, and what calls were to write behind
- * it is not written then. No state of the stub image that was explored stands for that. The
- * original may read there what was not written, which nobody has seen either.
+ * The verifier prunes the current state of the original, by a state with written memory
+ * that is not written here. Push a stub state for this instruction: a redirect may happen
+ * here, and calls that would write the memory later are then skipped. No other stub state
+ * covers this run. That the original may read this memory unwritten has not been recorded
+ * either.
  */
 static void fastterm_fork_here(struct bpf_verifier_env *env)
 {
@@ -434,7 +438,7 @@ static void fastterm_fork_here(struct bpf_verifier_env *env)
 
 #define FASTTERM_TAKES_NEXT	"the stub image takes the next element of an iterator"
 
-/* Is a call handed the stack, as far as the verifier knows? Other registers may hold it as well. */
+/* Is a pointer to the stack passed to a call? Registers that are not arguments count as well. */
 static bool fastterm_hands_stack(const struct bpf_reg_state *regs)
 {
 	u8 arg;
@@ -446,9 +450,9 @@ static bool fastterm_hands_stack(const struct bpf_reg_state *regs)
 }
 
 /*
- * May the stub image make a call? An iterator that it takes on one path only is not where
- * the verifier believes it to be, and a loop over it need not end. A callback that is
- * handed the stack runs in the original.
+ * May the stub image make a call? If it takes elements of an iterator on one path only, the
+ * iterator is not in the state that the verifier assumes, and a loop over it need not end.
+ * A callback to which the stack is passed runs in the original.
  */
 static int fastterm_may_keep(struct bpf_verifier_env *env)
 {
@@ -461,7 +465,7 @@ static int fastterm_may_keep(struct bpf_verifier_env *env)
 	return 0;
 }
 
-/* A call in the stub image. Returns 1 if it is skipped. */
+/* A call in the stub image. Returns 1 if it is skipped, 0 if it is simulated, or an error. */
 static int fastterm_stub_call(struct bpf_verifier_env *env)
 {
 	const struct fastterm_decision *d = fastterm_decision(env, env->insn_idx);
@@ -486,7 +490,7 @@ static int fastterm_stub_call(struct bpf_verifier_env *env)
 	return fastterm_skip(env, env->cur_state, env->insn_idx, d) ? : 1;
 }
 
-/* Is the function of the program that is called there explored on its own, as a global one is? */
+/* Is the called function of the program explored on its own, as global functions are? */
 static bool fastterm_is_global(struct bpf_verifier_env *env, u32 i)
 {
 	int func = find_subprog(env, i + env->prog->insnsi[i].imm + 1);
@@ -494,7 +498,7 @@ static bool fastterm_is_global(struct bpf_verifier_env *env, u32 i)
 	return func >= 0 && subprog_is_global(env, func);
 }
 
-/* Is a call kept, as is known before the verifier has simulated it? */
+/* Is it known before the verifier simulates a call that the call is kept? */
 static bool fastterm_known_call(struct bpf_verifier_env *env, const struct bpf_insn *insn,
 				struct fastterm_decision *d)
 {
@@ -508,17 +512,20 @@ static bool fastterm_known_call(struct bpf_verifier_env *env, const struct bpf_i
 }
 
 /*
- * The verifier explores a callback that runs later when it has explored what is reached from
- * the call, and goes by that: a callback that has itself called again ends there. States of
- * the stub image that belong to this must not come between. The stub image itself sets no
- * callbacks; what the processor only speculates on does not run later.
+ * The verifier explores an asynchronous callback after everything that is reached from the
+ * call, and relies on this order: a callback that sets itself again ends there. So the
+ * callback is moved behind the stub states at the head of the list. The stub image itself
+ * must not set asynchronous callbacks; a speculative call does not set any.
  */
 static int fastterm_order_async(struct bpf_verifier_env *env)
 {
 	struct fastterm_check *c = fastterm_check(env);
 	struct bpf_verifier_stack_elem *async = env->head, **place;
 
-	/* A state that runs at once has a parent: one is kept at each call that pushes some. */
+	/*
+	 * A state that is not asynchronous has a parent: one is saved at each call that
+	 * pushes states.
+	 */
 	if (async == c->pushed || async->st.parent)
 		return 0;
 	env->head = async->next;
@@ -537,7 +544,10 @@ static int fastterm_order_async(struct bpf_verifier_env *env)
 	return 0;
 }
 
-/* The verifier is about to simulate a call: 1 if it is skipped in the stub image, or an error. */
+/*
+ * The verifier is about to simulate a call. Returns 1 if it is skipped in the stub image, 0
+ * if not, or an error.
+ */
 static int fastterm_call(struct bpf_verifier_env *env, const struct bpf_insn *insn)
 {
 	struct fastterm_check *c = fastterm_check(env);
@@ -559,14 +569,14 @@ static int fastterm_call(struct bpf_verifier_env *env, const struct bpf_insn *in
 }
 
 /**
- * fastterm_skips() - the verifier is about to simulate a call
- * @env: the verifier's
+ * fastterm_skips() - is a call skipped, which the verifier is about to simulate?
+ * @env: the verifier's environment
  * @insn: the call, at @env->insn_idx
  * @err: receives an error, or 0
  *
  * Context: process context, may sleep.
- * Return: false if it has to; true if the call is skipped in the stub image, or if there is
- * an error.
+ * Return: false if the verifier has to simulate the call; true if it is skipped in the stub
+ * image, or if there is an error.
  */
 static bool fastterm_skips(struct bpf_verifier_env *env, const struct bpf_insn *insn, int *err)
 {
@@ -577,14 +587,14 @@ static bool fastterm_skips(struct bpf_verifier_env *env, const struct bpf_insn *
 }
 
 /**
- * fastterm_called() - decide what becomes of a call, and explore it in the stub image
- * @env: the verifier's
+ * fastterm_called() - decide on a call, and push its stub state
+ * @env: the verifier's environment
  * @insn: the call
- * @insn_idx: where it is
- * @result: what simulating it has returned; receives an error of ours
+ * @insn_idx: its index
+ * @result: the result of simulating it; receives an error of the check
  *
  * Context: process context, may sleep; right after the verifier has simulated the call, in
- * the state with which it goes on.
+ * the state with which it continues.
  */
 static void fastterm_called(struct bpf_verifier_env *env, const struct bpf_insn *insn,
 			    u32 insn_idx, int *result)
@@ -604,13 +614,13 @@ static void fastterm_called(struct bpf_verifier_env *env, const struct bpf_insn 
 		d->is_next |= is_iter_next_insn(env, insn_idx);
 		if (d->is_next || calls_callback(env, insn_idx))
 			fastterm_loops(env, insn_idx);
-		/* Nothing is known of the result of a function that was only entered. */
+		/* If a function has only been entered, its result is not known yet. */
 		if (!d->why && !c->frozen && d->kind != FASTTERM_TAIL_CALL &&
 		    env->cur_state->curframe == c->before.curframe)
 			fastterm_decide(env, &c->before, insn, d);
 		fastterm_assume(env, insn_idx, d);
 	}
-	/* How often the callback of a call that is kept runs is not known. */
+	/* It is not known how often a call that is kept runs its callback: count it separately. */
 	for (elem = env->head; d->why && elem != c->pushed; elem = elem->next)
 		fastterm_part(&elem->st);
 	if (fastterm_in_stub(env) || d->why || c->verdict.why)
@@ -624,7 +634,7 @@ static void fastterm_called(struct bpf_verifier_env *env, const struct bpf_insn 
 		*result = err;
 }
 
-/* Give up on the stub image: what of it was to be explored is not. */
+/* Give up on the stub image: remove its states from the list of pending states. */
 static void fastterm_drop(struct bpf_verifier_env *env)
 {
 	struct bpf_verifier_stack_elem **place = &env->head, *elem;
@@ -643,9 +653,9 @@ static void fastterm_drop(struct bpf_verifier_env *env)
 }
 
 /**
- * fastterm_resume() - go on with the original after a fault in the stub image
- * @env: the verifier's
- * @err: what exploring both has returned; 0 if the original is done
+ * fastterm_resume() - continue with the original after a fault in the stub image
+ * @env: the verifier's environment
+ * @err: the result of exploring both images; becomes 0 if the original is complete
  *
  * Context: process context, may sleep; when the verifier's loop has ended.
  * Return: true if the loop has to go on.
@@ -662,7 +672,7 @@ static bool fastterm_resume(struct bpf_verifier_env *env, int *err)
 		fastterm_switch(env);
 		return false;
 	}
-	/* Where there is no memory, the verifier says nothing, and returns several errors. */
+	/* Without memory, the verifier gives no message, and various errors. */
 	fastterm_refuse(env, *err == -E2BIG ? FASTTERM_REFUSED_LIMIT :
 			c->verdict.sentence[0] ? FASTTERM_REFUSED_VERIFIER :
 			FASTTERM_REFUSED_MEMORY, env->insn_idx);
@@ -679,7 +689,7 @@ static bool fastterm_resume(struct bpf_verifier_env *env, int *err)
 	return false;
 }
 
-/* Which instruction came before the first one of the verifier's loop; -1 if none did. */
+/* The instruction before the first one of the verifier's loop; -1 if there is none. */
 static int fastterm_prev_insn(struct bpf_verifier_env *env)
 {
 	struct fastterm_check *c = fastterm_check(env);
@@ -691,7 +701,7 @@ static int fastterm_prev_insn(struct bpf_verifier_env *env)
 	return xchg(&c->resumed, -1);
 }
 
-/* States of the stub image go when those of the original do. */
+/* Free the saved stub states when those of the original are freed. */
 static void fastterm_forget(struct bpf_verifier_env *env)
 {
 	struct fastterm_check *c = fastterm_check(env);
@@ -712,7 +722,7 @@ static void fastterm_forget(struct bpf_verifier_env *env)
 	}
 }
 
-/* Do the upper bits of an instruction's result depend on whether the JIT is told to clear them? */
+/* Do the upper bits of the result depend on whether the JIT is told to clear them? */
 static bool fastterm_needs_zext(const struct bpf_insn *insn)
 {
 	if (is_cmpxchg_insn(insn))
@@ -722,8 +732,8 @@ static bool fastterm_needs_zext(const struct bpf_insn *insn)
 }
 
 /*
- * What the verifier knows of an instruction is what the instruction is rewritten by. It is
- * what was found in the original, and has to hold in the stub image too.
+ * The verifier rewrites instructions by its data on them. The data are those of the
+ * original, and have to be valid for the stub image as well.
  */
 static bool fastterm_same_aux(const struct bpf_insn *insn, const struct bpf_insn_aux_data *p,
 			      const struct bpf_insn_aux_data *s)
@@ -735,7 +745,7 @@ static bool fastterm_same_aux(const struct bpf_insn *insn, const struct bpf_insn
 	    (s->storage_get_func_atomic && !p->storage_get_func_atomic) ||
 	    (p->fastcall_pattern && !s->fastcall_pattern))
 		return false;
-	/* Where the original masks an offset, one that is constant in the stub image passes. */
+	/* If the original masks an offset, a constant offset in the stub image passes the mask. */
 	if ((class == BPF_ALU64 || class == BPF_ALU) &&
 	    !(p->alu_state & BPF_ALU_IMMEDIATE) &&
 	    s->alu_state == (p->alu_state | BPF_ALU_IMMEDIATE))
@@ -748,7 +758,7 @@ static bool fastterm_same_aux(const struct bpf_insn *insn, const struct bpf_insn
 		return !reg_type_mismatch(s->ptr_type, p->ptr_type) ||
 		       (base_type(s->ptr_type) == PTR_TO_BTF_ID &&
 			p->ptr_type == (PTR_TO_BTF_ID | PTR_UNTRUSTED));
-	/* Where there were several maps the original does not go by any one. */
+	/* If the original has seen several maps here, its code does not depend on the map. */
 	if (bpf_helper_call(insn))
 		return p->map_ptr_state.poison ||
 		       (!s->map_ptr_state.poison &&
@@ -756,7 +766,7 @@ static bool fastterm_same_aux(const struct bpf_insn *insn, const struct bpf_insn
 	return !memcmp(p, s, offsetof(struct bpf_insn_aux_data, obj_new_size));
 }
 
-/* Compare what was assumed, and found out, with what holds in the end. */
+/* Compare the decisions that were assumed, and the data of both images, with the final ones. */
 static void fastterm_compare(struct bpf_verifier_env *env)
 {
 	struct fastterm_check *c = fastterm_check(env);
@@ -773,24 +783,27 @@ static void fastterm_compare(struct bpf_verifier_env *env)
 			fastterm_say(env, FASTTERM_TAKES_NEXT);
 			fastterm_refuse(env, FASTTERM_REFUSED_VERIFIER, i);
 		}
-		/* Who calls it decides how often such a helper runs its callback. */
+		/* The program decides how often such a helper runs its callback. */
 		if (d->kind == FASTTERM_HELPER && d->why && calls_callback(env, i))
 			fastterm_refuse(env, FASTTERM_REFUSED_UNBOUNDED, i);
-		/* The original does not go on behind a call that the stub image skips. */
+		/* The original does not continue behind a call that the stub image skips. */
 		if (d->kind && d->kind != FASTTERM_LOOP && !d->why && !assumed->kind)
 			fastterm_refuse(env, FASTTERM_REFUSED_ALONE, i + 1);
 		if (!s->seen)
 			continue;
 		if (!p->seen)
 			fastterm_refuse(env, FASTTERM_REFUSED_ALONE, i);
-		/* What is skipped is rewritten too, and skipped in that form. */
+		/*
+		 * Instructions that are skipped are rewritten for the original, and skipped
+		 * in that form.
+		 */
 		else if ((!assumed->kind || assumed->why) &&
 			 !fastterm_same_aux(&env->prog->insnsi[i], p, s))
 			fastterm_refuse(env, FASTTERM_REFUSED_OTHER, i);
 	}
 }
 
-/* Go back to what was known before anything was explored, but for decisions that are frozen. */
+/* Restore all data from before the exploration, except for decisions that are frozen. */
 static void fastterm_begin(struct bpf_verifier_env *env, const struct fastterm_facts *facts)
 {
 	struct fastterm_check *c = fastterm_check(env);
@@ -813,12 +826,15 @@ static void fastterm_begin(struct bpf_verifier_env *env, const struct fastterm_f
 	env->max_states_per_insn = 0;
 	env->longest_mark_read_walk = 0;
 	env->pass_cnt = 0;
-	/* The log shows ids. */
+	/* The user's log shows ids: they must not depend on the check. */
 	env->id_gen = c->id_gen;
 	env->explore_alu_limits = c->alu_limits;
 }
 
-/* Can the program run for long, by what it consists of? Then it is to have an image. */
+/*
+ * Can the program run for a long time, judging by its instructions? Then it should have an
+ * image.
+ */
 static bool fastterm_is_wanted(const struct bpf_verifier_env *env)
 {
 	const struct bpf_prog *prog = env->prog;
@@ -889,7 +905,7 @@ static struct fastterm_check *fastterm_check_new(const struct bpf_verifier_env *
 
 typedef int (*fastterm_explore_fn)(struct bpf_verifier_env *env);
 
-/* Explore both images. The log is the original's alone, and waits. */
+/* Explore both images. The user's log is not written meanwhile. */
 static int fastterm_both(struct bpf_verifier_env *env, fastterm_explore_fn main,
 			 fastterm_explore_fn subprogs)
 {
@@ -917,7 +933,10 @@ static int fastterm_both(struct bpf_verifier_env *env, fastterm_explore_fn main,
 
 	c->verdict.insns = env->insn_processed;
 	c->verdict.stub_insns = c->other.insns;
-	/* If the original fails here and not on its own, what both need was not there. */
+	/*
+	 * If the original fails here, but not on its own, the two together need more memory
+	 * than there is, or exceed a limit.
+	 */
 	if (err)
 		fastterm_refuse(env, err == -E2BIG ? FASTTERM_REFUSED_LIMIT :
 				FASTTERM_REFUSED_MEMORY, env->insn_idx);
@@ -935,7 +954,7 @@ static bool fastterm_calls_global(struct bpf_verifier_env *env, u32 i)
 	       fastterm_is_global(env, i);
 }
 
-/* What the rest of the load has to know. */
+/* Store the result for later steps of the load. */
 static void fastterm_pass_on(struct bpf_verifier_env *env)
 {
 	struct fastterm_check *c = fastterm_check(env);
@@ -966,16 +985,16 @@ static void fastterm_pass_on(struct bpf_verifier_env *env)
 }
 
 /**
- * fastterm_verify() - let the verifier explore a program, and its stub image with it
- * @env: the verifier's
+ * fastterm_verify() - let the verifier explore a program together with its stub image
+ * @env: the verifier's environment
  * @main: explores the main function
- * @subprogs: explores the global ones
+ * @subprogs: explores the global functions
  *
- * Whatever comes of the stub image, the program is accepted, rejected and rewritten as
- * if there were none.
+ * Whatever the result for the stub image is, the program is accepted, rejected and
+ * rewritten as if there were none.
  *
  * Context: process context, may sleep.
- * Return: 0, or why the program is rejected.
+ * Return: 0, or the error with which the program is rejected.
  */
 static int fastterm_verify(struct bpf_verifier_env *env, fastterm_explore_fn main,
 			   fastterm_explore_fn subprogs)
@@ -992,7 +1011,7 @@ static int fastterm_verify(struct bpf_verifier_env *env, fastterm_explore_fn mai
 	fastterm_get_facts(env, &facts);
 
 	err = fastterm_both(env, main, subprogs);
-	/* Whoever wants to read what the verifier says reads it of the program alone. */
+	/* The user's log has to be that of the program alone. */
 	alone = err || c->traced || env->log.level;
 	if (!err && c->changed) {
 		c->frozen = true;

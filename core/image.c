@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stub images: copies of a program's machine code, of the same layout, in which
- * everything that can be skipped is skipped.
+ * Stub images: copies of a program's machine code with the same layout, in which everything
+ * that can be skipped is skipped.
  *
- * Here they are laid out, made, shown to the rest of the kernel and freed; copy.c fills
- * them with code. An image is copied from what the JIT has put in place, before anything
- * is attached to it and patches it. A thunk behind the code leads to each target that is
- * out of reach. What follows the code of the original, literals and the exception table,
- * keeps its distance from the code and so its meaning.
+ * This file lays out an image, allocates, publishes and frees it; copy.c fills it with
+ * code. An image is copied from what the JIT has written, before anything is attached to
+ * the program and patches its code. Behind the copied code there is a thunk for each target
+ * that is out of reach. What follows the code of the original, literals and the exception
+ * table, has the same distance from the code in the copy, so that references to it stay
+ * valid.
  *
  *	| code | literals | exception table | thunks |
  */
@@ -24,21 +25,22 @@
 #include "image.h"
 #include "program.h"
 
-/* The size of a literal that an image may have behind its code, where it is aligned. */
+/* The size and alignment of a literal that an image may have behind its code. */
 #define LITERAL 8
 
 /**
- * fastterm_poke_at() - is there a slot by which a tail call goes directly to its target?
+ * fastterm_poke_at() - find the patch slot of a direct tail call
  * @b: the builder
  * @off: offset of an instruction of the original
  * @bypass: receives whether it is the slot that bypasses the tail call
  *
- * Such slots are patched while the program runs. The copy takes the exit. A thread that was
- * moved behind it has given its frame back already and must go on as the original would: the
- * copy goes back to that, whose slot is kept valid for it.
+ * Such slots are patched while the program runs. The copy always takes the bypass. A
+ * program that was redirected behind the bypass has already removed its frame, and must
+ * make the tail call: in the copy, the slot of the target jumps back to that of the
+ * original, which is kept up to date.
  *
  * Context: process context.
- * Return: what describes the slot; NULL if there is none.
+ * Return: the descriptor of the slot; NULL if there is none.
  */
 const struct bpf_jit_poke_descriptor *fastterm_poke_at(const struct fastterm_builder *b, u32 off,
 						       bool *bypass)
@@ -49,7 +51,7 @@ const struct bpf_jit_poke_descriptor *fastterm_poke_at(const struct fastterm_bui
 	for (i = 0; i < aux->size_poke_tab; i++) {
 		const struct bpf_jit_poke_descriptor *poke = &aux->poke_tab[i];
 
-		/* A program of one function does not say whose they are. */
+		/* In a program of one function, poke->aux is not set. */
 		if (poke->reason != BPF_POKE_REASON_TAIL_CALL ||
 		    (poke->aux && poke->aux != aux) || !poke->tailcall_target)
 			continue;
@@ -61,11 +63,11 @@ const struct bpf_jit_poke_descriptor *fastterm_poke_at(const struct fastterm_bui
 }
 
 /**
- * fastterm_poke_len() - the size of a slot
- * @poke: what describes it
+ * fastterm_poke_len() - get the size of a patch slot
+ * @poke: its descriptor
  *
  * Context: any.
- * Return: its size in bytes.
+ * Return: the size in bytes.
  */
 u8 fastterm_poke_len(const struct bpf_jit_poke_descriptor *poke)
 {
@@ -73,11 +75,12 @@ u8 fastterm_poke_len(const struct bpf_jit_poke_descriptor *poke)
 }
 
 /*
- * Find out what has to be known of the code before there is memory for a copy: whether a
- * literal belongs to it, how many thunks there can be, one for each instruction that leaves,
- * and how many boundaries that are no safepoints. Instructions that refer to an address are
- * remembered, since all others are copied as they are. The bytes before the entry, a hash or
- * the check of one, cannot be told from data, and refer to nothing but themselves.
+ * Scan the code before memory for a copy is allocated. This finds out whether a literal
+ * belongs to it, how many thunks it needs at most (one for each call or jump to the
+ * outside), and how many boundaries are not safepoints. The offsets of instructions that
+ * refer to an address are recorded: all others are copied as they are. The bytes before the
+ * entry, a CFI hash or the check of one, may be data, so they are not decoded. They do not
+ * refer to anything outside of them.
  */
 static int scan(struct fastterm_builder *b)
 {
@@ -166,13 +169,13 @@ static int begin(struct fastterm_builder *b, struct bpf_prog *func,
 }
 
 /**
- * fastterm_thunk_to() - the thunk that leads to a target
+ * fastterm_thunk_to() - get a thunk that leads to a target
  * @b: the builder; receives the thunk if there is none yet
  * @target: the target
  *
  * Context: process context.
- * Return: its offset in the image; -ERANGE if it does not reach the target, or if there is no
- * room for it; or another error of fastterm_arch_thunk().
+ * Return: its offset in the image; -ERANGE if it does not reach the target, or if there is
+ * no room for it; or another error of fastterm_arch_thunk().
  */
 long fastterm_thunk_to(struct fastterm_builder *b, unsigned long target)
 {
@@ -195,15 +198,15 @@ long fastterm_thunk_to(struct fastterm_builder *b, unsigned long target)
 }
 
 /**
- * fastterm_counterpart() - where a call of the original goes in the copy
+ * fastterm_counterpart() - get the target of a call in the copy
  * @prog: the program
- * @fprog: its stub images
- * @target: where the call goes in the original
+ * @fprog: its data, with its stub images
+ * @target: the target of the call in the original
  *
  * Functions of the program that call each other do so in their stub images as well.
  *
  * Context: process context.
- * Return: the entry of the stub image, if @target is that of a function of the program; or
+ * Return: the entry of the stub image, if @target is a function of the program; otherwise
  * @target.
  */
 unsigned long fastterm_counterpart(struct bpf_prog *prog, const struct fastterm_prog *fprog,
@@ -219,8 +222,9 @@ unsigned long fastterm_counterpart(struct bpf_prog *prog, const struct fastterm_
 }
 
 /*
- * @prog: the program. What the kernel finds by an address in the main function
- * is the program itself, with its exception callback; so it is in the copy.
+ * Make the shadow program of an image. For an address in the main function, the kernel
+ * finds the program itself, with its exception callback. So the shadow of the main function
+ * has a copy of the program's aux.
  */
 static int make_shadow(struct fastterm_image *image, const struct bpf_prog *prog,
 		       const struct bpf_prog *func)
@@ -246,7 +250,7 @@ static int make_shadow(struct fastterm_image *image, const struct bpf_prog *prog
 	memset(&aux->ksym, 0, sizeof(aux->ksym));
 	INIT_LIST_HEAD_RCU(&aux->ksym.lnode);
 	aux->ksym.start = (unsigned long)shadow->bpf_func;
-	/* Whoever looks for a symbol takes the end for part of it, and so the last byte is. */
+	/* The kernel takes the end of a symbol as part of it, so exclude the last byte. */
 	aux->ksym.end = (unsigned long)image->code + image->size - 1;
 	aux->ksym.prog = true;
 	snprintf(aux->ksym.name, sizeof(aux->ksym.name), "bpf_stub_%*phN_%s_%u",
@@ -255,7 +259,10 @@ static int make_shadow(struct fastterm_image *image, const struct bpf_prog *prog
 	return 0;
 }
 
-/* Put an image in its place. Between the copy and the thunks it goes on trapping. */
+/*
+ * Write an image to its memory. The padding between the copy and the thunks keeps its trap
+ * instructions.
+ */
 static int write_image(const struct fastterm_builder *b)
 {
 	const u32 thunks = b->nr_thunks * fastterm_arch_thunk(NULL, 0, 0, 0);
@@ -268,15 +275,15 @@ static int write_image(const struct fastterm_builder *b)
 /**
  * fastterm_images_build() - make the stub images of all functions of a program
  * @prog: the program
- * @fprog: its sites, with places in @fprog->images for the images
+ * @fprog: its data, with its sites; receives the images
  *
- * All or none: the images call each other.
+ * Either all functions get an image or none does, since the images call each other.
  *
- * Context: process context, may sleep; after the JIT, before anything can be
- * attached to the program.
- * Return: 0; -ENOENT if what is to be skipped is not in the code;
- * -EINVAL if the code has an instruction that cannot be copied; -ERANGE if it is
- * so large that a thunk is out of reach; -ENOMEM.
+ * Context: process context, may sleep; after the JIT, before anything can be attached to
+ * the program.
+ * Return: 0; -ENOENT if an instruction that is to be skipped is not in the code; -EINVAL if
+ * the code has an instruction that cannot be copied; -ERANGE if the code is so large that a
+ * thunk is out of reach; -ENOMEM.
  */
 int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *fprog)
 {
@@ -315,7 +322,7 @@ int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *fprog)
 		fastterm_images_free(fprog);
 		return err;
 	}
-	/* The main function is found as itself, and as the program. */
+	/* The main function has two structures: its own, and that of the program. */
 	prog->aux->fastterm.image = fprog->images[0];
 	for (i = 0; i < fprog->nr_funcs; i++) {
 		struct fastterm_image *image = fprog->images[i];
@@ -337,8 +344,8 @@ static void tell_perf(const struct bpf_ksym *ksym, bool gone)
 }
 
 /**
- * fastterm_images_publish() - let symbols and faults in stub images be found
- * @fprog: a program's; without images nothing happens
+ * fastterm_images_publish() - make the symbols and exception tables of stub images visible
+ * @fprog: the data of a program; without images nothing happens
  *
  * Context: process context.
  */
@@ -357,7 +364,7 @@ void fastterm_images_publish(struct fastterm_prog *fprog)
 
 /**
  * fastterm_images_hide() - undo fastterm_images_publish()
- * @fprog: a program's; if it was not published, nothing happens
+ * @fprog: the data of a program; if it was not published, nothing happens
  *
  * The images themselves stay until a grace period has passed.
  *
@@ -379,9 +386,9 @@ void fastterm_images_hide(struct fastterm_prog *fprog)
 
 /**
  * fastterm_images_free() - free a program's stub images
- * @fprog: a program's
+ * @fprog: the data of a program
  *
- * Context: process context, may sleep; when nothing can run in them any more.
+ * Context: process context, may sleep; when no image can be running any more.
  */
 void fastterm_images_free(struct fastterm_prog *fprog)
 {

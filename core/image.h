@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The machine code of a program's functions: where the JIT has put each instruction, the frame
+ * The machine code of a program's functions: the offsets of its instructions, the frame
  * rules, and the stub image.
  */
 #ifndef _BPF_FASTTERM_IMAGE_H
@@ -15,10 +15,10 @@ struct bpf_prog;
 struct fastterm_prog;
 
 /**
- * struct fastterm_place - where the JIT has put a jump or a call
+ * struct fastterm_place - where a jump or a call is in the machine code
  * @start: offset of its first byte in the image
  * @end: offset behind its last byte
- * @target: the address that is called; or for a jump, the offset it goes to,
+ * @target: for a call, the address that is called; for a jump, the offset that it goes to;
  *	    0 if unknown
  * @code: its opcode
  */
@@ -30,11 +30,12 @@ struct fastterm_place {
 };
 
 /**
- * struct fastterm_layout - where the JIT has put a function's jumps and calls
- * @ends: for each instruction the offset in the image behind its native code
- * @natives: for each instruction how many native ones it has, once an image was made
+ * struct fastterm_layout - where a function's instructions are in the machine code
+ * @ends: for each instruction, the offset in the image behind its native code
+ * @natives: for each instruction, the number of its native instructions, once an image was
+ *	     made
  * @nr: number of @places
- * @places: in the order of the instructions
+ * @places: the jumps and calls, in the order of the instructions
  */
 struct fastterm_layout {
 	u32 *ends;
@@ -45,15 +46,15 @@ struct fastterm_layout {
 
 void fastterm_layout_free(struct fastterm_layout *layout);
 
-/* A flag that the core sets in rules that have FASTTERM_RULE_FP, and both addresses saved. */
+/* Set by the core in rules that have FASTTERM_RULE_FP and by which both addresses are saved. */
 #define FASTTERM_RULE_FRAME	BIT(7)
 
 /**
  * struct fastterm_rules - the frame rules of a function
  * @nr: number of @row
- * @body: the rule that most of the function has
- * @body_off: the first offset for which it holds
- * @body_size: and for how many bytes it does
+ * @body: the rule that covers most of the function
+ * @body_off: the first offset for which @body holds
+ * @body_size: for how many bytes @body holds
  * @row: the rules, in ascending order of their offsets
  */
 struct fastterm_rules {
@@ -64,10 +65,13 @@ struct fastterm_rules {
 	struct fastterm_rule row[] __counted_by(nr);
 };
 
-/* How many bytes of memory all frame rules take. */
+/* How many bytes of memory all frame rules use. */
 extern atomic_long_t fastterm_rule_bytes;
 
-/* For a function that the backend does not understand. Where there was no memory for them: NULL. */
+/*
+ * The rules of a function that the backend does not recognise. Without memory there are no
+ * rules: NULL.
+ */
 extern const struct fastterm_rules fastterm_no_rules;
 
 void fastterm_rules_make(struct bpf_prog *prog, const u32 *ends);
@@ -75,20 +79,22 @@ void fastterm_rules_free(const struct fastterm_rules *rules);
 
 /**
  * struct fastterm_image - the stub image of a function
- * @fprog: what is known of the program
- * @main: it is that of the program's main function
+ * @fprog: the program's data
+ * @main: the function is the program's main function
  * @func: the function, as it is found by an address
  * @entry: the function's entry
- * @func_size: and its size from there
+ * @func_size: the size of the function from its entry
  * @rules: its frame rules
- * @code: its first byte, which corresponds to the first of the image
+ * @code: first byte of the stub image, which corresponds to the first byte of the
+ *	  function's image
  * @size: its size, with everything behind the code
- * @packed: it is in memory from the allocator of programs; otherwise it has pages of its own
- * @shadow: what the rest of the kernel takes for a program of its own, so that
- *	    symbols, unwinding and faults work in it
+ * @packed: it is in memory from the allocator of programs; otherwise it has pages of its
+ *	    own
+ * @shadow: a program for which the rest of the kernel takes the stub image, so that
+ *	    symbols, unwinding and exception tables work in it
  * @nr_unsafe: number of @unsafe
- * @unsafe: the boundaries that are no safepoints: what comes before them and what
- *	    comes behind make up one address, in parts that differ
+ * @unsafe: boundaries that are not safepoints: the instructions before and behind each of
+ *	    them form one address, and P and S differ in it
  */
 struct fastterm_image {
 	const struct fastterm_prog *fprog;
@@ -111,7 +117,7 @@ int fastterm_code_write(const struct fastterm_image *image, u32 off, const u8 *f
 int fastterm_code_protect(const struct fastterm_image *image);
 void fastterm_code_free(const struct fastterm_image *image);
 
-/* How many bytes of text all stub images take. */
+/* How many bytes of text all stub images use. */
 extern atomic_long_t fastterm_text;
 
 bool fastterm_is_safepoint(const struct fastterm_image *image, u32 off);

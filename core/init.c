@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whether this machine can terminate BPF programs, asked once at boot.
+ * Whether this machine can terminate BPF programs: determined once, at boot.
  */
 #define pr_fmt(fmt) "fastterm: " fmt
 
@@ -17,7 +17,7 @@ static bool supported __ro_after_init;
  * fastterm_supported() - can programs be terminated on this machine?
  *
  * Context: any, after the initcalls of the subsys level.
- * Return: what the architecture's backend said at boot.
+ * Return: true if the architecture's backend has been initialised.
  */
 bool fastterm_supported(void)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where the JIT has put what we are interested in: it says so itself, once for
- * each function, when it is done with it.
+ * Where the JIT has put a function's instructions: it reports this once for each function,
+ * when it has finished it.
  *
- * Only jumps and calls are of interest. They are known by their order among
- * themselves, which survives constant blinding: that puts other instructions
- * before them, and never takes one away or adds one.
+ * Sites are jumps and calls. Each is identified by its number among the jumps and calls of
+ * its function. Constant blinding does not change this number: it inserts other
+ * instructions, and never adds or removes a jump or a call.
  */
 #include <linux/cfi.h>
 #include <linux/fastterm.h>
@@ -31,8 +31,9 @@ static void place_of(const struct bpf_prog *prog, u32 i, const u32 *end,
 	u64 addr;
 
 	/*
-	 * @end has offsets behind instructions. What precedes the first one,
-	 * the prologue, contains no call and no jump that could be mistaken.
+	 * @end has offsets behind instructions. The range of the first one includes the
+	 * prologue, which has no call and no jump that could be mistaken for the
+	 * instruction's own.
 	 */
 	place->start = i ? end[i - 1] : 0;
 	place->end = end[i];
@@ -51,8 +52,8 @@ static void place_of(const struct bpf_prog *prog, u32 i, const u32 *end,
 }
 
 /*
- * Offsets behind instructions, of which some JITs leave that behind the first slot of a
- * pair as it was in an earlier pass: it has nothing of its own then.
+ * Copy the offsets behind instructions. For the first slot of a two-slot instruction, some
+ * JITs leave a stale offset from an earlier pass: it has no native code of its own.
  */
 static u32 *copy_ends(const struct bpf_prog *prog, const u32 *end)
 {
@@ -85,21 +86,21 @@ void fastterm_layout_free(struct fastterm_layout *layout)
 }
 
 /**
- * fastterm_jited() - the JIT has put a function in its place
+ * fastterm_jited() - record the layout and the frame rules of a function
  * @prog: the function, with the instructions that were JITed
  * @end: for each of them, the offset in the image behind its native code
  *
- * Every function gets its frame rules, since a walk may have to pass any. Without memory the
- * program gets no stub image.
+ * Every function gets frame rules, since a walk may have to pass it. If there is no memory,
+ * the program gets no stub image.
  *
- * Context: process context, may sleep; from the JIT.
+ * Context: process context, may sleep; called by the JIT.
  */
 void fastterm_jited(struct bpf_prog *prog, const u32 *end)
 {
 	struct fastterm_layout *layout;
 	u32 i, nr = 0;
 
-	/* No walk finds a classic program, which has no symbol. */
+	/* Classic programs have no symbol, so a walk does not find them. */
 	if (!fastterm_supported() || bpf_prog_was_classic(prog))
 		return;
 	fastterm_rules_make(prog, end);

@@ -2,9 +2,9 @@
 /*
  * Memory for the machine code of stub images.
  *
- * It comes from the allocator of BPF programs, which packs them, and is written by
- * bpf_arch_text_copy(). Where the architecture lacks one of the two, an image has pages of its
- * own, which are written first and protected then.
+ * The memory comes from the allocator of BPF programs, which packs them, and is written by
+ * bpf_arch_text_copy(). If the architecture lacks one of the two, an image has pages of its
+ * own, which are written first and then protected.
  */
 #include <linux/atomic.h>
 #include <linux/bpf.h>
@@ -45,11 +45,11 @@ static void *alloc_pages_for(u32 size)
 	if (!code)
 		return NULL;
 	set_vm_flush_reset_perms(code);
-	/* What was there before is not to become executable. */
+	/* Old content of the pages must not become executable. */
 	return memset(code, 0, PAGE_ALIGN(size));
 }
 
-/* How much memory an image takes. */
+/* How much memory an image uses. */
 static u32 taken_by(const struct fastterm_image *image)
 {
 	return image->packed ? image->size : PAGE_ALIGN(image->size);
@@ -60,8 +60,8 @@ static u32 taken_by(const struct fastterm_image *image)
  * @image: the stub image, which receives it
  * @size: how many bytes
  *
- * It is counted as that of programs is. What is not written traps if programs are packed, and is
- * zero otherwise.
+ * The memory counts against bpf_jit_limit, as that of programs does. Bytes that are not
+ * written trap if programs are packed, and are zero otherwise.
  *
  * Context: process context, may sleep.
  * Return: 0; -ENOMEM.
@@ -101,8 +101,8 @@ int fastterm_code_write(const struct fastterm_image *image, u32 off, const u8 *f
 }
 
 /**
- * fastterm_code_protect() - all code has been written
- * @image: the stub image; it can be executed from now on, and not be written
+ * fastterm_code_protect() - make machine code executable and read-only
+ * @image: the stub image, whose code has been written
  *
  * Context: process context, may sleep.
  * Return: 0, or an error.
@@ -120,7 +120,7 @@ int fastterm_code_protect(const struct fastterm_image *image)
  * fastterm_code_free() - free memory of fastterm_code_alloc()
  * @image: the stub image; nothing happens if it has none
  *
- * Context: process context, may sleep; when nothing can run in it any more.
+ * Context: process context, may sleep; when the image can no longer run.
  */
 void fastterm_code_free(const struct fastterm_image *image)
 {
@@ -135,8 +135,8 @@ void fastterm_code_free(const struct fastterm_image *image)
 }
 
 /*
- * Trampolines are packed where programs are. The default allocator hands out whole pages, and the
- * default of bpf_arch_text_copy() says that there is none, whatever it is given.
+ * Trampolines are packed where programs are packed. The default allocator returns whole
+ * pages, and the default bpf_arch_text_copy() returns an error for any arguments.
  */
 static int __init fastterm_memory_init(void)
 {

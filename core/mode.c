@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which programs get stub images: sysctl kernel.bpf_fastterm, "off", "needed"
- * or "all". It holds for programs that are loaded from then on.
+ * Which programs get stub images: the sysctl kernel.bpf_fastterm, "off", "needed" or "all".
+ * A new value applies to programs that are loaded from then on.
  */
 #include <linux/array_size.h>
 #include <linux/build_bug.h>

@@ -8,9 +8,9 @@
 /**
  * enum fastterm_mode - which programs get stub images: kernel.bpf_fastterm
  * @FASTTERM_MODE_OFF: none
- * @FASTTERM_MODE_NEEDED: those that can run for long
+ * @FASTTERM_MODE_NEEDED: those that can run for a long time
  * @FASTTERM_MODE_ALL: all
- * @FASTTERM_MODES: their number
+ * @FASTTERM_MODES: number of modes
  */
 enum fastterm_mode {
 	FASTTERM_MODE_OFF,
@@ -19,7 +19,7 @@ enum fastterm_mode {
 	FASTTERM_MODES,
 };
 
-/* One of these. It holds for programs that are loaded from now on. */
+/* The present mode. It applies to programs that are loaded from now on. */
 extern int fastterm_mode;
 
 #endif /* _BPF_FASTTERM_MODE_H */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is kept with a program: its sites, as they stand in the program that the JIT
- * is given, why it can run for long, and its stub images or why it has none.
+ * The data of a program: its sites as they are in the program that the JIT compiles, why it
+ * can run for a long time, and its stub images or the reason why it has none.
  *
- * Sites are found here, in the program as the verifier has left it. What becomes of
- * each is decided in sites.c.
+ * Sites are found here, in the program as the verifier has left it. sites.c decides which
+ * of them the stub image skips.
  */
 #include <linux/atomic.h>
 #include <linux/bpf_verifier.h>
@@ -23,7 +23,7 @@ atomic_t fastterm_nr_progs = ATOMIC_INIT(0);
 atomic_t fastterm_ended_progs = ATOMIC_INIT(0);
 atomic_t fastterm_loads[FASTTERM_ABSENCES];
 
-/* The function that instruction @insn is in, if that is not before @func. */
+/* The function that instruction @insn is in, which is @func or a later one. */
 static u32 func_of(const struct bpf_verifier_env *env, u32 func, u32 insn)
 {
 	while (func + 1 < env->subprog_cnt &&
@@ -32,19 +32,17 @@ static u32 func_of(const struct bpf_verifier_env *env, u32 func, u32 insn)
 	return func;
 }
 
-/*
- * A run of so many instructions is over before anybody would call it long, even if
- * every fourth calls a helper.
- */
+/* A run of so many instructions is short, even if every fourth calls a helper. */
 #define MAX_SHORT_RUN	200000u
 
 /*
- * Whether no run executes more than MAX_SHORT_RUN instructions, as far as jumps go.
+ * Is it certain, as far as jumps are concerned, that no run executes more than
+ * MAX_SHORT_RUN instructions?
  *
- * The verifier walks loops turn by turn. Where it stops since it has been in a like
- * state before, it has walked from there to the end, and counted that. So it has
- * counted every instruction of the longest run, unless that calls global functions,
- * which are walked once for all their calls.
+ * The verifier simulates loops iteration by iteration. Where it prunes a state, it has
+ * simulated an equivalent state up to the exit, and has counted those instructions. So it
+ * has counted every instruction of the longest run, unless the program calls global
+ * functions, which are verified once for all their calls.
  */
 static bool is_walked(const struct bpf_verifier_env *env, const struct fastterm_prog *fprog)
 {
@@ -86,7 +84,7 @@ static void find_loops(const struct bpf_verifier_env *env, struct fastterm_prog 
 				BIT(FASTTERM_BACK_EDGE));
 }
 
-/* Is instruction @i a site? Then @site receives what becomes of it. */
+/* Is instruction @i a site? If it is, @site receives the decision on it. */
 static bool is_site(const struct bpf_verifier_env *env, u32 i, struct fastterm_site *site)
 {
 	struct fastterm_decision *d = &site->decision;
@@ -100,7 +98,7 @@ static bool is_site(const struct bpf_verifier_env *env, u32 i, struct fastterm_s
 	return true;
 }
 
-/* Find all sites; write them to @sites unless that is NULL. */
+/* Find all sites and return their number. The sites are written to @sites unless that is NULL. */
 static u32 find_sites(const struct bpf_verifier_env *env,
 		      struct fastterm_site *sites)
 {
@@ -132,8 +130,8 @@ static u32 find_sites(const struct bpf_verifier_env *env,
 }
 
 /*
- * Is every instruction that the stub image was explored without still there, once, and as
- * it was decided? The states by which it was explored are older than the code.
+ * Each instruction that was skipped when the verifier explored the stub image must still
+ * exist once, with the same decision: the program has been rewritten since.
  */
 static void compare(const struct bpf_verifier_env *env, struct fastterm_checked *checked,
 		    struct fastterm_prog *fprog)
@@ -163,7 +161,7 @@ static void compare(const struct bpf_verifier_env *env, struct fastterm_checked 
 	}
 }
 
-/* Which instruction of the program as it was loaded each one belongs to. */
+/* For each instruction, the index of the instruction of the loaded program that it belongs to. */
 static u32 *find_ids(const struct bpf_verifier_env *env)
 {
 	u32 i, id = 0, *ids = kvmalloc_array(env->prog->len, sizeof(*ids), GFP_KERNEL);
@@ -176,8 +174,9 @@ static u32 *find_ids(const struct bpf_verifier_env *env)
 }
 
 /*
- * The most calls that are kept on any way through the stub image. What the verifier has put
- * there belongs to an instruction of the program.
+ * The largest number of kept calls on any path through the stub image. Calls that the
+ * verifier has inserted are counted with the instruction of the loaded program that they
+ * belong to.
  */
 static u32 most_calls(const struct fastterm_checked *checked, const struct fastterm_prog *fprog)
 {
@@ -194,7 +193,7 @@ static u32 most_calls(const struct fastterm_checked *checked, const struct fastt
 	return most;
 }
 
-/* Find out how long the program can go on after a redirect, as far as that is known now. */
+/* Compute how long the program can run after a redirect, in BPF instructions and kept calls. */
 static void find_bound(const struct bpf_verifier_env *env, struct fastterm_checked *checked,
 		       struct fastterm_prog *fprog)
 {
@@ -212,7 +211,7 @@ static void find_bound(const struct bpf_verifier_env *env, struct fastterm_check
 	swap(fprog->trace, checked->trace);
 }
 
-/* What was needed to find that out. */
+/* Free the data from which bounds are computed. */
 static void forget_ways(struct fastterm_prog *fprog)
 {
 	fastterm_trace_free(&fprog->trace);
@@ -221,14 +220,14 @@ static void forget_ways(struct fastterm_prog *fprog)
 }
 
 /**
- * fastterm_verified() - the verifier is done with a program
- * @env: the verifier's
- * @err: its verdict
+ * fastterm_verified() - make the data of a program that has been verified
+ * @env: the verifier's environment
+ * @err: the verifier's result
  *
- * Without memory the program is loaded all the same, and is not terminable.
+ * If there is no memory, the program is loaded, but it cannot be terminated.
  *
- * Context: process context, may sleep; from the verifier, when the program will
- * not be rewritten any more.
+ * Context: process context, may sleep; called by the verifier when the program will not be
+ * rewritten any more.
  */
 void fastterm_verified(struct bpf_verifier_env *env, int err)
 {
@@ -279,7 +278,7 @@ static enum fastterm_absence build(struct bpf_prog *prog,
 	if (READ_ONCE(fastterm_mode) == FASTTERM_MODE_NEEDED &&
 	    fprog->why_long == FASTTERM_SHORT)
 		return FASTTERM_NOT_NEEDED;
-	/* Without memory nothing was explored, or not all. */
+	/* If memory was short, the stub image has not been explored completely. */
 	if (!fprog->verdict.insns || fprog->verdict.why == FASTTERM_REFUSED_MEMORY)
 		return FASTTERM_NO_MEMORY;
 	if (fprog->verdict.why)
@@ -309,17 +308,17 @@ static enum fastterm_absence build(struct bpf_prog *prog,
  * fastterm_loaded() - make a program's stub images if it gets any
  * @prog: the program
  *
- * Whether that succeeds or not, the program is loaded.
+ * The program is loaded whether this succeeds or not.
  *
- * Context: process context, may sleep; after the JIT, before the program is
- * known to anybody.
+ * Context: process context, may sleep; after the JIT, before the program is visible to
+ * users.
  */
 void fastterm_loaded(struct bpf_prog *prog)
 {
 	struct fastterm_prog *fprog = prog->aux->fastterm.prog;
 	u32 i;
 
-	/* By an address in its main function, the program itself is found. */
+	/* An address in the main function leads to the program itself. */
 	if (prog->aux->real_func_cnt)
 		swap(prog->aux->fastterm.rules, prog->aux->func[0]->aux->fastterm.rules);
 	if (fprog) {
@@ -338,8 +337,8 @@ void fastterm_loaded(struct bpf_prog *prog)
 }
 
 /**
- * fastterm_publish() - a program has its id and can be seen
- * @prog: the program
+ * fastterm_publish() - make a program's stub images and data visible
+ * @prog: the program, which has its id
  *
  * Context: process context, may sleep.
  */
@@ -347,27 +346,27 @@ void fastterm_publish(struct bpf_prog *prog)
 {
 	struct fastterm_prog *fprog = prog->aux->fastterm.prog;
 
-	/* What we know nothing of is what there was no memory to know. */
+	/* Without struct fastterm_prog, there was no memory for it. */
 	atomic_inc(&fastterm_loads[fprog ? fprog->absence : FASTTERM_NO_MEMORY]);
 	if (!fprog)
 		return;
 	fprog->id = prog->aux->id;
-	/* The copy is as visible as the original. */
+	/* S has a symbol if P has one. */
 	if (bpf_token_capable(prog->aux->token, CAP_BPF))
 		fastterm_images_publish(fprog);
 	fastterm_show_add(fprog);
 }
 
 /**
- * fastterm_last_put() - nobody refers to a program any more
+ * fastterm_last_put() - handle the release of the last reference to a program
  * @prog: the program
- * @deferred: whether it may still run
+ * @deferred: whether the program may still be running
  *
- * What still runs of it can be terminated, and may have faults to be handled: both need
- * to find the program by an address.
+ * Instances that are still running can be terminated, and may cause faults that have to be
+ * handled. In both cases the kernel has to find the program by an address.
  *
  * Context: process context.
- * Return: true if it is to stay visible; then fastterm_ended() sees to the rest.
+ * Return: true if the program's symbols have to stay; then fastterm_ended() removes them.
  */
 bool fastterm_last_put(struct bpf_prog *prog, bool deferred)
 {
@@ -380,12 +379,12 @@ bool fastterm_last_put(struct bpf_prog *prog, bool deferred)
 }
 
 /**
- * fastterm_ended() - nothing runs a program any more
- * @aux: the program's
- * @again: what is to be done once nobody looks for it either
+ * fastterm_ended() - remove the symbols of a program that is no longer running
+ * @aux: the program's bpf_prog_aux
+ * @again: what is to be called after a further grace period
  *
  * Context: softirq or process context, after a grace period.
- * Return: true if @again will be called, and false if all may go on now.
+ * Return: true if @again will be called; false if the caller has to go on.
  */
 bool fastterm_ended(struct bpf_prog_aux *aux, rcu_callback_t again)
 {
@@ -401,8 +400,8 @@ bool fastterm_ended(struct bpf_prog_aux *aux, rcu_callback_t again)
 }
 
 /**
- * fastterm_hide() - a program is about to go
- * @prog: the program
+ * fastterm_hide() - remove the symbols of a program's stub images
+ * @prog: the program, which is about to be freed
  *
  * Context: process or softirq context; a grace period before fastterm_free().
  */
@@ -413,10 +412,10 @@ void fastterm_hide(struct bpf_prog *prog)
 }
 
 /**
- * fastterm_free() - give back what we keep with a program, or a function of it
- * @aux: the program's; NULL pointers in it are fine
+ * fastterm_free() - free the data of a program, or of a function of it
+ * @aux: its bpf_prog_aux; pointers in it may be NULL
  *
- * Context: process context, may sleep; when nothing can run it any more.
+ * Context: process context, may sleep; when the program can no longer run.
  */
 void fastterm_free(struct bpf_prog_aux *aux)
 {

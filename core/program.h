@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is kept with a program: its sites, why it can run for long, its stub images or why it
- * has none.
+ * The data of a program: its sites, why it can run for a long time, and its stub images or
+ * the reason why it has none.
  */
 #ifndef _BPF_FASTTERM_PROGRAM_H
 #define _BPF_FASTTERM_PROGRAM_H
@@ -16,15 +16,15 @@
 struct dentry;
 
 /**
- * enum fastterm_long - why a program can run for long, the most telling first
+ * enum fastterm_long - why a program can run for a long time, the strongest reason first
  * @FASTTERM_SHORT: it cannot, and gets no image
- * @FASTTERM_CALLBACK: it hands a callback to a function that iterates
+ * @FASTTERM_CALLBACK: it passes a callback to a function that iterates
  * @FASTTERM_ITERATOR: it has an open-coded iterator
  * @FASTTERM_MAY_GOTO: it has a may_goto
  * @FASTTERM_TAIL: it has a tail call
- * @FASTTERM_BACK_EDGE: it jumps back, and the verifier's walk does not bound how often
+ * @FASTTERM_BACK_EDGE: it jumps back, and the verifier gives no bound of the iterations
  * @FASTTERM_SLEEPABLE: it may sleep
- * @FASTTERM_LONGS: their number
+ * @FASTTERM_LONGS: number of reasons
  */
 enum fastterm_long {
 	FASTTERM_SHORT,
@@ -39,18 +39,19 @@ enum fastterm_long {
 
 /**
  * enum fastterm_absence - why a program has no stub images
- * @FASTTERM_PRESENT: it has
+ * @FASTTERM_PRESENT: it has stub images
  * @FASTTERM_UNSUPPORTED: the machine cannot terminate programs
- * @FASTTERM_NOT_JITED: it is no machine code of this machine's processors
+ * @FASTTERM_NOT_JITED: the program is not machine code for the CPUs of this machine
  * @FASTTERM_OFF: images were switched off when it was loaded
- * @FASTTERM_NOT_NEEDED: it cannot run for long
- * @FASTTERM_NO_MEMORY: there was none for them
- * @FASTTERM_NOT_FOUND: what is to be skipped was not found in its code
- * @FASTTERM_TOO_LARGE: a function is larger than its calls reach
- * @FASTTERM_CODE: its code has an instruction that we cannot copy
- * @FASTTERM_UNSOUND: the verifier does not accept its stub image
- * @FASTTERM_NO_RULES: a function's prologue or epilogue is not understood
- * @FASTTERM_ABSENCES: their number
+ * @FASTTERM_NOT_NEEDED: it cannot run for a long time
+ * @FASTTERM_NO_MEMORY: there was no memory for them
+ * @FASTTERM_NOT_FOUND: an instruction that is to be skipped was not found in the machine
+ *			code
+ * @FASTTERM_TOO_LARGE: a function is larger than the reach of its calls
+ * @FASTTERM_CODE: the machine code has an instruction that cannot be copied
+ * @FASTTERM_UNSOUND: the verifier does not accept the stub image
+ * @FASTTERM_NO_RULES: a function's prologue or epilogue was not recognised
+ * @FASTTERM_ABSENCES: number of reasons
  */
 enum fastterm_absence {
 	FASTTERM_PRESENT,
@@ -68,15 +69,15 @@ enum fastterm_absence {
 };
 
 /**
- * struct fastterm_site - an instruction that is decided upon
- * @insn: its index in the program as the verifier left it, "xlated"
- * @func: the function it is in
- * @jump: how many jumps and calls precede it in that function; constant
- *	  blinding renumbers instructions, and keeps these in their order
- * @code: its opcode, by which it is known again
- * @native: where in the image of the function it is; 0 before there is one
- * @target: the function of the kernel that it calls; 0 if none, or before there is an image
- * @decision: what becomes of it
+ * struct fastterm_site - a site
+ * @insn: its index in the program as the verifier left it ("xlated")
+ * @func: the function that it is in
+ * @jump: how many jumps and calls precede it in that function; constant blinding renumbers
+ *	  instructions, but keeps the order of these
+ * @code: its opcode, to recognise it
+ * @native: its offset in the image of the function; 0 before there is an image
+ * @target: the kernel function that it calls; 0 if none, or before there is an image
+ * @decision: the decision on it
  * @value: the enum fastterm_value that the stub returns if it is skipped
  */
 struct fastterm_site {
@@ -91,22 +92,22 @@ struct fastterm_site {
 };
 
 /**
- * struct fastterm_prog - what we know of a program
- * @why_long: why it can run for long
- * @loops: it may go round in its own code, where nobody asks whether to stop
+ * struct fastterm_prog - the data of a program
+ * @why_long: why it can run for a long time
+ * @loops: it may loop in its own code, where nothing tests whether to stop
  * @absence: why it has no images
- * @verdict: what the verifier says of them
- * @trace: while the program is loaded, the ways through it
+ * @verdict: the result of the product check
+ * @trace: while the program is loaded, the paths through it
  * @nr_loaded: number of instructions of the program as it was loaded
  * @nr_ids: number of @ids
- * @ids: while the program is loaded, for each instruction that the verifier has left the
- *	 number of the one that it belongs to, in the program as it was loaded
- * @stays: nobody refers to the program any more, and it is visible as long as it may run
+ * @ids: while the program is loaded, for each instruction that the verifier has left, the
+ *	 index of the instruction of the loaded program that it belongs to
+ * @stays: the last reference is gone, and the symbols stay while the program may run
  * @prog: the program, which is freed with this
- * @id: the program's, once it is published
+ * @id: the program's id, once it is published
  * @nr_funcs: number of its functions
- * @images: for each function its stub image, NULL if there are none
- * @dentry: what debugfs shows of it
+ * @images: for each function its stub image; NULL if there are none
+ * @dentry: its file in debugfs
  * @nr_sites: number of @sites
  * @sites: its sites, by @insn
  */
@@ -129,21 +130,27 @@ struct fastterm_prog {
 	struct fastterm_site sites[] __counted_by(nr_sites);
 };
 
-/* The number of programs that have a struct fastterm_prog: they are loaded, and not yet freed. */
+/*
+ * The number of programs that have a struct fastterm_prog: those that are loaded and not
+ * yet freed.
+ */
 extern atomic_t fastterm_nr_progs;
 
-/* Programs that nothing runs any more: each is freed a grace period after it is counted. */
+/*
+ * How many programs have stopped running for good. Each is freed a grace period after it is
+ * counted.
+ */
 extern atomic_t fastterm_ended_progs;
 
-/* How many programs were loaded since boot, by why they have no images. */
+/* How many programs have been loaded since boot, by the reason why they have no images. */
 extern atomic_t fastterm_loads[FASTTERM_ABSENCES];
 
 /**
- * fastterm_nr_funcs() - how many functions a program has
+ * fastterm_nr_funcs() - get the number of a program's functions
  * @prog: the program
  *
  * Context: any, once it has been JITed.
- * Return: their number, at least 1.
+ * Return: the number, at least 1.
  */
 static inline u32 fastterm_nr_funcs(const struct bpf_prog *prog)
 {
@@ -151,9 +158,9 @@ static inline u32 fastterm_nr_funcs(const struct bpf_prog *prog)
 }
 
 /**
- * fastterm_func() - a function of a program
+ * fastterm_func() - get a function of a program
  * @prog: the program
- * @i: which one; 0 is the main function
+ * @i: its number; 0 is the main function
  *
  * Context: any, once it has been JITed.
  * Return: the function.

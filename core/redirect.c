@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Redirect: let an activation of a program go on in the stub images.
+ * Redirect: make an activation of a program continue in the stub images.
  *
- * An activation is one invocation of a program: the frame of its main function,
- * the base frame, and every frame of a program above it, be it a function, a
- * callback, an extension of it, or another program that it has come to run. What
- * called it is not its business: to the caller, the program has returned.
+ * An activation is one entry of a program by the kernel. Its frames are the base frame,
+ * which is that of the main function, and all frames of programs above it: functions,
+ * callbacks, extensions and programs that have been entered from there. The frames of the
+ * caller are not changed: for the caller, the program returns as usual.
  *
- * In two passes, the first of which finds all addresses at which the interrupted
- * context will go on, up to the one that the base frame returns to. The second
- * one writes, first that address, which from then on is the tag that the
- * activation is known by, then those in programs, which move to the same place in
- * the stub image. Each of these is a valid state by itself: what could not be
- * moved goes on where it was, and is moved by a later kick.
+ * This takes two passes. The first pass finds all addresses at which the interrupted
+ * context will continue, up to the return address of the base frame. The second pass
+ * writes: first it replaces that return address by the exit tag, by which the activation is
+ * recognised from then on, then it moves the addresses in programs to the same offsets in
+ * the stub images. The stack is valid after each of these writes: what cannot be moved
+ * continues in P, and a later kick moves it.
  */
 #include <linux/array_size.h>
 #include <linux/bpf.h>
@@ -29,13 +29,13 @@
 #include "program.h"
 #include "walk.h"
 
-/* Addresses in programs; the verifier allows programs eight calls deep. */
+/* The number of addresses in programs on one stack; the verifier allows eight nested calls. */
 #define MAX_MOVES 64
 
 /**
  * struct move - an address in a program that is to be moved
- * @where: where it is kept
- * @to: the same place in the stub image; 0 if that is no safepoint
+ * @where: the slot of the address
+ * @to: the same offset in the stub image; 0 if that is not a safepoint
  */
 struct move {
 	struct fastterm_where where;
@@ -44,10 +44,11 @@ struct move {
 
 /**
  * struct fastterm_finds - what the first pass finds
- * @walk: how far the pass has come
- * @base: the slot that the base frame returns to, as far as is known; NULL if there is none
- * @end: behind the last address in programs that comes before it
- * @kept: a slot that may be that one, while the pass goes on
+ * @walk: the walk, at the last slot that the pass has visited
+ * @base: the slot of the base frame's return address, as found so far; NULL if there is
+ *	  none
+ * @end: behind the last of the addresses in programs that come before @base
+ * @kept: storage for @base while the pass goes on
  * @moves: the addresses in programs, the innermost first, and room for one more slot
  */
 struct fastterm_finds {
@@ -60,7 +61,7 @@ struct fastterm_finds {
 
 static DEFINE_PER_CPU(struct fastterm_finds, finds);
 
-/* Is a tag that of what is looked for? */
+/* Is a tag that of the activation that is to be terminated? */
 static bool is_wanted(const struct fastterm_activation *a, const struct fastterm_where *where)
 {
 	const struct fastterm_tag *tag = fastterm_tag_at(where->sp);
@@ -70,9 +71,9 @@ static bool is_wanted(const struct fastterm_activation *a, const struct fastterm
 }
 
 /**
- * fastterm_is_safepoint() - may a program go on in its stub image from here?
+ * fastterm_is_safepoint() - may a program continue in its stub image at an offset?
  * @image: the stub image
- * @off: offset in it, at a boundary of an instruction
+ * @off: the offset, at an instruction boundary
  *
  * Context: any.
  * Return: true if it may.
@@ -87,7 +88,7 @@ bool fastterm_is_safepoint(const struct fastterm_image *image, u32 off)
 	return true;
 }
 
-/* The same place in the stub image; 0 if a program may not go on from there. */
+/* The same address in the stub image; 0 if it is not a safepoint. */
 static unsigned long in_stub_image(const struct fastterm_text *text)
 {
 	const u32 off = text->off + cfi_get_offset();
@@ -96,9 +97,10 @@ static unsigned long in_stub_image(const struct fastterm_text *text)
 }
 
 /*
- * Find the addresses in programs up to the slot that the base frame returns to. An activation
- * whose main function has been passed ends there. A callback that runs by itself, from a timer,
- * has none: then the base frame is the outermost frame of the program.
+ * Find the addresses in programs, up to the slot with the base frame's return address. An
+ * activation ends with the frame of its main function. A callback that the kernel calls by
+ * itself, as from a timer, has no main function: its base frame is the outermost frame of
+ * the program.
  */
 static int find(struct fastterm_finds *f, const struct fastterm_activation *a,
 		struct pt_regs *regs)
@@ -111,13 +113,16 @@ static int find(struct fastterm_finds *f, const struct fastterm_activation *a,
 	int err;
 
 	f->base = NULL;
-	/* No program has been freed since this one was asked for: it has not been either. */
+	/* The program is still there, as no program has been freed since the request. */
 	if (a->ended == atomic_read(&fastterm_ended_progs))
 		likely = a->fprog;
 	for (err = fastterm_walk_begin(w, regs, likely, &move->where); !err;
 	     err = fastterm_walk_next(w)) {
 		image = w->text.image;
-		/* By its id too: another one may have come to be where it was. */
+		/*
+		 * Compare the id as well: another program may have been allocated at the
+		 * same address.
+		 */
 		if (image && image->fprog == a->fprog && image->fprog->id == a->outcome.id)
 			met = image->fprog;
 		if (ours && passed && !move->where.again) {
@@ -126,7 +131,7 @@ static int find(struct fastterm_finds *f, const struct fastterm_activation *a,
 			return 0;
 		}
 		if (!image && fastterm_is_tag(&move->where)) {
-			/* What is further out belongs to another activation. */
+			/* The frames beyond a tag belong to another activation. */
 			if (!is_wanted(a, &move->where))
 				return -EFAULT;
 			f->base = &move->where;
@@ -141,7 +146,10 @@ static int find(struct fastterm_finds *f, const struct fastterm_activation *a,
 		ours = image && image->fprog == met;
 		if (!image)
 			continue;
-		/* What is tagged may have come to run the program once more. */
+		/*
+		 * A tagged activation may have run the program again: it does not end here,
+		 * but at its tag.
+		 */
 		if (ours)
 			passed = fastterm_is_base(&w->text) && !a->tag;
 		if (w->text.copy)
@@ -153,13 +161,13 @@ static int find(struct fastterm_finds *f, const struct fastterm_activation *a,
 	}
 	if (err != -ENOENT)
 		return err;
-	/* The walk has ended in the program itself: its caller is not known. */
+	/* The walk has ended in the program: the return address of the base frame is not known. */
 	if (ours && !a->tag)
 		return -EFAULT;
 	return a->tag || !f->base ? -ENOENT : 0;
 }
 
-/* Let execution continue there. */
+/* Write one address. */
 static int move_one(const struct move *move, struct pt_regs *regs)
 {
 	if (!move->to)
@@ -171,7 +179,7 @@ static int move_one(const struct move *move, struct pt_regs *regs)
 }
 
 /**
- * fastterm_redirect_init() - what a CPU's kicks find has a place
+ * fastterm_redirect_init() - give a CPU's kicks a buffer for what they find
  * @a: the CPU's activation
  * @cpu: the CPU
  *
@@ -183,14 +191,14 @@ void fastterm_redirect_init(struct fastterm_activation *a, int cpu)
 }
 
 /**
- * fastterm_redirect() - redirect what can be found of an activation
- * @a: this CPU's activation, which is wanted or leaving
- * @regs: the registers that a kick has interrupted
+ * fastterm_redirect() - move an activation to the stub images, as far as possible
+ * @a: this CPU's activation, which is WANTED or LEAVING
+ * @regs: the registers that the kick has interrupted
  *
  * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
- * Return: 0 if all of it goes on in stub images now; -EAGAIN if some of it does
- * not, or none; -ENOENT if it is not what has been interrupted; -EFAULT if the
- * stack made no sense. Unless 0 or -EAGAIN, nothing has been written.
+ * Return: 0 if all of the activation continues in stub images; -EAGAIN if some or all of it
+ * does not; -ENOENT if the interrupted context is not part of the activation; -EFAULT if
+ * the stack made no sense. Unless 0 or -EAGAIN is returned, nothing has been written.
  */
 int fastterm_redirect(struct fastterm_activation *a, struct pt_regs *regs)
 {
@@ -199,7 +207,7 @@ int fastterm_redirect(struct fastterm_activation *a, struct pt_regs *regs)
 	struct fastterm_tag *tag;
 	int err, missed = 0;
 
-	/* Interrupts are off, which is as good as rcu_read_lock(): lockdep has to be told. */
+	/* Interrupts are off, which is a read-side critical section; lockdep does not know that. */
 	rcu_lock_acquire(&rcu_lock_map);
 	err = find(f, a, regs);
 	rcu_lock_release(&rcu_lock_map);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Requests for termination, and the kicks by which they are carried out.
+ * Requests for termination, and the kicks that carry them out.
  *
- * A requester claims the CPU's activation, says what is wanted, and interrupts
- * the CPU. The rest happens there, by kicks that repeat until the activation has
- * gone: soon again as long as something is left to do, and with every tick as
- * long as it has not left, since something that the program was about to enter
- * may have become part of it. Nothing is allocated, no lock is taken that another
- * CPU could hold, and no other CPU has to do anything.
+ * A requester claims the CPU's activation, writes down what is to be terminated, and
+ * interrupts the CPU. Everything else happens on that CPU, in kicks that repeat until the
+ * activation has left. As long as something is left to do, the next kick comes soon. After
+ * that, kicks come with each tick until the activation has left, since a function that the
+ * program was about to enter may have become part of the activation. A kick allocates no
+ * memory, takes no lock that another CPU may hold, and waits for no other CPU.
  */
 #include <linux/bpf.h>
 #include <linux/cpuhotplug.h>
@@ -39,21 +39,21 @@
 #define AGAIN_MAX	(1ull * NSEC_PER_MSEC)
 
 /*
- * After so many kicks in a row that did not get hold of it, a program is taken to be no
- * longer running: it is the time for which a task in it may be preempted.
+ * After so many kicks in a row that have not found the program, it is considered to have
+ * left. Until then, a task that runs the program may be preempted.
  */
 #define MAX_MISSES	200u
 
 /*
- * May the activation that is leaving give way to the one with a tag, which runs on this CPU now?
- * It may if all of its frames have been moved, and it needs no more kicks.
+ * May the activation that is leaving give way to the one with @tag, which runs on this CPU
+ * now? It may if all of its frames have been moved, so that it needs no more kicks.
  */
 static bool may_give_way(const struct fastterm_activation *a, const struct fastterm_tag *tag)
 {
 	return tag && a->complete && !a->busy && a->tag != tag;
 }
 
-/* A CPU that has gone offline runs no program. */
+/* A CPU that is offline runs no program. */
 static int cpu_dead(unsigned int cpu)
 {
 	fastterm_lose(per_cpu_ptr(&fastterm_activation, cpu));
@@ -61,8 +61,8 @@ static int cpu_dead(unsigned int cpu)
 }
 
 /*
- * Want the activation with a tag, or if that is NULL, one of the program's. The caller
- * does not change the CPU.
+ * Request the termination of the activation with @tag or, if that is NULL, of any
+ * activation of the program. The caller does not change the CPU.
  */
 static int want(const struct fastterm_prog *fprog, struct fastterm_tag *tag, int cpu)
 {
@@ -74,7 +74,10 @@ static int want(const struct fastterm_prog *fprog, struct fastterm_tag *tag, int
 	if (!err) {
 		trace_bpf_fastterm_request(fprog->id, cpu);
 		WRITE_ONCE(a->requests, a->requests + 1);
-		/* Whoever sees any of the new outcome sees that there is one. */
+		/*
+		 * Pairs with bpf_fastterm_outcome(): a reader of any part of the new
+		 * outcome sees the new count.
+		 */
 		smp_wmb();
 		a->fprog = fprog;
 		a->ended = atomic_read(&fastterm_ended_progs);
@@ -85,7 +88,7 @@ static int want(const struct fastterm_prog *fprog, struct fastterm_tag *tag, int
 		a->taken = true;
 		fastterm_lap(a);
 		fastterm_want(a);
-		/* Either we see that it has gone, or cpu_dead() sees what we want. */
+		/* Either this sees that the CPU is offline, or cpu_dead() sees the state WANTED. */
 		smp_mb();
 		if (!cpu_online(cpu)) {
 			cpu_dead(cpu);
@@ -97,21 +100,22 @@ static int want(const struct fastterm_prog *fprog, struct fastterm_tag *tag, int
 
 /**
  * bpf_fastterm_terminate() - terminate a program's activation on a CPU
- * @prog: the program; the caller sees to it that it is not freed meanwhile
+ * @prog: the program, which the caller keeps from being freed
  * @cpu: the CPU
  *
- * Only this activation ends: other CPUs go on running the program, and it may be
- * entered anew. It is the one that the CPU runs when the kick arrives, or the first
- * that later kicks find, for as long as one may be preempted, some 200 ms. The call
- * does not wait; see bpf_fastterm_outcome(), which tells if there was none. A further
- * request while one is under way interrupts the CPU once more: by an NMI, where
- * there is one, if it has taken no ordinary interrupt of ours since the last.
+ * Only this activation ends: other CPUs go on running the program, and it may be entered
+ * again. The activation is the one that the CPU runs when the kick arrives, or the first
+ * one that a later kick finds; kicks look for it for some 200 ms, since its task may be
+ * preempted. The function does not wait; bpf_fastterm_outcome() tells whether an activation
+ * has been found. A further request while one is under way interrupts the CPU once more. If
+ * the CPU has taken no kick in an ordinary interrupt since the last request, it is
+ * interrupted by an NMI, where the machine has NMIs.
  *
  * Context: any, NMI included.
- * Return: 0 if it has been requested; -EOPNOTSUPP if the machine cannot terminate
- * programs; -ENOENT if this program has no stub image; -ESRCH if the CPU runs
- * nothing, being offline; -EALREADY if it is being terminated; -EBUSY if another
- * program is, on that CPU.
+ * Return: 0 if the termination has been requested; -EOPNOTSUPP if the machine cannot
+ * terminate programs; -ENOENT if the program has no stub image; -ESRCH if the CPU is
+ * offline; -EALREADY if the program is being terminated there; -EBUSY if another program is
+ * being terminated there.
  */
 int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
 {
@@ -136,18 +140,18 @@ int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
 }
 
 /**
- * bpf_fastterm_outcome() - what has become of the last termination on a CPU?
+ * bpf_fastterm_outcome() - get the outcome of the last termination on a CPU
  * @cpu: the CPU
  * @outcome: receives it
  *
  * Context: any.
- * Return: 0 if it has left; -EINPROGRESS if it has not yet; -ESRCH if it was not
- * running; -ENODATA if there was no termination.
+ * Return: 0 if the activation has left; -EINPROGRESS if it has not left yet; -ESRCH if the
+ * program was not running; -ENODATA if there has been no termination on the CPU.
  */
 int bpf_fastterm_outcome(int cpu, struct fastterm_outcome *outcome)
 {
 	const struct fastterm_activation *a = per_cpu_ptr(&fastterm_activation, cpu);
-	/* Acquire: before the state, and that before the outcome. */
+	/* Acquire: read the count before the state, and the state before the outcome. */
 	u32 requests = smp_load_acquire(&a->requests);
 	int state = atomic_read_acquire(&a->state);
 
@@ -156,7 +160,7 @@ int bpf_fastterm_outcome(int cpu, struct fastterm_outcome *outcome)
 	if (state != FASTTERM_GONE && state != FASTTERM_LOST)
 		return -EINPROGRESS;
 	*outcome = a->outcome;
-	/* Unless it is that of the next one by now. */
+	/* A changed count means that the outcome may be that of the next termination. */
 	smp_rmb();
 	if (requests != READ_ONCE(a->requests))
 		return -EINPROGRESS;
@@ -175,15 +179,15 @@ static u64 how_soon(const struct fastterm_activation *a)
 	return min(AGAIN_MIN << min(a->unfinished, 6), AGAIN_MAX);
 }
 
-/* Asked of the tick itself only where it may have been: it takes a while to answer. */
+/* tick_nohz_tick_stopped() is slow: call it only where the tick may be stopped. */
 static bool tick_stopped(void)
 {
 	return (is_idle_task(current) || tick_nohz_full_enabled()) && tick_nohz_tick_stopped();
 }
 
 /*
- * See to the next kick. @err: what fastterm_redirect() said. Returns false if there
- * will be none, since the program is not running.
+ * Schedule the next kick. @err is what fastterm_redirect() has returned. Returns false if
+ * there will be no further kick, since the program is not running.
  */
 static bool schedule_next_kick(struct fastterm_activation *a, int err)
 {
@@ -192,7 +196,7 @@ static bool schedule_next_kick(struct fastterm_activation *a, int err)
 	a->unfinished = err ? a->unfinished + 1 : 0;
 	if (!leaving && a->unfinished >= MAX_MISSES)
 		return false;
-	/* A stack that makes no sense now does not say that anything is left to do. */
+	/* A stack that makes no sense now does not mean that frames are left to be moved. */
 	if (err != -EFAULT)
 		a->complete = leaving && (!err || err == -ENOENT);
 	/* With the tick stopped, lazy irq_work runs at once and requeues itself: use the timer. */
@@ -205,7 +209,7 @@ static bool schedule_next_kick(struct fastterm_activation *a, int err)
 	return true;
 }
 
-/* What interrupt_context_level() would say if preempt_count() were @count. */
+/* The value of interrupt_context_level() if preempt_count() were @count. */
 static u8 level_of(unsigned long count)
 {
 	return !!(count & NMI_MASK) + !!(count & (NMI_MASK | HARDIRQ_MASK)) +
@@ -213,8 +217,8 @@ static u8 level_of(unsigned long count)
 }
 
 /*
- * The level of the context that has been interrupted, as interrupt_context_level() numbers them.
- * Only an NMI interrupts a hardirq; what the NMI has added to the count itself does not count.
+ * The level of the interrupted context, as interrupt_context_level() numbers them. Only an
+ * NMI interrupts a hardirq; what the NMI itself has added to the count is taken off.
  */
 static u8 interrupted_level(struct pt_regs *regs)
 {
@@ -256,7 +260,7 @@ static void handle_kick(struct fastterm_activation *a, struct pt_regs *regs)
 		WRITE_ONCE(a->taken, true);
 	if (!regs || (state != FASTTERM_WANTED && state != FASTTERM_LEAVING) || a->busy)
 		return;
-	/* An NMI may come in between, and then leaves it to us. */
+	/* An NMI that interrupts this sees busy, and does nothing. */
 	a->busy = true;
 	barrier();
 	lost = !kicked(a, regs);
@@ -274,7 +278,7 @@ static void handle_kick(struct fastterm_activation *a, struct pt_regs *regs)
  * The interrupt in which this is called is the first kick.
  *
  * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
- * Return: as bpf_fastterm_terminate().
+ * Return: the same as for bpf_fastterm_terminate().
  */
 int fastterm_terminate_tag(struct fastterm_tag *tag, struct pt_regs *regs)
 {
@@ -285,16 +289,17 @@ int fastterm_terminate_tag(struct fastterm_tag *tag, struct pt_regs *regs)
 	return err;
 }
 
-/* Who has asked for a sample of the CPU, and is to be told of the interrupted registers. */
+/* The function of the trigger that has requested a sample of the CPU. */
 static DEFINE_PER_CPU(fastterm_sampled_fn, sampled_by);
 
 /**
- * fastterm_sample() - let a trigger see what a CPU is doing
+ * fastterm_sample() - request a sample of a CPU for a trigger
  * @cpu: the CPU, which may be this one
- * @sampled: is called there
- * @insist: even if interrupts are off there
+ * @sampled: the function that is called on @cpu
+ * @insist: interrupt @cpu even if it has interrupts off
  *
- * This does not wait. Of several who ask at the same time only the last one is told.
+ * This does not wait. If several triggers request a sample at the same time, only the
+ * function of the last one is called.
  *
  * Context: any.
  */
@@ -305,11 +310,11 @@ void fastterm_sample(int cpu, fastterm_sampled_fn sampled, bool insist)
 }
 
 /**
- * fastterm_kicked() - a kick has arrived
+ * fastterm_kicked() - handle a kick
  * @regs: the registers that it interrupted
  *
- * Nothing is done if this CPU has nobody to terminate and nobody has asked for a sample, or if
- * every frame has been moved and interrupts are on.
+ * This does nothing if there is neither an activation to terminate on this CPU nor a
+ * request for a sample, or if every frame has been moved and interrupts are on.
  *
  * Context: hardirq or NMI, with interrupts off; from the architecture's backend.
  */
@@ -318,14 +323,20 @@ void fastterm_kicked(struct pt_regs *regs)
 	struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
 	fastterm_sampled_fn sampled = NULL;
 
-	/* A trigger's own interrupt may be later, as where a virtual CPU has just got its turn. */
+	/*
+	 * A trigger's own interrupt may come later than this, as when a virtual CPU is
+	 * scheduled again.
+	 */
 	if (regs && fastterm_irqs_were_on(regs))
 		fastterm_irqs_reach_again();
 	if (regs && __this_cpu_read(sampled_by))
 		sampled = this_cpu_xchg(sampled_by, NULL);
 	if (sampled)
 		sampled(regs);
-	/* No tick comes where interrupts are off, where the program may have been entered anew. */
+	/*
+	 * In an NMI, do not wait for the tick: interrupts may be off, and the program
+	 * entered again.
+	 */
 	if (!a->complete || in_nmi())
 		handle_kick(a, regs);
 }
@@ -334,13 +345,19 @@ static enum hrtimer_restart kick_by_timer(struct hrtimer *timer)
 {
 	struct fastterm_activation *a = container_of(timer, typeof(*a), timer);
 
-	/* A CPU that goes offline hands its timers to another one, which looks for its own. */
+	/*
+	 * Timers of a CPU that goes offline move to another CPU, which has an activation of
+	 * its own.
+	 */
 	if (a == this_cpu_ptr(&fastterm_activation))
 		handle_kick(a, get_irq_regs());
 	return HRTIMER_NORESTART;
 }
 
-/* With the tick, whose registers are known; or by itself, if that has been stopped. */
+/*
+ * Runs in the tick, which has stored the interrupted registers; or without registers, if
+ * the tick is stopped.
+ */
 static void kick_by_tick(struct irq_work *work)
 {
 	struct fastterm_activation *a = container_of(work, typeof(*a), tick);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frame rules: where the caller of a program's function is, at each offset of it.
+ * Frame rules: where the caller of a program's function is, for each offset in the
+ * function.
  *
- * Every function that is JITed gets a table of rules when it is loaded, whether it has
- * a stub image or not, since a walk may have to pass it; but not classic programs, which
- * no walk finds. The backend makes the table from the finished code, in which it knows
- * the prologue and the epilogues by their exact form. A stub image has the same layout as
- * its original and shares the table.
+ * Every function that is JITed gets a table of rules when it is loaded, whether it has a
+ * stub image or not, since a walk may have to pass it. Functions of classic programs get
+ * none, as a walk does not find them. The backend makes the table from the finished code,
+ * in which it recognises the prologue and the epilogues by their exact form. A stub image
+ * has the same layout as the original, and shares the table.
  */
 #include <linux/atomic.h>
 #include <linux/cfi.h>
@@ -28,7 +29,7 @@ static bool leaves(const struct bpf_insn *insn)
 	return insn->code == (BPF_JMP | BPF_EXIT) || insn->code == (BPF_JMP | BPF_TAIL_CALL);
 }
 
-/* Rules have to cover the function from its entry, and to be in order. */
+/* The rules have to begin at the function's entry and to be in ascending order. */
 static bool in_order(const struct fastterm_rule *rules, int nr)
 {
 	int i;
@@ -39,7 +40,7 @@ static bool in_order(const struct fastterm_rule *rules, int nr)
 	return nr > 0 && !rules[0].off;
 }
 
-/* Most of what is looked up is in one part of the function, with one rule. */
+/* Most look-ups are for offsets in one part of the function, to which one rule applies. */
 static void find_body(struct fastterm_rules *rules, u32 size)
 {
 	u32 i, end;
@@ -60,7 +61,8 @@ static void find_body(struct fastterm_rules *rules, u32 size)
  * @prog: the function, with the instructions that were JITed
  * @ends: for each of them, the offset in the image behind its native code
  *
- * Without rules the function is not offered for termination, and no walk passes it.
+ * A program with a function without rules has no stub image, and a walk does not pass that
+ * function.
  *
  * Context: process context, may sleep; when the function's code is finished.
  */
@@ -118,7 +120,7 @@ out:
  * fastterm_rules_free() - free the rules of a function
  * @rules: the rules, or NULL
  *
- * Context: process context, may sleep; when nothing can run the function any more.
+ * Context: process context, may sleep; when the function can no longer run.
  */
 void fastterm_rules_free(const struct fastterm_rules *rules)
 {
@@ -129,7 +131,7 @@ void fastterm_rules_free(const struct fastterm_rules *rules)
 }
 
 /**
- * fastterm_rule_search() - the rule that holds at an offset
+ * fastterm_rule_search() - find the rule for an offset
  * @rules: the rules of a function
  * @off: the offset from its entry
  *

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a maintainer looks at when asking why a call was kept, or why a program
- * has no stub image: one file for each program in debugfs, bpf_fastterm/<id>,
- * and one that counts the programs that were loaded, bpf_fastterm/loads.
+ * Files in debugfs that show why calls are kept, and why programs have no stub image: one
+ * file for each program, bpf_fastterm/<id>, and one that counts the programs that were
+ * loaded, bpf_fastterm/loads.
  *
  *	long: jumps back
  *	function 0: 131 bytes, image 224 bytes
@@ -129,7 +129,7 @@ static void show_site(struct seq_file *m, const struct fastterm_site *site)
 	seq_putc(m, '\n');
 }
 
-/* Whether it may be run where not even an NMI comes through: in one, or in an exception. */
+/* May the program run where not even an NMI arrives, that is, in an NMI or in a debug exception? */
 static bool is_for_any_context(const struct bpf_prog *prog)
 {
 	switch (prog->type) {
@@ -145,7 +145,7 @@ static bool is_for_any_context(const struct bpf_prog *prog)
 	}
 }
 
-/* The functions of the kernel that a program calls on its way out, each once. */
+/* Print the kernel functions that a program may call on its way out, each once. */
 static void show_kept(struct seq_file *m, const struct fastterm_prog *fprog)
 {
 	const char *before = "kept calls: ";
@@ -168,7 +168,7 @@ static void show_kept(struct seq_file *m, const struct fastterm_prog *fprog)
 		seq_putc(m, '\n');
 }
 
-/* What the verifier says of the stub images. */
+/* Print the result of the product check. */
 static void show_verdict(struct seq_file *m, const struct fastterm_prog *fprog)
 {
 	const struct fastterm_verdict *v = &fprog->verdict;
@@ -186,7 +186,7 @@ static void show_verdict(struct seq_file *m, const struct fastterm_prog *fprog)
 			   v->alone ? ", and once more without it" : "");
 	if (!v->insns || v->why)
 		return;
-	/* Where constants are blinded, it is not known which native instructions count. */
+	/* With constant blinding, the native instructions cannot be attributed. */
 	if (v->native_bound)
 		seq_printf(m, "bound: %u instructions, %u of BPF, %u kept calls\n",
 			   v->native_bound, v->bound, v->calls);
@@ -199,9 +199,9 @@ static void show_verdict(struct seq_file *m, const struct fastterm_prog *fprog)
 }
 
 /**
- * fastterm_show() - print what we know of a program
- * @m: where to
- * @fprog: the program's
+ * fastterm_show() - print the data of a program
+ * @m: the file
+ * @fprog: the program's data
  *
  * Context: any.
  */
@@ -231,8 +231,8 @@ static int sites_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(sites);
 
 /**
- * fastterm_show_fdinfo() - what the fdinfo of a program says of us
- * @m: where to
+ * fastterm_show_fdinfo() - print a program's counters and bounds to its fdinfo
+ * @m: the file
  * @prog: the program
  *
  * Context: process context.
@@ -251,8 +251,8 @@ void fastterm_show_fdinfo(struct seq_file *m, const struct bpf_prog *prog)
 }
 
 /**
- * fastterm_show_loads() - print what became of the programs that were loaded
- * @m: where to
+ * fastterm_show_loads() - print how many programs have been loaded, and the memory in use
+ * @m: the file
  *
  * Context: any.
  */
@@ -274,8 +274,8 @@ static int loads_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(loads);
 
 /**
- * fastterm_show_add() - show a program in debugfs
- * @fprog: the program's
+ * fastterm_show_add() - add a program to debugfs
+ * @fprog: the program's data
  *
  * Context: process context, may sleep.
  */
@@ -289,7 +289,7 @@ void fastterm_show_add(struct fastterm_prog *fprog)
 
 /**
  * fastterm_show_remove() - undo fastterm_show_add()
- * @fprog: the program's; if it was not added, nothing happens
+ * @fprog: the program's data; if it was not added, nothing happens
  *
  * Context: process context, may sleep: waits for readers.
  */

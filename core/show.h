@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What debugfs shows.
+ * The files in debugfs.
  */
 #ifndef _BPF_FASTTERM_SHOW_H
 #define _BPF_FASTTERM_SHOW_H

@@ -1,31 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which instructions of a program its stub image skips, and what it returns for
+ * Decide which instructions of a program its stub image skips, and what it returns for
  * them.
  *
- * The one rule: every run of what is left after a redirect is a run that the
- * verifier has explored. So the decision is not taken from a table of functions
- * but from the verifier's own state, compared before and after it has simulated
- * a call. What the call did to that state is what the rest of the path relies
- * on, and a call that did anything that matters is kept. Otherwise it is
- * skipped, and its stub returns a value that lies inside what the verifier then
- * knows of R0.
+ * The rule: every run of what is left after a redirect is a run that the verifier has
+ * explored. So the decision is not taken from a table of functions, but from the verifier's
+ * own state, compared before and after it has simulated a call. The rest of the path relies
+ * on the changes that the call has made to that state. If the call did anything that
+ * matters, it is kept. Otherwise it is skipped, and its stub returns a value that lies
+ * inside what the verifier knows about R0 after the call.
  *
  * An instruction is visited in many states, and the decisions of all visits are
- * intersected. A visit that the verifier prunes adds nothing: the state that it
- * was found to be part of has been explored from there on, and at each call
- * behind that point a decision was made that holds for all runs of that older
- * state. Registers that the comparison ignored are those on which the safety of
- * the older run was found not to depend.
+ * intersected. A visit that the verifier prunes adds nothing: the pruned state is contained
+ * in an older state, which has been explored from there on, and the decisions on all calls
+ * behind that point hold for every run of the older state. Registers that the comparison of
+ * states ignores are those on which the safety of the older run does not depend.
  *
- * Callbacks and iterators are explored with no iteration too. That is the state
- * in which the verifier leaves a call that iterates, and so the path that a
- * stub image takes.
+ * Callbacks and iterators are explored without an iteration as well. The verifier continues
+ * in that state behind a call that iterates, and so it is the path that a stub image takes.
  *
- * Between the verifier's walk and the JIT the program is rewritten. A decision is
- * part of the verifier's data on its instruction and moves with it. Where an
- * instruction is replaced by several, the decision goes to the one among them that
- * it still holds for, or is dropped. A call without a decision is kept.
+ * Between the verifier's exploration and the JIT the program is rewritten. A decision is
+ * part of the verifier's data on its instruction and moves with it. If an instruction is
+ * replaced by several, the decision goes to the one among them for which it still holds, or
+ * is dropped. A call without a decision is kept.
  */
 #include <linux/array_size.h>
 #include <linux/bitops.h>
@@ -41,7 +38,10 @@
 #include "compat.h"
 #include "decision.h"
 
-/* As many bits as a decision has for them; and it fits into the padding behind the verifier's. */
+/*
+ * The enums fit into the bit-fields of a decision, and a decision fits into the padding of
+ * struct bpf_insn_aux_data.
+ */
 static_assert(FASTTERM_KINDS <= BIT(3) && FASTTERM_WHYS <= BIT(4) && FASTTERM_VALUES <= 5);
 static_assert(sizeof(struct fastterm_decision) == 7);
 
@@ -67,10 +67,10 @@ static bool is_blind(enum fastterm_why why)
 }
 
 /**
- * fastterm_keep() - there is a reason to keep a call
- * @d: what was decided on it; the first reason stays
+ * fastterm_keep() - add a reason to keep a call
+ * @d: the decision; its first reason is not changed
  * @why: the reason
- * @arg: the argument that it is about, counted from 1; 0 if none
+ * @arg: the argument that the reason is about, counted from 1; 0 if none
  *
  * Context: any.
  */
@@ -83,9 +83,9 @@ void fastterm_keep(struct fastterm_decision *d, enum fastterm_why why, u8 arg)
 }
 
 /*
- * Will instructions stand in the place of a helper's call? @env is in the state in which it comes
- * to the call. It need not be sure: where the call of a helper stays that this says is inlined, the
- * call is kept; where one is inlined that this does not name, the program has no stub image.
+ * Will the call of a helper be inlined? @env is in the state in which it comes to the call.
+ * A wrong answer is safe: if this returns true and the call is not inlined, the call is
+ * kept; if this returns false and it is inlined, the program has no stub image.
  */
 static bool will_be_inlined(const struct bpf_verifier_env *env, const struct bpf_insn *insn)
 {
@@ -105,7 +105,7 @@ static bool will_be_inlined(const struct bpf_verifier_env *env, const struct bpf
 	case BPF_FUNC_map_lookup_elem:
 		if (r1->type != CONST_PTR_TO_MAP || !r1->map_ptr->ops->map_gen_lookup)
 			return false;
-		/* Those of hash tables begin with a call. */
+		/* The inlined look-ups of hash tables begin with a call. */
 		return r1->map_ptr->map_type != BPF_MAP_TYPE_HASH &&
 		       r1->map_ptr->map_type != BPF_MAP_TYPE_LRU_HASH &&
 		       r1->map_ptr->map_type != BPF_MAP_TYPE_HASH_OF_MAPS;
@@ -115,13 +115,13 @@ static bool will_be_inlined(const struct bpf_verifier_env *env, const struct bpf
 }
 
 /**
- * fastterm_decide_first() - decide what is known of a call before the verifier has simulated it
- * @env: the verifier's, in the state in which it comes to the call
+ * fastterm_decide_first() - begin the decision on a call before the verifier simulates it
+ * @env: the verifier's environment, in the state in which it comes to the call
  * @insn: the call
  * @is_part: it calls a function of the program that is explored as a part of its caller
  * @throws: it throws an exception, and does not return
- * @d: nothing is decided yet; receives what the call is, all values that its stub could return,
- *     and why it is kept, if nothing else decides
+ * @d: the decision, which is empty; receives the kind of the call, all values that its stub
+ *     could return, and the reason to keep it, if that is known already
  *
  * Context: process context.
  */
@@ -172,7 +172,7 @@ static u8 arg_of_ref(const struct bpf_verifier_state *before, u32 id)
 	return 0;
 }
 
-/* An acquire is skipped where its result may be NULL, which says that it did not take place. */
+/* An acquire may be skipped if its result may be NULL, which says that nothing was acquired. */
 static void compare_refs(const struct bpf_verifier_state *state,
 			 const struct bpf_verifier_state *before,
 			 struct fastterm_decision *d)
@@ -205,14 +205,14 @@ static bool is_object(u8 type)
 	return type == STACK_DYNPTR || type == STACK_ITER;
 }
 
-/* Most slots are as they were. An object has all bytes of its own. */
+/* Most slots have not changed. An object fills all bytes of its slots. */
 static bool is_same_slot(const u8 *now, const u8 *was)
 {
 	return !memcmp(now, was, BPF_REG_SIZE) && !is_object(*now);
 }
 
 /**
- * struct memory_args - what a call does to memory that it is given
+ * struct memory_args - what a call does to memory that is passed to it
  * @sized: bit k: argument k is memory of the size in argument k + 1
  * @uninit: bit k: argument k may be memory that is not initialised
  * @writes: it may write to memory, not only read
@@ -233,7 +233,7 @@ static struct memory_args helper_args(const struct bpf_func_proto *fn)
 
 		if (type == ARG_CONST_SIZE || type == ARG_CONST_SIZE_OR_ZERO)
 			args.sized |= BIT(arg);
-		/* Not all prototypes say of what they point to that it is written. */
+		/* Not all prototypes mark memory that the helper writes. */
 		if (type == ARG_PTR_TO_MEM && !(fn->arg_type[arg] & MEM_RDONLY)) {
 			args.uninit |= BIT(arg + 1);
 			args.writes = true;
@@ -246,7 +246,7 @@ static struct memory_args helper_args(const struct bpf_func_proto *fn)
 	return args;
 }
 
-/* Of a global function of the program: what it is given, it may be there to fill. */
+/* For a global function of the program, which may fill all memory that is passed to it. */
 static struct memory_args subprog_args(const struct bpf_verifier_env *env, u32 start)
 {
 	const struct bpf_subprog_info *func = env->subprog_info;
@@ -261,7 +261,7 @@ static struct memory_args subprog_args(const struct bpf_verifier_env *env, u32 s
 	return args;
 }
 
-/* Of a kernel function in the kernel proper; one of a module has no @sized. */
+/* For a kernel function of vmlinux. For one of a module, @sized is empty. */
 static struct memory_args kfunc_args(const struct bpf_insn *insn)
 {
 	struct memory_args args = { .writes = true };
@@ -287,9 +287,9 @@ static struct memory_args kfunc_args(const struct bpf_insn *insn)
 }
 
 /*
- * It is the prototype that says so, since the verifier relies on what a pointer
- * and its size are. What a register holds that is no argument must not be
- * relied on: it may be something else in the states that are pruned.
+ * The prototype of the called function determines this, since the verifier relies on it for
+ * pointers and their sizes. Registers that are not arguments are ignored: they may have
+ * other contents in the states that are pruned.
  */
 static struct memory_args memory_args(const struct bpf_verifier_env *env,
 				      const struct bpf_insn *insn)
@@ -306,8 +306,8 @@ static struct memory_args memory_args(const struct bpf_verifier_env *env,
 }
 
 /*
- * Those arguments among @sized that are on the stack at a known place, of a
- * known size, and of whose content the verifier knows nothing after the call.
+ * The arguments among @sized that point to the stack at a constant offset, with a constant
+ * size, and of whose memory the verifier does not know the contents after the call.
  */
 static u8 fillable(const struct bpf_verifier_state *state,
 		   const struct bpf_verifier_state *before, u8 sized)
@@ -344,7 +344,7 @@ static u8 fillable(const struct bpf_verifier_state *state,
 	return bits;
 }
 
-/* Whether zeroing what @fill's arguments point to covers byte @byte of @frame. */
+/* The arguments in @fill whose memory contains byte @byte of @frame. */
 static u8 covering(const struct bpf_verifier_state *before, u8 fill, u32 frame,
 		   u32 byte)
 {
@@ -364,10 +364,10 @@ static u8 covering(const struct bpf_verifier_state *before, u8 fill, u32 frame,
 }
 
 /*
- * The stack: memory that the call is now believed to have written must be
- * written by its stub too, if it held nothing before, or a pointer. The verifier
- * also forgets what memory holds that is only read, if the program may read
- * what was not initialised, and pointers: then that is still there.
+ * The stack: memory that the verifier now takes for written by the call has to be written
+ * by the stub too, if it was not initialised before, or held a pointer. In a program that
+ * may read uninitialised memory and pointers, the verifier also forgets the contents of
+ * memory that the call only reads: that memory still has them.
  */
 static void compare_stack(const struct bpf_verifier_state *state,
 			  const struct bpf_verifier_state *before,
@@ -396,7 +396,10 @@ static void compare_stack(const struct bpf_verifier_state *state,
 					continue;
 				if (is_object(now[b]) || is_object(was))
 					return fastterm_keep(d, FASTTERM_OBJECT, 0);
-				/* Less is known now, and what is there is readable. */
+				/*
+				 * The verifier knows less now, and the contents may be read
+				 * as before.
+				 */
 				if (now[b] == STACK_INVALID)
 					continue;
 				if (now[b] != STACK_MISC)
@@ -415,9 +418,9 @@ static void compare_stack(const struct bpf_verifier_state *state,
 }
 
 /*
- * Where a program may read what was not initialised, a path on which memory is
- * not is pruned when it has been explored with memory that is. Then no visit
- * sees what has to be filled: all memory on the stack is, that may be such.
+ * If a program may read uninitialised memory, the verifier prunes a path on which memory is
+ * not initialised by one on which it is. Then no visit shows what has to be filled: so
+ * assume it for all memory on the stack that may not be initialised.
  */
 static void assume_uninit(const struct bpf_verifier_state *state,
 			  const struct bpf_verifier_state *before,
@@ -435,7 +438,7 @@ static void assume_uninit(const struct bpf_verifier_state *state,
 		if (!(mem.uninit & BIT(arg)) || ptr->type != PTR_TO_STACK)
 			continue;
 		func = state->frame[ptr->frameno];
-		/* An iterator or a dynptr is compared as such. */
+		/* Iterators and dynptrs are handled by compare_stack(). */
 		if (tnum_is_const(ptr->var_off) && byte < func->allocated_stack &&
 		    is_object(func->stack[byte / BPF_REG_SIZE]
 				      .slot_type[byte % BPF_REG_SIZE]))
@@ -455,13 +458,13 @@ static bool admits(const struct bpf_reg_state *reg, s64 value)
 	       !((value ^ reg->var_off.value) & ~reg->var_off.mask);
 }
 
-/* Bits of enum fastterm_value that lie inside what the verifier knows of R0. */
+/* Bits of the enum fastterm_value that lie inside what the verifier knows about R0. */
 static u8 possible_values(const struct bpf_reg_state *r0)
 {
 	u8 bits = 0;
 	int v;
 
-	if (r0->type == NOT_INIT)	/* void: nobody can look at it */
+	if (r0->type == NOT_INIT)	/* void: R0 is not readable */
 		return BIT(FASTTERM_VALUES) - 1;
 	if (type_may_be_null(r0->type))
 		return BIT(FASTTERM_NULL);
@@ -473,7 +476,7 @@ static u8 possible_values(const struct bpf_reg_state *r0)
 	return bits;
 }
 
-/* Intersect what this visit found with what earlier ones did. */
+/* Intersect the decision of this visit with those of earlier visits. */
 static void merge(struct fastterm_decision *d,
 		  const struct fastterm_decision *visit)
 {
@@ -490,8 +493,8 @@ static void merge(struct fastterm_decision *d,
 	if (!needed)
 		return;
 	/*
-	 * The stubs that fill memory return -ECANCELED, and zero no more than one of a
-	 * helper's arguments. A function of the program does the same in its own image.
+	 * The stubs that fill memory return -ECANCELED, and zero the memory of only one
+	 * argument. A function of the program fills its memory in its own stub image.
 	 */
 	if (d->kind == FASTTERM_SUBPROG)
 		fastterm_keep(d, FASTTERM_SUBPROG_CALL, 0);
@@ -500,12 +503,12 @@ static void merge(struct fastterm_decision *d,
 }
 
 /**
- * fastterm_decide() - decide what becomes of a call
- * @env: the verifier's, right after it has simulated the call, in the state with which it
- *	 goes on
+ * fastterm_decide() - decide whether a call is skipped
+ * @env: the verifier's environment, right after it has simulated the call, in the state
+ *	 with which it continues
  * @before: the state in which it came to the call
  * @insn: the call
- * @d: what earlier visits have found; receives what this one adds to that
+ * @d: the decision of earlier visits; receives the intersection with that of this visit
  *
  * Context: process context.
  */
@@ -519,7 +522,7 @@ void fastterm_decide(struct bpf_verifier_env *env, const struct bpf_verifier_sta
 
 	KUNIT_STATIC_STUB_REDIRECT(fastterm_decide, env, before, insn, d);
 	compare_stack(state, before, args, &visit);
-	/* And where the processor may speculate on such a path. */
+	/* Also if the CPU may execute such a path speculatively. */
 	if (env->allow_uninit_stack || !env->bypass_spec_v1)
 		assume_uninit(state, before, args, &visit);
 	compare_refs(state, before, &visit);
@@ -538,7 +541,7 @@ static bool is_subprog_call(const struct bpf_insn *insn)
 }
 
 /*
- * may_goto: the verifier explores the jump in every state. It is recognised by
+ * may_goto: the verifier explores the jump in every state. The sequence is recognised by
  * the register, which programs cannot name.
  *
  *	AX = *(u64 *)(r10 - depth)
@@ -555,9 +558,9 @@ static bool is_may_goto(const struct bpf_insn *insn, u32 len)
 }
 
 /*
- * The loop that replaces bpf_loop(): the one test before the call of the
- * callback that leaves the loop, or -1. The verifier has explored a bpf_loop()
- * that returns without an iteration, with any number as its result.
+ * The loop that replaces bpf_loop(): returns the index of the last test before the call of
+ * the callback, which leaves the loop, or -1. The verifier has explored a bpf_loop() that
+ * returns without an iteration, with any number as its result.
  */
 static int loop_test(const struct bpf_insn *insn, u32 len)
 {
@@ -573,8 +576,8 @@ static int loop_test(const struct bpf_insn *insn, u32 len)
 }
 
 /*
- * Whether R0 is still @value at the end of what follows a call in its
- * replacement: an inlined lookup adds the offset of the value to what it found.
+ * Is R0 still @value behind the instructions that follow a call in its replacement? An
+ * inlined look-up adds the offset of the value to the pointer that it has found.
  */
 static bool value_survives(const struct bpf_insn *insn, u32 len, s64 value)
 {
@@ -602,14 +605,14 @@ static bool value_survives(const struct bpf_insn *insn, u32 len, s64 value)
 }
 
 /**
- * fastterm_insn_patched() - carry decisions through a rewrite
- * @env: the verifier's
- * @prog: the program after the rewrite
+ * fastterm_insn_patched() - move a decision when its instruction is replaced
+ * @env: the verifier's environment
+ * @prog: the program after the replacement
  * @off: where the instruction was
- * @len: by how many instructions it has been replaced
+ * @len: the number of instructions that replace it
  *
- * Context: process context; from the verifier, after it has moved its own data,
- * by which the data of the old instruction belong to the last of the new ones.
+ * Context: process context; called by the verifier after it has moved its own data: the
+ * data of the old instruction now belong to the last of the new ones.
  */
 void fastterm_insn_patched(struct bpf_verifier_env *env,
 			   const struct bpf_prog *prog, u32 off, u32 len)
@@ -622,7 +625,7 @@ void fastterm_insn_patched(struct bpf_verifier_env *env,
 	if (!old.kind || len == 1 || insn[len - 1].code == (BPF_JMP | BPF_TAIL_CALL))
 		return;
 
-	/* The last one still belongs to the old one; it need not be the site. */
+	/* The last instruction still has the data of the old one; it need not be the site. */
 	memset(&aux[len - 1].fastterm, 0, sizeof(old));
 	aux[len - 1].fastterm.id = old.id;
 	i = is_may_goto(insn, len) ? 1 : loop_test(insn, len);
@@ -631,7 +634,7 @@ void fastterm_insn_patched(struct bpf_verifier_env *env,
 		aux[i].fastterm.kind = FASTTERM_LOOP;
 		return;
 	}
-	/* The call itself may stand behind others, which check or prepare something. */
+	/* The call itself may follow instructions that test or prepare something. */
 	for (i = 0; i < len - 1; i++) {
 		if (!is_call(&insn[i]))
 			continue;
@@ -650,8 +653,8 @@ void fastterm_insn_patched(struct bpf_verifier_env *env,
 }
 
 /*
- * A call that the JIT turns into instructions which keep all registers but R0.
- * The verifier leaves the helper's number in it, and counts on those registers.
+ * A call that the JIT replaces by instructions which preserve all registers but R0. The
+ * call still has the helper's number, and the verifier relies on those registers.
  */
 static bool is_inlined_call(const struct bpf_insn *insn)
 {
@@ -660,11 +663,12 @@ static bool is_inlined_call(const struct bpf_insn *insn)
 }
 
 /**
- * fastterm_decide_last() - what becomes of an instruction of the program that the JIT is given
+ * fastterm_decide_last() - complete the decision on an instruction that the JIT compiles
  * @insn: the instruction
- * @d: what was decided on it; receives what becomes of it, and a kind of 0 if it is no site
+ * @d: the decision; receives the final one, with a kind of 0 if the instruction is not a
+ *     site
  *
- * What the verifier has never visited, or has put there itself, is kept.
+ * Calls that the verifier has never visited, or has inserted, are kept.
  *
  * Context: process context; when the program will not be rewritten any more.
  */
@@ -690,11 +694,11 @@ void fastterm_decide_last(const struct bpf_insn *insn, struct fastterm_decision 
 }
 
 /**
- * fastterm_value() - what the stub of a call returns
- * @d: what was decided: the call is skipped
+ * fastterm_value() - get the number that the stub of a call returns
+ * @d: the decision, which is to skip the call
  *
  * Context: any.
- * Return: the value.
+ * Return: the number.
  */
 s64 fastterm_value(const struct fastterm_decision *d)
 {

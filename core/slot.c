@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Comparing and replacing the address in a slot.
+ * Compare and replace the address in a slot.
  */
 #include <linux/compiler.h>
 #include <linux/errno.h>
@@ -9,12 +9,12 @@
 #include "walk.h"
 
 /**
- * fastterm_move_signed() - fastterm_move() for an address that may be signed
- * @where: of a slot, from a walk in this same interrupt; its form is not FASTTERM_PLAIN
+ * fastterm_move_signed() - replace an address that may be signed
+ * @where: a slot, from a walk in this same interrupt; its form is not FASTTERM_PLAIN
  * @to: the address where execution shall continue
  *
  * Context: hardirq or NMI, with interrupts off.
- * Return: as fastterm_move().
+ * Return: the same as for fastterm_move().
  */
 int fastterm_move_signed(const struct fastterm_where *where, unsigned long to)
 {
@@ -22,7 +22,10 @@ int fastterm_move_signed(const struct fastterm_where *where, unsigned long to)
 	unsigned long from_signed = fastterm_arch_sign(from, where->sp);
 	unsigned long to_signed = fastterm_arch_sign(to, where->sp);
 
-	/* A signature may happen to be none. Then it is not known which form it is. */
+	/*
+	 * The signed address may equal the plain one. Then the form of the old address is
+	 * unknown.
+	 */
 	if (where->form == FASTTERM_EITHER && from == from_signed && to != to_signed)
 		return -EAGAIN;
 	if (where->form == FASTTERM_SIGNED || was == from_signed) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a stub image calls in place of what it skips.
+ * Stubs: the functions that a stub image calls in place of the calls that it skips.
  *
- * A BPF call of a function of the kernel's passes its arguments and its result as the
- * kernel itself does, on every architecture whose JIT calls helpers directly. So a stub
- * is an ordinary function of the kernel, with a frame that everybody can unwind. It is
- * not traced: what is attached to it would run in the suffix. Programs' own functions
- * need not return as the kernel's do, so what replaces them is the architecture's.
+ * A BPF call of a kernel function passes arguments and result as the kernel itself does, on
+ * every architecture whose JIT calls helpers directly. So a stub is an ordinary kernel
+ * function, with a frame that every unwinder can handle. It is not traced: a program that
+ * is attached to it would run in the suffix. Functions of programs need not return their
+ * result as kernel functions do, so the stub that replaces them may be the architecture's.
  */
 #include <linux/array_size.h>
 #include <linux/build_bug.h>
@@ -38,8 +38,8 @@ static noinline notrace __kprobes u64 stub_ecanceled(void)
 }
 
 /*
- * The memory at one argument, of the size that is in the next, becomes zero:
- * the verifier takes it for written.
+ * Zero the memory at one argument, whose size is in the next argument: the verifier takes
+ * this memory for written.
  */
 static __always_inline u64 zeroed(u64 ptr, u64 size)
 {
@@ -68,16 +68,16 @@ static noinline notrace __kprobes u64 stub_fill_4(u64 r1, u64 r2, u64 r3, u64 r4
 }
 
 /**
- * fastterm_arch_canceled() - what a skipped function of a program is replaced by
+ * fastterm_arch_canceled() - called in place of a function of a program that is skipped
  *
- * It is called as that function would be, and returns as that would. Where the JIT's
- * code takes R0 from behind such a call decides what that means: often it is the same
- * place as behind a call of a function of the kernel's, and then nobody needs another
- * one than this. But a JIT may move the result of the kernel's functions alone to
- * where the program has R0, which its own functions have put theirs into already.
+ * This is called, and returns, like a function of a program. An architecture needs its own
+ * version only if its JIT takes R0 from different registers behind calls of kernel
+ * functions and behind calls of the program's functions: a JIT may move the result of
+ * kernel functions to the register of R0, into which functions of the program have put
+ * their result already.
  *
- * It changes no register that a function of the program would preserve, and is neither
- * traced nor probed.
+ * The function changes no register that a function of the program would preserve, and is
+ * neither traced nor probed.
  *
  * Context: any.
  * Return: -ECANCELED, in all 64 bits of R0.
@@ -88,13 +88,13 @@ noinline notrace __kprobes u64 __weak fastterm_arch_canceled(void)
 }
 
 /**
- * fastterm_stub() - the function that a skipped call of the kernel's is replaced by
- * @value: what it shall return
- * @fill: fastterm_decision.fill; if bit 0 is set, the stub zeroes the memory of
- *	  one of the arguments that are named there and returns -ECANCELED
+ * fastterm_stub() - get the stub for a skipped call of a kernel function
+ * @value: the value that it returns
+ * @fill: fastterm_decision.fill; if bit 0 is set, the stub zeroes the memory of one of the
+ *	  arguments that have their bits set, and returns -ECANCELED
  *
  * Context: any.
- * Return: its address.
+ * Return: the stub's address.
  */
 void *fastterm_stub(enum fastterm_value value, u8 fill)
 {

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tags: how an activation is known again.
+ * Tags: how an activation is recognised.
  *
- * The return address of its base frame is replaced by that of a few instructions
- * of the architecture's, fastterm_arch_exit(), the tag. While the tag is in its
- * place the activation is the same one, and not the next one at the same depth;
- * when it is returned to, the activation has gone. Programs cannot migrate, so
- * that happens on the same CPU, whose table says where to go on.
+ * The return address of an activation's base frame is replaced by that of fastterm_arch_exit(),
+ * a few instructions of the architecture. While this tag is in its place, the activation is
+ * the same one, and not the next one at the same depth. When the program returns to the
+ * tag, the activation has left. A program does not migrate, so it returns on the same CPU,
+ * whose table has the original return address.
  *
- * An activation that is suspected to run for too long is tagged as well as one that
- * is terminated. One that is preempted or asleep keeps its tag meanwhile, so there
- * may be several; if there are too many, no other is suspected until one has left.
+ * A trigger tags activations that it suspects to run for too long; an activation that is
+ * terminated is tagged as well. An activation that is preempted or asleep keeps its tag, so
+ * a CPU may have several tags. If all are in use, no further activation is tagged until one
+ * has left.
  */
 #include <linux/atomic.h>
 #include <linux/bits.h>
@@ -33,15 +34,16 @@
 #include "walk.h"
 
 /*
- * More programs than are interrupted and preempted on one CPU; and so many that may
- * sleep, so that sleepers, however many, leave room for others.
+ * The size of a CPU's table: more than the programs that are interrupted or preempted on
+ * one CPU at a time. Programs that may sleep use only some of the tags, so that sleepers,
+ * however many, leave tags for other programs.
  */
 #define MAX_TAGS 12
 #define MAX_SLEEPERS 6
 
 /**
  * struct tags - the tags of a CPU
- * @used: which of them are, by bits
+ * @used: bitmap of the tags in use
  * @tag: the tags
  */
 struct tags {
@@ -64,11 +66,11 @@ static __always_inline struct fastterm_tag *tag_at(struct tags *t, unsigned long
 }
 
 /**
- * fastterm_tag_at() - the tag of the present task's or interrupt's activation
+ * fastterm_tag_at() - find the tag of an activation of the current context
  * @sp: the stack pointer behind the return
  *
  * Context: any that does not change the CPU.
- * Return: the tag, NULL if there is none.
+ * Return: the tag; NULL if there is none.
  */
 notrace struct fastterm_tag *fastterm_tag_at(unsigned long sp)
 {
@@ -76,16 +78,16 @@ notrace struct fastterm_tag *fastterm_tag_at(unsigned long sp)
 }
 
 /**
- * fastterm_untag() - to where does a tag continue?
- * @task: the task on whose behalf it is returned to; NULL for the current one
+ * fastterm_untag() - get the return address that a tag has replaced
+ * @task: the task that returns to the tag; NULL for the current one
  * @sp: the stack pointer behind the return
  *
- * A program does not change its CPU, not even while it sleeps: its tag is in the table of the CPU
- * that its task was on last. Another CPU may free the tag meanwhile; then the stack that is
- * unwound has changed as well.
+ * A program does not change its CPU, not even while it sleeps: its tag is in the table of
+ * the CPU on which its task ran last. Another CPU may free the tag meanwhile; then the
+ * stack that is unwound has changed as well.
  *
  * Context: any.
- * Return: the address; that of fastterm_arch_exit() if the tag is not known.
+ * Return: the address; that of fastterm_arch_exit() if there is no such tag.
  */
 notrace unsigned long fastterm_untag(const struct task_struct *task, unsigned long sp)
 {
@@ -97,10 +99,10 @@ notrace unsigned long fastterm_untag(const struct task_struct *task, unsigned lo
 }
 
 /**
- * fastterm_tag_free() - nobody will return to a tag any more
+ * fastterm_tag_free() - free a tag to which no program will return any more
  * @tag: the tag
  *
- * From here on it is free for a kick, which may interrupt this.
+ * From here on a kick may use the tag again; the kick may interrupt this function.
  *
  * Context: any that does not change the CPU.
  */
@@ -108,14 +110,14 @@ notrace void fastterm_tag_free(const struct fastterm_tag *tag)
 {
 	struct tags *t = this_cpu_ptr(&tags);
 
-	/* What it said has been read. */
+	/* The caller has read the tag before it is freed. */
 	barrier();
 	atomic_andnot(BIT(tag - t->tag), &t->used);
 }
 
 /*
- * A tag that is free; or one with the same stack pointer, of somebody who was to return
- * to there and has never come back: nobody else can.
+ * A free tag; or a tag with the same stack pointer, which belongs to an activation that has
+ * never returned: a new one at the same stack pointer means that it never will.
  */
 static struct fastterm_tag *tag_for(struct tags *t, unsigned long sp, bool sleepable)
 {
@@ -124,14 +126,14 @@ static struct fastterm_tag *tag_for(struct tags *t, unsigned long sp, bool sleep
 
 	if (tag)
 		return tag;
-	/* Those that may sleep have the first ones, and leave the rest alone. */
+	/* Programs that may sleep use the first tags, other programs the last free one. */
 	free = ~atomic_read(&t->used) & GENMASK((sleepable ? MAX_SLEEPERS : MAX_TAGS) - 1, 0);
 	if (!free)
 		return NULL;
 	return &t->tag[sleepable ? __ffs(free) : __fls(free)];
 }
 
-/* It nearly always is where the kernel itself is, which is known sooner. */
+/* Test the kernel's own text first: it is the usual case, and the test is fast. */
 static bool is_text(unsigned long ip)
 {
 	return __is_kernel_text(ip) || __kernel_text_address(ip);
@@ -139,12 +141,13 @@ static bool is_text(unsigned long ip)
 
 /**
  * fastterm_tag_return() - tag an activation
- * @where: of its base frame's return, which is none to a tag yet
- * @fprog: what is known of its program
+ * @where: the slot of its base frame's return address, which is not a tag yet
+ * @fprog: its program
  *
- * Context: hardirq or NMI, with interrupts off; in the one that has interrupted it.
- * Return: the tag; an error if it is not tagged: -EFAULT if @where makes no sense,
- * -ENOSPC if there is no room for one more tag, or what fastterm_move() says.
+ * Context: hardirq or NMI, with interrupts off; in the one that has interrupted the
+ * activation.
+ * Return: the tag; an error if the activation is not tagged: -EFAULT if @where makes no
+ * sense, -ENOSPC if no tag is free, or the error of fastterm_move().
  */
 struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
 					 const struct fastterm_prog *fprog)
@@ -165,7 +168,7 @@ struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
 	tag->back = where->ip;
 	tag->ran_ns = 0;
 	tag->leaving = false;
-	/* Whoever unwinds this stack, on whatever CPU, finds the tag if it finds its address. */
+	/* An unwinder on any CPU that reads the tag's address from the stack also finds the tag. */
 	smp_wmb();
 	atomic_or(BIT(tag - t->tag), &t->used);
 	err = fastterm_move(where, (unsigned long)fastterm_arch_exit);
@@ -176,12 +179,12 @@ struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
 }
 
 /**
- * struct outermost - the outermost activation
- * @walk: how far the walk has come
- * @where: to this slot
- * @fprog: what is known of its program
+ * struct outermost - the outermost activation on a stack
+ * @walk: the walk
+ * @where: the slot that the walk has come to
+ * @fprog: the program of the activation, as far as the walk has come
  * @main: the last slot in a program was in its main function
- * @base: of the slot behind it; no place if there is no program
+ * @base: the slot behind that one; without an address if there is no program
  */
 struct outermost {
 	struct fastterm_walk walk;
@@ -191,7 +194,7 @@ struct outermost {
 	struct fastterm_where base;
 };
 
-/* Find it, up to a tag: nothing is tagged that has another program below. */
+/* Find the outermost activation, or the first one that is tagged. */
 static int find_outermost(struct outermost *o, struct pt_regs *regs)
 {
 	const struct fastterm_where *where = &o->where;
@@ -213,8 +216,8 @@ static int find_outermost(struct outermost *o, struct pt_regs *regs)
 		}
 	}
 	/*
-	 * Below a program the stack may be one that nobody can follow, as under a kprobe
-	 * that has been optimized. What is known down to its main function is enough.
+	 * The caller's stack may be one that cannot be walked, as under an optimized
+	 * kprobe. The walk has come far enough if it has passed the main function.
 	 */
 	if (behind || (err != -ENOENT && !o->main))
 		return -EFAULT;
@@ -222,16 +225,16 @@ static int find_outermost(struct outermost *o, struct pt_regs *regs)
 }
 
 /**
- * fastterm_suspect() - tag the outermost activation of what has been interrupted
+ * fastterm_suspect() - tag the outermost activation of the interrupted context
  * @regs: the interrupted registers
  *
- * Programs without stub images do not count: they could not be terminated. Nor does
- * what the context has interrupted itself.
+ * Programs without stub images are skipped, as they cannot be terminated. Contexts that the
+ * interrupted one has interrupted itself are not searched.
  *
  * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
- * Return: its tag, which may be there already; an error if there is none: -ENOENT if
- * no such program has been interrupted, -EFAULT if the stack made no sense, -EAGAIN where a tag
- * would be lost, or those of fastterm_tag_return().
+ * Return: its tag, which may have been there before; an error if there is none: -ENOENT if
+ * no such program has been interrupted, -EFAULT if the stack made no sense, -EAGAIN where a
+ * tag would be lost, or those of fastterm_tag_return().
  */
 struct fastterm_tag *fastterm_suspect(struct pt_regs *regs)
 {
@@ -239,14 +242,14 @@ struct fastterm_tag *fastterm_suspect(struct pt_regs *regs)
 	struct fastterm_tag *tag;
 	int err;
 
-	/* Interrupts are off, which is as good as rcu_read_lock(): lockdep has to be told. */
+	/* Interrupts are off, which is a read-side critical section; lockdep does not know that. */
 	rcu_lock_acquire(&rcu_lock_map);
 	err = find_outermost(&o, regs);
 	rcu_lock_release(&rcu_lock_map);
 	if (err)
 		return ERR_PTR(err);
 	if (!fastterm_is_tag(&o.base)) {
-		/* The call that may be patched in here would overwrite the tag: sample later. */
+		/* A call may be patched in here, and would overwrite a tag in the link register. */
 		if (o.walk.patched && o.base.at == o.walk.frame.link)
 			return ERR_PTR(-EAGAIN);
 		return fastterm_tag_return(&o.base, o.fprog);
@@ -254,7 +257,7 @@ struct fastterm_tag *fastterm_suspect(struct pt_regs *regs)
 	tag = fastterm_tag_at(o.base.sp);
 	if (!tag)
 		return ERR_PTR(-EFAULT);
-	/* A tail call leaves the frame to another program. */
+	/* After a tail call, the frame belongs to another program. */
 	if (o.fprog) {
 		tag->fprog = o.fprog;
 		tag->id = o.fprog->id;

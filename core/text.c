@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a walk asks of an address: is there a program, at which place of it, and is it the
- * original or the stub image? Does a call there lead to the interrupted function?
+ * Look-up of an address for a walk: which program it is in, at which offset, and whether in
+ * P or in S; and whether the call in front of it leads to the interrupted function.
  */
 #include <linux/bpf.h>
 #include <linux/cfi.h>
@@ -16,12 +16,12 @@
 #include "walk.h"
 
 /**
- * fastterm_text_at() - is there a program at an address?
+ * fastterm_text_at() - find the function of a program that an address is in
  * @ip: the address, which is not in the kernel's own text
- * @text: receives what is there
+ * @text: receives the function
  *
  * Context: any in which RCU is watching and the context cannot sleep.
- * Return: true if there is.
+ * Return: true if the address is in a program.
  */
 bool fastterm_text_at(unsigned long ip, struct fastterm_text *text)
 {
@@ -35,19 +35,19 @@ bool fastterm_text_at(unsigned long ip, struct fastterm_text *text)
 	text->image = image;
 	text->copy = image && image->shadow == prog;
 	text->off = ip - (unsigned long)prog->bpf_func;
-	/* A symbol may end behind its function, where something else begins. */
+	/* A symbol may include its end address, where another allocation may begin. */
 	if (text->copy && ip - (unsigned long)image->code >= image->size)
 		text->prog = NULL;
 	return text->prog;
 }
 
-/* No function that programs call is longer, up to the last instruction that counts here. */
+/* No function that programs call is longer, up to its last instruction that matters here. */
 #define MAX_FUNC_SIZE 4096
 
-/* So much of a function is searched for where it goes on in another one. */
+/* How many bytes of a function are searched for a tail call of another one. */
 #define MAX_SEARCH 512
 
-/* Does a function end in a jump to the one that @ip is in? */
+/* Does a function jump to the function that @ip is in? */
 static bool jumps_to(unsigned long func, unsigned long ip)
 {
 	struct fastterm_insn insn;
@@ -64,7 +64,7 @@ static bool jumps_to(unsigned long func, unsigned long ip)
 	return false;
 }
 
-/* Where a target in a stub image leads, which is that of a thunk; 0 if it is none. */
+/* The target of the thunk at an address in a stub image; 0 if there is no thunk. */
 static unsigned long behind_thunk(const struct fastterm_image *image, unsigned long target)
 {
 	const unsigned long code = (unsigned long)image->code;
@@ -82,7 +82,7 @@ static unsigned long behind_thunk(const struct fastterm_image *image, unsigned l
 	return 0;
 }
 
-/* Calls have at most so many bytes, and an even number of them where there is a link register. */
+/* Calls have at most so many bytes; where there is a link register, their number is even. */
 #define MAX_CALL_SIZE 8
 
 /* The target of the call that ends at @off of a function; 0 if none does. */
@@ -100,8 +100,8 @@ static unsigned long call_target(const struct bpf_prog *func, u32 off)
 }
 
 /*
- * Does the call that ends at @off of a function lead to where @ip is? @image: the stub
- * image, if that is the function.
+ * Does the call that ends at @off of a function lead to the function that @ip is in? @image
+ * is the stub image if @func is its shadow program, and otherwise NULL.
  */
 static bool calls(const struct bpf_prog *func, const struct fastterm_image *image, u32 off,
 		  unsigned long ip)
@@ -121,15 +121,16 @@ static bool calls(const struct bpf_prog *func, const struct fastterm_image *imag
 }
 
 /**
- * fastterm_called_from() - has a program called what has been interrupted?
+ * fastterm_called_from() - has a program called the interrupted function?
  * @text: where the call would return to
- * @ip: where the kernel has been interrupted
+ * @ip: the interrupted pc, in the kernel
  *
- * A register may hold an address in a program for other reasons: the kernel's own
- * unwinder looks at many. It is a return address only if the call in front of it
- * leads to the interrupted function, or to one that ends in a jump to it. What has
- * been reached in yet another way costs no more than another kick. A return that has
- * been moved to the stub image is behind the original's call.
+ * A register may contain an address in a program for other reasons: the kernel's own
+ * unwinder handles many such addresses. It is a return address only if the call in front of
+ * it leads to the interrupted function, or to one that ends in a jump to that function. If
+ * the function has been reached in yet another way, the redirect takes one more kick. If
+ * the return address has been moved to the stub image, the call that was made is the one in
+ * the original.
  *
  * Context: any.
  * Return: true if it has.

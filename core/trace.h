@@ -38,7 +38,7 @@ TRACE_EVENT(bpf_fastterm_overrun,
 		      __entry->type, __get_str(func), __entry->cpu, __entry->ran_ns)
 );
 
-/* Somebody wants the program with this id to be terminated on a CPU. */
+/* The termination of the program with this id has been requested on a CPU. */
 TRACE_EVENT(bpf_fastterm_request,
 	    TP_PROTO(u32 id, int cpu),
 	    TP_ARGS(id, cpu),
@@ -49,7 +49,7 @@ TRACE_EVENT(bpf_fastterm_request,
 	    TP_printk("prog=%u target_cpu=%d", __entry->id, __entry->cpu)
 );
 
-/* A kick on the present CPU has found it, or has not: @err. */
+/* A kick on this CPU has looked for the program; @err is the result of fastterm_redirect(). */
 TRACE_EVENT(bpf_fastterm_redirect,
 	    TP_PROTO(const struct fastterm_outcome *outcome, u8 level, int err),
 	    TP_ARGS(outcome, level, err),
@@ -67,7 +67,7 @@ TRACE_EVENT(bpf_fastterm_redirect,
 		      __entry->level, __entry->kicks, __entry->frames, __entry->err)
 );
 
-/* It has left. */
+/* The activation has left. */
 TRACE_EVENT(bpf_fastterm_exit,
 	    TP_PROTO(const struct fastterm_outcome *outcome, unsigned long result),
 	    TP_ARGS(outcome, result),

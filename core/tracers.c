@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Return addresses, and who keeps them: where a function is traced, or probed, its
- * return address is that of a function of the tracer's, and the real one is in a
- * place of its own, from which it is taken when the function returns.
+ * Return addresses that tracers keep: the return address of a function that is traced or
+ * probed is that of a function of the tracer. The original one is in the tracer's data,
+ * from which it is taken when the function returns.
  */
 #include <linux/fastterm_arch.h>
 #include <linux/ftrace.h>
@@ -14,8 +14,8 @@
 #include "walk.h"
 
 /*
- * The entry of the frame that is known by @retp; if that is 0, the next one on the walked stack.
- * Nothing of what has been interrupted is below its registers; the kick itself is.
+ * The entry with @retp; if that is 0, the next entry of a frame on the walked stack.
+ * Entries of the kick itself are below the interrupted registers and are skipped.
  */
 static unsigned long *graph_entry(const struct fastterm_frame *frame,
 				  struct fastterm_tracers *tracers, unsigned long retp)
@@ -69,17 +69,17 @@ static unsigned long *hook_entry(struct fastterm_tracers *tracers, unsigned long
 }
 
 /**
- * fastterm_traced() - where does a tracer keep the return address of a function?
- * @frame: the function that the return address leads to, as far as a walk knows it; its @ip is
- *	   that of a tracer's function
- * @tracers: what the walk has passed so far
+ * fastterm_traced() - find the original return address of a traced function
+ * @frame: the function that the return address leads to, as far as the walk knows it; its
+ *	   @ip is in a tracer's function
+ * @tracers: the entries that the walk has passed so far
  *
- * Function graph, kretprobe and rethook put the address of a function of theirs in the
- * place of a return address, which they keep. If several of them did, the last one to be
- * returned to is the one that keeps it.
+ * Function graph, kretprobe and rethook replace a return address by that of a function of
+ * their own, and keep the original. If several of them have done so for one function, the
+ * tracer that is returned to last has the original.
  *
  * Context: hardirq or NMI, for the current task.
- * Return: where it is; NULL if it is not found.
+ * Return: where the original return address is; NULL if it is not found.
  */
 unsigned long *fastterm_traced(const struct fastterm_frame *frame,
 			       struct fastterm_tracers *tracers)

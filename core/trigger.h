@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Triggers: who decides that an activation has to end.
+ * Triggers decide that an activation has to end.
  *
- * The mechanism, which ends it, does not know them: this is all that is between the two. A
- * trigger looks at what runs on a CPU out of an interrupt there, its own one or one that it
- * has asked for by fastterm_sample():
+ * The mechanism that terminates the activation does not depend on any trigger: this is the
+ * whole interface between the two. A trigger finds out what runs on a CPU in an interrupt
+ * there, which is its own or one that it has requested by fastterm_sample():
  *
  *	static void sampled(struct pt_regs *regs)
  *	{
@@ -14,10 +14,10 @@
  *			fastterm_terminate_tag(tag, regs);
  *	}
  *
- * If two ask for a sample of a CPU at the same time, it is the last one's; the other one has to
- * ask again. As long as a trigger finds the same tag it has found the same activation. When one
- * that has been terminated has left, the triggers are told by fastterm_trigger_exited(), to
- * which a further trigger is added.
+ * If two triggers request a sample of a CPU at the same time, only the last one gets it,
+ * and the other one has to request another. As long as a trigger finds the same tag, it has
+ * found the same activation. fastterm_trigger_exited() calls the triggers when an
+ * activation that was terminated has left; a new trigger is added there.
  */
 #ifndef _BPF_FASTTERM_TRIGGER_H
 #define _BPF_FASTTERM_TRIGGER_H
@@ -29,7 +29,7 @@ struct fastterm_tag;
 struct pt_regs;
 
 /**
- * typedef fastterm_sampled_fn - is told what fastterm_sample() has interrupted
+ * typedef fastterm_sampled_fn - called in the interrupt that fastterm_sample() has requested
  * @regs: the interrupted registers
  *
  * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
@@ -49,11 +49,10 @@ static inline void fastterm_watchdog_exited(const struct fastterm_outcome *outco
 #endif
 
 /**
- * fastterm_trigger_exited() - tell all triggers that an activation has left
- * @outcome: what became of it
+ * fastterm_trigger_exited() - report to all triggers that an activation has left
+ * @outcome: its outcome
  *
- * Nobody registers for it: the triggers that the kernel is built with are known, and called
- * directly.
+ * There is no registration: the triggers are known at build time, and are called directly.
  *
  * Context: any in which a program may run, on the CPU where it ran.
  */

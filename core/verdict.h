@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the verifier finds out when it explores a program and its stub image together: the
- * trace of the ways through them, how long the longest one is, and the verdict on the stub
- * image.
+ * trace of the paths through them, the length of the longest path, and the verdict on the
+ * stub image.
  */
 #ifndef _BPF_FASTTERM_VERDICT_H
 #define _BPF_FASTTERM_VERDICT_H
@@ -14,7 +14,7 @@
 struct bpf_prog;
 
 /**
- * struct fastterm_run - instructions that were run one after the other
+ * struct fastterm_run - consecutive instructions
  * @insn: the first one
  * @nr: their number
  */
@@ -26,12 +26,12 @@ struct fastterm_run {
 /**
  * struct fastterm_node - a node of a trace
  * @parent: its parent
- * @first: the first of its runs
- * @nr: their number
- * @cover: a node that says what comes after its runs; 0 if none does
+ * @first: its first run
+ * @nr: number of its runs
+ * @cover: a node whose paths continue behind the runs of this one; 0 if there is none
  * @open: how many states or nodes below it are not complete
- * @entry: of which function that is explored on its own
- * @apart: it is not on a way from its parent
+ * @entry: the function to which it belongs, of those that are explored on their own
+ * @apart: no path leads here from its parent
  * @loops: @cover was not complete: the verifier has closed a loop
  * @returns: it ends where a callback returns to a call that is kept
  */
@@ -48,24 +48,24 @@ struct fastterm_node {
 };
 
 /**
- * struct fastterm_trace - which ways there are through a program and its stub image
+ * struct fastterm_trace - the paths through a program and its stub image
  * @nodes: the nodes
- * @nr_nodes: their number
- * @max_nodes: and for how many there is room
- * @runs: what nodes have run
+ * @nr_nodes: number of nodes
+ * @max_nodes: for how many nodes there is room
+ * @runs: the runs of all nodes
  * @nr_runs: see @nr_nodes
  * @max_runs: see @max_nodes
  * @order: nodes in the order in which they have become complete
  * @nr_order: see @nr_nodes
  * @max_order: see @max_nodes
  * @starts: the first instructions of the functions that have been explored on their own,
- *	    from 1
- * @nr_entries: how many have been
+ *	    from index 1
+ * @nr_entries: number of these functions
  * @max_entries: see @max_nodes
- * @callees: for each instruction of the program as it was loaded, which of these functions it
- *	     calls in the stub image; CALLS_BACK if the function of the kernel that it calls
- *	     there runs a callback; 0 if neither
- * @failed: there was no memory for it
+ * @callees: for each instruction of the program as it was loaded, which of these functions
+ *	     it calls in the stub image; CALLS_BACK if it calls a kernel function there that
+ *	     runs a callback; 0 if neither
+ * @failed: there was not enough memory
  */
 struct fastterm_trace {
 	struct fastterm_node *nodes;
@@ -88,10 +88,10 @@ struct fastterm_trace {
 #define FASTTERM_CALLBACK_OF	U32_MAX
 
 /**
- * struct fastterm_loop - what is run most often in the longest run of a stub image
- * @times: how often; 0 if nothing is run more than once
+ * struct fastterm_loop - the loop with the most iterations on the longest path of a stub image
+ * @times: number of iterations; 0 if no instruction is run more than once
  * @first: its first instruction, in the program as it was loaded
- * @last: its last one
+ * @last: its last instruction
  */
 struct fastterm_loop {
 	u32 times;
@@ -116,18 +116,19 @@ u32 fastterm_trace_bound(const struct fastterm_trace *t, const u32 *weights, u32
 void fastterm_bound(struct bpf_prog *prog, struct fastterm_prog *fprog);
 
 /**
- * enum fastterm_refusal - what is wrong with a program's stub image
- * @FASTTERM_REFUSED_NOT: nothing
- * @FASTTERM_REFUSED_VERIFIER: what the verifier says
- * @FASTTERM_REFUSED_LIMIT: it takes the verifier too many instructions
- * @FASTTERM_REFUSED_MEMORY: there was none to explore it
- * @FASTTERM_REFUSED_CHANGED: decisions did not come to rest
- * @FASTTERM_REFUSED_ALONE: it reaches an instruction that the program does not
- * @FASTTERM_REFUSED_OTHER: an instruction stands for something else in it
- * @FASTTERM_REFUSED_MORE: it needs what the program does not: of the stack, of the context
- * @FASTTERM_REFUSED_LOST: an instruction was rewritten, and is not what was decided on
- * @FASTTERM_REFUSED_UNBOUNDED: nothing bounds how long it runs
- * @FASTTERM_REFUSALS: their number
+ * enum fastterm_refusal - why a program's stub image is refused
+ * @FASTTERM_REFUSED_NOT: it is not refused
+ * @FASTTERM_REFUSED_VERIFIER: the verifier has found a fault
+ * @FASTTERM_REFUSED_LIMIT: the verifier has to process too many instructions
+ * @FASTTERM_REFUSED_MEMORY: there was not enough memory to explore it
+ * @FASTTERM_REFUSED_CHANGED: decisions still changed in the second exploration
+ * @FASTTERM_REFUSED_ALONE: it reaches an instruction that the program does not reach
+ * @FASTTERM_REFUSED_OTHER: the verifier would rewrite an instruction in another way for it
+ * @FASTTERM_REFUSED_MORE: it needs more of the stack or of the context than the program
+ * @FASTTERM_REFUSED_LOST: an instruction was rewritten, and the decision on it does not
+ *			   hold
+ * @FASTTERM_REFUSED_UNBOUNDED: there is no bound of how long it runs
+ * @FASTTERM_REFUSALS: number of reasons
  */
 enum fastterm_refusal {
 	FASTTERM_REFUSED_NOT,
@@ -144,20 +145,21 @@ enum fastterm_refusal {
 };
 
 /**
- * struct fastterm_verdict - what came of the check of a program's stub image
- * @why: what is wrong with it
- * @insn: where, in the program as it was loaded
- * @sentence: the last sentence of the verifier's about the stub image
- * @insns: instructions that the verifier has looked at in the original
- * @stub_insns: and in the stub image
- * @again: decisions have changed, and both were explored once more
- * @alone: the original was explored once more on its own
+ * struct fastterm_verdict - the result of the check of a program's stub image
+ * @why: why it is refused
+ * @insn: the instruction, in the program as it was loaded
+ * @sentence: the verifier's last message about the stub image
+ * @insns: how many instructions of the original the verifier has processed
+ * @stub_insns: how many instructions of the stub image the verifier has processed
+ * @again: decisions have changed, and both images were explored again
+ * @alone: the original was explored again on its own
  * @calls_global: the program calls a global function
- * @unbounded: nothing bounds how long the stub image runs
- * @bound: after a redirect, the most instructions until the program has left
- * @native_bound: the same in native instructions; 0 if it is not known
- * @calls: and the most calls that are kept
- * @loop: what takes most of it
+ * @unbounded: there is no bound of how long the stub image runs
+ * @bound: the most instructions from a redirect to the exit
+ * @native_bound: the most native instructions from a redirect to the exit; 0 if it is not
+ *		  known
+ * @calls: the most kept calls from a redirect to the exit
+ * @loop: the loop that takes most of @bound
  */
 struct fastterm_verdict {
 	enum fastterm_refusal why;
@@ -176,9 +178,9 @@ struct fastterm_verdict {
 };
 
 /**
- * struct fastterm_checked - a verdict, and what it holds for
+ * struct fastterm_checked - a verdict, and what it was found for
  * @verdict: the verdict
- * @trace: how it was reached
+ * @trace: the trace of the exploration
  * @nr: number of @assumed
  * @assumed: for each instruction of the program as it was loaded, fastterm_assumption()
  */

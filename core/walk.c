@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Walking the stack: from the interrupted function to its callers, to every place with
+ * Walking the stack from the interrupted function to its callers, and to every location of
  * an address at which execution continues.
  *
- * Functions of programs are left by their rules, functions of the kernel by the
- * architecture's step. The interrupted function may not have saved its return address
- * yet, or have loaded it again: where it belongs to the kernel, and there is a link
- * register, leave_interrupted() finds out whether that counts.
+ * The caller of a program's function is found by rules, and the caller of a kernel function
+ * by fastterm_arch_step(). The interrupted function may not have saved its return address
+ * yet, or may have loaded it again. Where it is a kernel function, and there is a link
+ * register, leave_interrupted() finds out whether the address in that register counts.
  *
- * What a walk reads is not trusted: every address that it reads from is on the stack on
- * which it has begun, and above the last one. A stack that makes no sense is left alone.
+ * The walk does not trust what it reads: each address that it reads from is on the stack on
+ * which the walk has begun, and above the last one. If a stack makes no sense, nothing is
+ * changed in it.
  */
 #include <linux/bpf.h>
 #include <linux/compiler.h>
@@ -29,7 +30,7 @@
 #include "program.h"
 #include "walk.h"
 
-/* How many functions of the last program are compared before all programs are searched. */
+/* How many functions of the last program are tried before all programs are searched. */
 #define MAX_QUICK 8
 
 static __always_inline unsigned long read(const unsigned long *at)
@@ -44,13 +45,13 @@ static __always_inline unsigned long read_stripped(const unsigned long *at)
 
 /**
  * fastterm_by_record() - go to the caller by a frame record
- * @frame: the function; becomes its caller, with a stack pointer that is not known
- * @offset: where its record is, from the frame pointer: the caller's frame pointer, and
- *	    above it the return address
+ * @frame: the function; becomes its caller, without a stack pointer
+ * @offset: distance of the record from the frame pointer; the record is the caller's frame
+ *	    pointer and, above it, the return address
  *
  * Context: that of fastterm_arch_begin().
- * Return: 0; -ENOENT if the frame pointer leads to another stack, or nowhere; -EFAULT if it leads
- * down.
+ * Return: 0; -ENOENT if the frame pointer leads to another stack, or if the stack ends
+ * there; -EFAULT if it leads to a lower address.
  */
 int fastterm_by_record(struct fastterm_frame *frame, int offset)
 {
@@ -73,15 +74,16 @@ static bool by_link(const struct fastterm_rule *rule)
 	return !rule->ra;
 }
 
-/* What the stack pointer of a program's function is while it calls, by its frame pointer. */
+/* The stack pointer of a program's function while it calls another one, from its frame pointer. */
 static unsigned long sp_by(const struct fastterm_rule *rule, unsigned long fp)
 {
 	return fp + rule->cfa - rule->sp;
 }
 
 /*
- * The interrupted function may have saved its return address, and not have made its frame.
- * Then it is in a frame record below the caller's stack pointer, or right below that.
+ * The interrupted function may have saved its return address, but not have set up its frame
+ * yet. Then the address is in a frame record below the caller's stack pointer, or in the
+ * word right below that pointer.
  */
 static unsigned long *find_saved(const struct fastterm_walk *w)
 {
@@ -96,9 +98,10 @@ static unsigned long *find_saved(const struct fastterm_walk *w)
 }
 
 /*
- * Functions of the kernel return to what the shadow call stack says, if there is one. If the
- * interrupted function has its return address in the link register, it has just pushed that, or not
- * yet, or no longer: further down, the same address is another function's.
+ * Kernel functions return to the address on the shadow call stack, if there is one. If the
+ * return address of the interrupted function is in the link register, the function has just
+ * pushed it, or has not yet pushed it, or has popped it: the same address further down is
+ * that of another function.
  */
 static unsigned long *find_shadow(struct fastterm_walk *w)
 {
@@ -116,7 +119,7 @@ static unsigned long *find_shadow(struct fastterm_walk *w)
 	return NULL;
 }
 
-/* All places where the address is kept count: it may be about to be saved, or to be loaded. */
+/* All locations of the address have to be found: it may be about to be saved or to be loaded. */
 static void find_copies(struct fastterm_walk *w)
 {
 	unsigned long *link = w->frame.link, *at = NULL;
@@ -133,7 +136,7 @@ static void find_copies(struct fastterm_walk *w)
 		w->copies[w->nr_copies++] = at;
 }
 
-/* Most frames of programs are of the one that has just been passed. */
+/* Most frames of programs belong to the program that the walk has passed last. */
 static __always_inline const struct fastterm_image *of_last(const struct fastterm_walk *w,
 							    unsigned long ip)
 {
@@ -146,7 +149,7 @@ static __always_inline const struct fastterm_image *of_last(const struct fastter
 	return NULL;
 }
 
-/* Is there a program at an address outside of the kernel's text, and which rules does it have? */
+/* Find the program at an address outside of the kernel's text, and its rules. */
 static __always_inline bool find_text(struct fastterm_walk *w, unsigned long ip,
 				      struct fastterm_text *text,
 				      const struct fastterm_rules **rules)
@@ -169,7 +172,10 @@ static __always_inline bool find_text(struct fastterm_walk *w, unsigned long ip,
 	return true;
 }
 
-/* The walk has come to a place with a return address, and knows its function's frame. */
+/*
+ * Read the return address at frame.at, and describe the slot. The rest of the frame has
+ * been set up for the function that the address is in.
+ */
 static __always_inline int arrive(struct fastterm_walk *w, enum fastterm_form form, bool program)
 {
 	struct fastterm_frame *f = &w->frame;
@@ -202,13 +208,13 @@ static __always_inline int arrive(struct fastterm_walk *w, enum fastterm_form fo
 	where->ip = ip;
 	where->form = form;
 	where->again = false;
-	/* It nearly always is the kernel's. */
+	/* Test the kernel's own text first: it is the usual case. */
 	if (kernel) {
 		w->text.prog = NULL;
 		w->text.image = NULL;
 	} else if (find_text(w, ip, &w->text, &rules)) {
 		rule = fastterm_rule_at(rules, w->text.off);
-		/* Where a trampoline has just been called, its record is not there yet. */
+		/* A trampoline that has just been called has no frame record yet. */
 		if (!rule || (by_link(rule) && at == f->link))
 			return -EFAULT;
 		if (rule->sp) {
@@ -238,7 +244,10 @@ static int leave_program(struct fastterm_walk *w)
 
 	f->unwind = NULL;
 	if (by_link(rule) && !f->regs) {
-		/* It has called a trampoline from its entry, which has made a record for it. */
+		/*
+		 * The function has called a trampoline from its entry, which has made a
+		 * frame record for it.
+		 */
 		err = fastterm_arch_step(f);
 		if (err)
 			return err;
@@ -263,7 +272,7 @@ static noinline int arrive_from_kernel(struct fastterm_walk *w)
 	return arrive(w, FASTTERM_EITHER, false);
 }
 
-/* The same for a function of the kernel whose return address is in the link register. */
+/* Go to the caller of a kernel function whose return address is in the link register. */
 static int leave_by_link(struct fastterm_walk *w)
 {
 	w->frame.at = w->frame.link;
@@ -276,8 +285,9 @@ static bool same_function(const struct fastterm_text *a, const struct fastterm_t
 }
 
 /*
- * Is an address, where the return address is to be saved, one that another function has left
- * there? In a frame that is only being made, an old one of the same call may be.
+ * Was the word, in which the return address will be saved, written by another function? In
+ * a frame that is being set up, the word may still contain the return address of an earlier
+ * call from the same function.
  */
 static bool is_others(unsigned long saved, const struct fastterm_text *text)
 {
@@ -290,9 +300,10 @@ static bool is_others(unsigned long saved, const struct fastterm_text *text)
 }
 
 /*
- * The frame pointer of a program's function that has called the interrupted one. That may
- * have changed it: the program's is what it has saved then, alone or with the return address.
- * The size of the program's frame tells.
+ * The frame pointer of the program's function that has called the interrupted one. If the
+ * interrupted function has changed the register, it has saved the program's value before,
+ * alone or with the return address. The size of the program's frame shows which value is
+ * right.
  */
 static unsigned long callers_fp(const struct fastterm_frame *f, const struct fastterm_frame *caller,
 				const struct fastterm_text *text, const struct fastterm_rule *rule)
@@ -309,10 +320,10 @@ static unsigned long callers_fp(const struct fastterm_frame *f, const struct fas
 }
 
 /*
- * A function of the kernel has been interrupted, on an architecture with a link register.
- * By the frame pointer there is a caller, but if the function has no frame yet, or has
- * none any more, this is its caller's caller. If the link register leads into a program, and
- * is no leftover, it counts.
+ * A kernel function has been interrupted, on an architecture with a link register. The
+ * frame pointer leads to a caller; but if the function has not set up its frame yet, or has
+ * already left it, this is the caller's caller. Then the link register has the return
+ * address, if it leads into a program and is not a stale value.
  */
 static int leave_interrupted(struct fastterm_walk *w)
 {
@@ -336,7 +347,7 @@ static int leave_interrupted(struct fastterm_walk *w)
 	traced = fastterm_is_tracer(outer.ip) ? fastterm_traced(&outer, &tracers) : NULL;
 	ip = traced ? *traced : outer.ip;
 	if (__is_kernel_text(ip) || !fastterm_text_at(ip, &text)) {
-		/* If it calls nothing, it may have saved nothing but the frame pointer. */
+		/* A leaf function may have saved only the frame pointer. */
 		outer = *f;
 		outer.sp = 0;
 		outer.fp = saved;
@@ -350,7 +361,10 @@ static int leave_interrupted(struct fastterm_walk *w)
 	if (!rule || by_link(rule))
 		return -EFAULT;
 	if (!traced) {
-		/* In a trampoline, which has two frames, it is the return address of the second. */
+		/*
+		 * A trampoline has two frames: the address may be the return address of the
+		 * second one.
+		 */
 		outer = caller;
 		if (!fastterm_arch_step(&outer) && read_stripped(outer.at) == ip)
 			goto by_frame;
@@ -370,12 +384,12 @@ by_frame:
  * fastterm_walk_begin() - begin a walk, at the interrupted pc
  * @w: the walk
  * @regs: the interrupted registers
- * @likely: what is known of a program that is likely to have been interrupted; NULL if none is
- * @where: receives where the first address is kept
+ * @likely: a program that is likely to have been interrupted, or NULL
+ * @where: receives the first slot
  *
  * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
- * Return: 0; -ENOENT if no program can have been interrupted, as in user mode; -EFAULT if one has
- * been where its frame cannot be described.
+ * Return: 0; -ENOENT if no program can have been interrupted, as in user mode; -EFAULT if a
+ * program has been interrupted where its frame cannot be described.
  */
 int fastterm_walk_begin(struct fastterm_walk *w, struct pt_regs *regs,
 			const struct fastterm_prog *likely, struct fastterm_where *where)
@@ -420,8 +434,8 @@ int fastterm_walk_begin(struct fastterm_walk *w, struct pt_regs *regs,
 		return 0;
 	}
 	/*
-	 * A thunk is reached by a call or a jump, and finds what that would find at the entry of
-	 * the function that it leads to.
+	 * A thunk is entered by a call or a jump. Its frame is that of a function that has
+	 * just been entered, so the rule for offset 0 holds.
 	 */
 	off = w->text.off;
 	if (w->text.image && off >= w->text.image->func_size)
@@ -455,15 +469,17 @@ static noinline int find_next(struct fastterm_walk *w)
  * fastterm_walk_next() - go to the next slot
  * @w: the walk
  *
- * The slots are those of all return addresses, the innermost first, of the kernel's functions
- * and of programs. An address that is kept in several places has a slot for each.
+ * The slots are those of all return addresses of kernel functions and programs, the
+ * innermost first. An address with several locations has a slot for each of them.
  *
- * What most steps are is done here, with few instructions: from the body of a program's function
- * to that of another one of the program, or to the kernel. find_next() could do that, too.
+ * This function itself handles the most frequent steps, with few instructions: from the
+ * body of a program's function to the body of a function of the same program, or to the
+ * kernel. All other steps, and these as well, can be done by find_next().
  *
  * Context: that of fastterm_walk_begin().
- * Return: 0, with the next slot in @w->where and @w->text; -ENOENT if the walk has come to its
- * end: that of the stack, or another context's registers; -EFAULT if the stack makes no sense.
+ * Return: 0, with the next slot in @w->where and @w->text; -ENOENT if the walk has come to
+ * its end: the end of the stack, or another context's registers; -EFAULT if the stack makes
+ * no sense.
  */
 int fastterm_walk_next(struct fastterm_walk *w)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Walking the stack of what a kick has interrupted.
+ * Walking the stack that a kick has interrupted.
  *
  *	struct fastterm_where where;
  *	struct fastterm_walk w;
@@ -9,16 +9,18 @@
  *	for (err = fastterm_walk_begin(&w, regs, NULL, &where); !err; err = fastterm_walk_next(&w))
  *		...
  *
- * A step of a walk comes to a slot, a place with an address at which execution continues. It
- * writes to w.where where that is, and to w.text in which function of a program. Whoever wants
- * to keep the first gives the walk a new place for the next one, in w.where. All of it is for a
- * hardirq or an NMI, with interrupts off: the one that interrupted the registers.
+ * Each step of a walk comes to a slot: a memory location or register with an address at
+ * which execution will continue. The step describes the slot in *w.where, and in w.text the
+ * function of a program that the address is in. To keep the description of a slot, the
+ * caller lets w.where point to other memory before the next step. All functions are called
+ * in a hardirq or an NMI, with interrupts off: the one that interrupted the registers.
  *
- * A stack may have several activations, nested in each other: a program that is attached to what
- * another one calls. An activation ends with its base frame, that of the program's main function
- * (fastterm_is_base()), and the next slot belongs to whatever has entered the program. Callbacks
- * that nobody calls but the kernel, as from a timer, are activations without a main function:
- * their base frame is the outermost one of the program.
+ * A stack may have several activations, nested in each other, as when a program is attached
+ * to a function that another program calls. An activation ends with its base frame, which
+ * is that of the main function (fastterm_is_base()). The next slot belongs to the code that
+ * has entered the program. Callbacks that the kernel calls by itself, as from a timer, are
+ * activations without a main function: their base frame is the outermost frame of the
+ * program.
  */
 #ifndef _BPF_FASTTERM_WALK_H
 #define _BPF_FASTTERM_WALK_H
@@ -39,10 +41,10 @@ struct llist_node;
 
 /**
  * struct fastterm_text - the function of a program that an address is in
- * @prog: the function, or the shadow of it that stands for its stub image; NULL if the address
- *	  is in no program
+ * @prog: the function, or the shadow program of its stub image; NULL if the address is not
+ *	  in a program
  * @image: the function's stub image; NULL if it has none
- * @off: offset of the address from the function's entry; beyond the code it is in a thunk
+ * @off: offset of the address from the function's entry; behind the code it is in a thunk
  * @copy: the address is in the stub image
  */
 struct fastterm_text {
@@ -53,10 +55,10 @@ struct fastterm_text {
 };
 
 /**
- * enum fastterm_form - how an address is kept
- * @FASTTERM_PLAIN: as it is
+ * enum fastterm_form - how an address is stored
+ * @FASTTERM_PLAIN: without a signature
  * @FASTTERM_SIGNED: signed, with the slot's stack pointer as modifier
- * @FASTTERM_EITHER: as a function of the kernel keeps it: signed if its compiler signs
+ * @FASTTERM_EITHER: by a kernel function, which may or may not sign its return address
  */
 enum fastterm_form {
 	FASTTERM_PLAIN,
@@ -65,14 +67,14 @@ enum fastterm_form {
 };
 
 /**
- * struct fastterm_where - a slot: where an address is kept at which execution continues
- * @at: the place: in the interrupted registers, on a stack, or with a tracer; NULL for the
- *	interrupted pc
+ * struct fastterm_where - a slot: where an address is stored at which execution continues
+ * @at: its location: in the interrupted registers, on a stack, or in a tracer's data; NULL
+ *	for the interrupted pc
  * @ip: the address, without a signature
  * @sp: the stack pointer when execution continues there, right behind the return; 0 if it
- *	is not known, which it is for returns into programs and from them
- * @form: how the address is kept
- * @again: it is the same address as that of the last slot, kept in one more place
+ *	is not known, which it always is for returns into programs and from programs
+ * @form: how the address is stored
+ * @again: this is a further location of the last slot's address
  */
 struct fastterm_where {
 	unsigned long *at;
@@ -83,10 +85,10 @@ struct fastterm_where {
 };
 
 /**
- * struct fastterm_tracers - the return addresses kept by tracers that a walk has passed
+ * struct fastterm_tracers - the return addresses in tracers' data that a walk has passed
  * @graph: number of entries of the function graph tracer
- * @hook: the last node of rethook, or instance of a kretprobe
- * @floor: no frame of what has been interrupted is below; the kick's own are
+ * @hook: the last node of rethook, or the last instance of a kretprobe
+ * @floor: frames of the interrupted context are above this address, those of the kick below
  */
 struct fastterm_tracers {
 	int graph;
@@ -94,22 +96,22 @@ struct fastterm_tracers {
 	unsigned long floor;
 };
 
-/* In the link register or on the stack, whichever the slot is not, and on the shadow call stack. */
+/* The link register or the stack, whichever the slot is not, and the shadow call stack. */
 #define FASTTERM_MAX_COPIES 2
 
 /**
  * struct fastterm_walk - a walk
- * @where: receives where the next slot is
- * @told: if there are copies, where the slot is that they are copies of
- * @text: the function of a program that the slot leads into
- * @rule: the rule of the program's function that this one leads into; NULL if it leads
- *	  into a function of the kernel
- * @frame: the function that it leads into
- * @fprog: what is known of the last program with stub images that has been passed
- * @tracers: what has been passed of the return addresses that tracers keep
+ * @where: receives the next slot
+ * @told: the slot that @copies belong to
+ * @text: the function of a program that the slot's address is in
+ * @rule: the rule that describes the frame of that function; NULL if the address is in a
+ *	  kernel function
+ * @frame: the frame of the function that the address is in
+ * @fprog: the last program with stub images that the walk has passed
+ * @tracers: the return addresses in tracers' data that the walk has passed
  * @patched: the walk has begun where a call may be patched in: see FASTTERM_RULE_PATCHED
- * @nr_copies: how many of @copies are still to be told
- * @copies: more places with the address in @told
+ * @nr_copies: number of @copies that have not been returned yet
+ * @copies: further locations of the address in @told
  */
 struct fastterm_walk {
 	struct fastterm_where *where;
@@ -124,15 +126,15 @@ struct fastterm_walk {
 	unsigned long *copies[FASTTERM_MAX_COPIES];
 };
 
-/* Does an address lead to a tag? */
+/* Is the address in a slot a tag? */
 static inline bool fastterm_is_tag(const struct fastterm_where *where)
 {
 	return where->ip == (unsigned long)fastterm_arch_exit;
 }
 
 /**
- * fastterm_is_base() - does an activation end with a function?
- * @text: the function of a program that a slot leads into
+ * fastterm_is_base() - does an activation end with a function's frame?
+ * @text: the function of a program that a slot's address is in
  *
  * Context: any in which the program is not freed.
  * Return: true if it is a main function that has a stub image.
@@ -149,15 +151,15 @@ int fastterm_walk_next(struct fastterm_walk *walk);
 int fastterm_move_signed(const struct fastterm_where *where, unsigned long to);
 
 /**
- * fastterm_move() - let execution continue elsewhere
- * @where: of a slot, from a walk in this same interrupt, but not that of the interrupted pc
- * @to: the address where it shall continue
+ * fastterm_move() - replace the address in a slot
+ * @where: the slot, from a walk in this same interrupt, but not that of the interrupted pc
+ * @to: the address where execution shall continue
  *
- * What is there must still be what the walk said, signed if it ought to be, and is replaced in
- * one store.
+ * The slot must still contain the address that the walk has found, signed if it should be
+ * signed. It is replaced by one store.
  *
  * Context: hardirq or NMI, with interrupts off.
- * Return: 0; -EAGAIN if something else is there, and nothing has been written.
+ * Return: 0; -EAGAIN if the slot contains another address, and nothing has been written.
  */
 static inline int fastterm_move(const struct fastterm_where *where, unsigned long to)
 {
@@ -198,7 +200,7 @@ static inline bool fastterm_is_tracer(unsigned long ip)
 const struct fastterm_rule *fastterm_rule_search(const struct fastterm_rules *rules, u32 off);
 
 /**
- * fastterm_rule_at() - the rule that holds at an offset
+ * fastterm_rule_at() - find the rule for an offset
  * @rules: the rules of a function, or NULL
  * @off: the offset from its entry
  *

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The watchdog: programs that run for longer than their budget are terminated,
- * without anybody asking for it.
+ * The watchdog terminates programs that run for longer than their budget.
  *
- * Every CPU samples itself, with a timer of its own: nothing else can be relied upon
- * when all CPUs are stuck. The tick would not do, since it is stopped on a CPU that
- * was idle when an interrupt began to run a program. A sample tags the outermost
- * activation that could be terminated. If the tag is still there at the next one it is
- * the same activation, and it has run since; otherwise nothing is known of it. Only
- * samples that find it count: while it was preempted or asleep it was not running.
+ * Each CPU samples itself with a timer of its own, since all CPUs may be stuck at once. The
+ * tick would not do: it is stopped on a CPU that was idle when an interrupt began to run a
+ * program. A sample tags the outermost activation that could be terminated. If the tag is
+ * still there at the next sample, the same activation has been running since; otherwise the
+ * time is not counted. Only samples that find the activation count: while it is preempted
+ * or asleep it does not run.
  *
- * If a CPU does not sample itself, interrupts are off there, and its neighbour lets
- * it be sampled by an NMI, where the machine has any. If it does not take that
- * either, and if that is a program's fault, the program can only be told to stop
- * where it has the kernel call a callback again and again.
+ * If a CPU does not sample itself, it has interrupts off. Its neighbour then requests a
+ * sample by an NMI, where the machine has NMIs. If no NMI reaches the CPU either, and if a
+ * program is the reason, that program can end only where a kernel function calls its
+ * callback in a loop.
  */
 #define pr_fmt(fmt) "fastterm: " fmt
 
@@ -48,16 +47,16 @@ unsigned int fastterm_sleepable_budget_ms __read_mostly = 1000;
 unsigned int fastterm_period_ms __read_mostly = 10;
 
 /**
- * struct overrun - what the kernel log will say of a termination
+ * struct overrun - what the kernel log will say about a termination
  * @name: the program's name
  * @hook: its type, as the kernel calls it
- * @func: the function it is attached to, if it is one
+ * @func: the function that it is attached to, if any
  * @tag: its tag
  * @ran_ns: for how long it has been seen running
- * @pending: it has been blamed, and has not left yet
- * @outcome: what became of it
+ * @pending: it is being terminated, and has not left yet
+ * @outcome: the outcome of the termination
  *
- * All of it is kept here, since the program may go before it is printed.
+ * All of this is copied, since the program may be freed before it is printed.
  */
 struct overrun {
 	char name[BPF_OBJ_NAME_LEN];
@@ -71,12 +70,13 @@ struct overrun {
 
 /**
  * struct watch - the watchdog on a CPU
- * @timer: samples it
+ * @timer: samples the CPU
  * @up: the CPU is online, and is to be watched
- * @running: the timer is; not on a CPU that has taken no interrupt since it should be
- * @last: when it was last sampled, in ns of the monotonic clock
- * @overrun: the last one that was blamed
- * @report: prints that
+ * @running: the timer has been started; false if the CPU has taken no interrupt since the
+ *	     watchdog was switched on
+ * @last: when the CPU was sampled last, in ns of the monotonic clock
+ * @overrun: the last program that the watchdog has terminated here
+ * @report: prints @overrun
  */
 struct watch {
 	struct hrtimer timer;
@@ -89,7 +89,7 @@ struct watch {
 
 static DEFINE_PER_CPU(struct watch, watches);
 
-/* A type that this kernel is built without has none. */
+/* Types that the kernel is built without have no name. */
 static const char *const hooks[__MAX_BPF_PROG_TYPE] = {
 #define BPF_PROG_TYPE(_id, _name, ...) \
 	[_id] = #_name,
@@ -131,12 +131,12 @@ static void report(struct irq_work *work)
 }
 
 /**
- * fastterm_watchdog_exited() - a program that was terminated on this CPU has left
- * @outcome: what became of it
+ * fastterm_watchdog_exited() - report a program that has left to the kernel log
+ * @outcome: the outcome of its termination
  *
- * The kernel log is told of it if the watchdog had blamed it.
+ * Only programs that the watchdog itself has terminated are reported.
  *
- * Context: any, in which a program may run; so it does not print by itself.
+ * Context: any in which a program may run; so the message is printed later.
  */
 void fastterm_watchdog_exited(const struct fastterm_outcome *outcome)
 {
@@ -154,11 +154,11 @@ static void blame(struct watch *w, struct fastterm_tag *tag, struct pt_regs *reg
 	const struct bpf_prog *prog = tag->fprog->prog;
 	struct overrun *o = &w->overrun;
 
-	/* Not if it is being terminated already. */
+	/* It may be being terminated already. */
 	if (fastterm_terminate_tag(tag, regs))
 		return;
 	trace_bpf_fastterm_overrun(prog, smp_processor_id(), tag->ran_ns);
-	/* With interrupts off the last one has not been printed yet. */
+	/* With interrupts off, the last message may not have been printed yet. */
 	if (irq_work_is_busy(&w->report))
 		return;
 	strscpy(o->name, prog->aux->name);
@@ -170,15 +170,16 @@ static void blame(struct watch *w, struct fastterm_tag *tag, struct pt_regs *reg
 	o->pending = true;
 }
 
-/* Returns after how long to look again, in ns. */
+/* Returns the time to the next sample, in ns. */
 static u64 sample(struct watch *w, struct pt_regs *regs)
 {
 	u64 now = ktime_get_mono_fast_ns(), next = period(), ran, may;
 	struct fastterm_tag *tag;
 
 	/*
-	 * If nobody has looked for longer, nobody knows what has happened meanwhile; but with
-	 * interrupts off it is the same as before, or the timer would have looked.
+	 * After a longer gap between samples, the program may have been preempted
+	 * meanwhile. But with interrupts off it has been running all the time, or the timer
+	 * would have sampled it.
 	 */
 	ran = now - w->last;
 	if (fastterm_irqs_were_on(regs))
@@ -189,7 +190,7 @@ static u64 sample(struct watch *w, struct pt_regs *regs)
 	tag = fastterm_suspect(regs);
 	if (IS_ERR(tag))
 		return next;
-	/* The first time it has run for an unknown time, which is at least this. */
+	/* At the first sample the time is not known; 1 marks the activation as seen. */
 	tag->ran_ns += tag->ran_ns ? ran : 1;
 	may = budget(tag->fprog->prog);
 	if (!may)
@@ -202,7 +203,7 @@ static u64 sample(struct watch *w, struct pt_regs *regs)
 
 static void sampled(struct pt_regs *regs);
 
-/* Does the next CPU look after itself? */
+/* Check whether the next CPU samples itself. */
 static void look_after_neighbour(void)
 {
 	const u64 limit = period() + period() / 2;
@@ -222,7 +223,10 @@ static void look_after_neighbour(void)
 	if (READ_ONCE(fastterm_budget_ms) &&
 	    late > limit + READ_ONCE(fastterm_budget_ms) * (u64)NSEC_PER_MSEC) {
 		fastterm_cut_loops(other, true);
-		/* Either we see that it has just sampled itself, or it sees what we have done. */
+		/*
+		 * Either this sees that the CPU has just sampled itself, or that CPU undoes
+		 * fastterm_cut_loops().
+		 */
 		smp_mb();
 		if (READ_ONCE(w->last) != last)
 			fastterm_cut_loops(other, false);
@@ -231,8 +235,8 @@ static void look_after_neighbour(void)
 }
 
 /*
- * A neighbour has asked for this sample, by a kick, since this CPU did not sample itself:
- * interrupts were off here, or still are. So it has not looked after the next CPU either.
+ * A neighbour has requested this sample by a kick, since this CPU did not sample itself. It
+ * has, or had, interrupts off, so it has not checked the next CPU either.
  */
 static void sampled(struct pt_regs *regs)
 {
@@ -250,12 +254,12 @@ static enum hrtimer_restart sample_by_timer(struct hrtimer *timer)
 	struct pt_regs *regs = get_irq_regs();
 	u64 next = period();
 
-	/* A timer that has been armed while its CPU went away has come to another one. */
+	/* A timer that is armed while its CPU goes offline may run on another CPU. */
 	if (w != this_cpu_ptr(&watches))
 		return HRTIMER_NORESTART;
 	if (regs && is_on())
 		next = sample(w, regs);
-	/* Pairs with that of look_after_neighbour(). */
+	/* Pairs with smp_mb() in look_after_neighbour(). */
 	smp_mb();
 	fastterm_irqs_reach_again();
 	if (!is_on()) {
@@ -267,7 +271,7 @@ static enum hrtimer_restart sample_by_timer(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
-/* Not all CPUs at the same time, or one would see nothing of the next. */
+/* Stagger the timers, so that a CPU does not check its neighbour just when that samples itself. */
 static void start(void *unused)
 {
 	struct watch *w = this_cpu_ptr(&watches);
@@ -282,10 +286,10 @@ static void start(void *unused)
 }
 
 /**
- * fastterm_watchdog_update() - fastterm_budget_ms and its like have changed
+ * fastterm_watchdog_update() - apply new values of fastterm_budget_ms and the other settings
  *
- * A new period holds from the next sample on. Where the watchdog has been switched
- * on, it starts with the next interrupt; this does not wait for CPUs that take none.
+ * A new period holds from the next sample on. If the watchdog has been switched on, it
+ * starts with the next interrupt; this function does not wait for CPUs that take none.
  *
  * Context: process context, may sleep.
  */
@@ -296,7 +300,7 @@ void fastterm_watchdog_update(void)
 
 	if (!is_on())
 		return;
-	/* What was before does not count. */
+	/* Time before the change does not count. */
 	for_each_possible_cpu(cpu)
 		WRITE_ONCE(per_cpu(watches.last, cpu), now);
 	on_each_cpu(start, NULL, false);

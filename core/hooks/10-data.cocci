@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What we keep with a program, and with each of its instructions while the verifier works on it.
-// And with each of its states, with its log, and with its work on a program. All structures are empty without
-// CONFIG_BPF_FASTTERM.
+// Add the data of fastterm to programs and, while the verifier works on a program, to each of its instructions, to each
+// state of the verifier, to its environment and to its log. All these structures are empty without CONFIG_BPF_FASTTERM.
 // Changes: include/linux/bpf.h 2
 // Changes: include/linux/bpf_verifier.h 5
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The verifier explores the stub image together with the program, and shows us each rewrite and the finished program.
+// The verifier explores the stub image together with the program, and reports each rewrite and the finished program.
 // Changes: kernel/bpf/verifier.c 31
 
 @@
@@ -8,7 +8,7 @@
 +#include <linux/fastterm.h>
 +#include "fastterm/check.h"
 
-// What needs the functions that are static there.
+// Behind the definitions of the static functions that explore.h needs.
 @ explores @
 @@
 +#include "fastterm/explore.h"
@@ -136,7 +136,7 @@ symbol env, sl;
  ...>
  }
 
-// As with a state that is only speculated on, which may do less.
+// Like a speculative state, a state that may read unwritten memory does not prune one that may not.
 @ equal @
 symbol old, cur;
 @@
@@ -151,7 +151,7 @@ symbol old, cur;
  ...>
  }
 
-// Before the loop, which some programs spend most of their load in.
+// Not inside the loop: for some programs, it takes most of the load time.
 @ read @
 symbol env, state, parent, flag;
 @@

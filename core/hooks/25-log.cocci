@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What the verifier says of a stub image is not for the log of the program's user.
+// Keep the messages of the verifier about a stub image out of the log of the program's user.
 // Changes: kernel/bpf/log.c 2
 
 @@

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The JIT says where it has put a function; what we keep with a program goes with it.
+// Record where the JIT has put the instructions of a function, and free the data of fastterm together with the program.
 // Changes: kernel/bpf/core.c 4
 
 @@
@@ -14,7 +14,7 @@ expression aux;
 +fastterm_free(aux);
  kfree(aux);
 
-// At the head: the function returns early where there is no line information.
+// At the head, since the function returns early if there is no line information.
 @@
 identifier prog, offsets;
 typedef u32;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Stub images are made when a program is loaded: after the JIT, before anybody can attach to it. Its fdinfo tells of it.
-// Where it has them it can be found by an address as long as it may run: it may run for long after it was detached.
+// Make the stub images of a program when it is loaded: after the JIT, and before anything can be attached to it. Print
+// counters and bounds in its fdinfo. A program with stub images keeps its symbols as long as it may run, which may be
+// long after it was detached: a kick has to find the program by an address.
 // Changes: kernel/bpf/syscall.c 6
 
 @@

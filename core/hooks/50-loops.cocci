@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The kernel's functions that call a program's callback again and again ask after each call whether to stop.
+// Kernel functions that call a callback in a loop test after each call whether the program is being terminated.
 // Changes: kernel/bpf/bpf_iter.c 2
 // Changes: kernel/bpf/arraymap.c 2
 // Changes: kernel/bpf/hashtab.c 2

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Where a program is refused since it would be entered recursively, it is also refused if it would be entered by a
-// program that is being terminated: it would become part of what has to end. Perf events have interrupts off there, where
-// nothing is refused.
+// Where the kernel refuses to enter a program recursively, refuse it also if it would become part of an activation that
+// is being terminated. Perf events run with interrupts off, where no program is refused.
 // Changes: kernel/bpf/trampoline.c 3
 // Changes: kernel/trace/bpf_trace.c 4
 

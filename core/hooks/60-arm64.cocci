@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A kick is the interrupt for backtraces: an NMI where there are such, and no other is free.
+// A kick uses the IPI for backtraces, since no IPI is free: it is an NMI where the machine has NMIs.
 // Changes: arch/arm64/kernel/smp.c 3
 
 @@

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A kick is the interrupt for backtraces: an ordinary one, as all are on this architecture.
+// A kick uses the IPI for backtraces, which is an ordinary interrupt, like all IPIs on this architecture.
 // Changes: arch/riscv/kernel/smp.c 3
 
 @@

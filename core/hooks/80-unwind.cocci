@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Unwinders see the real return address of a program that is tagged, as they see those that tracers keep.
+// Unwinders see the original return address of a tagged program, as they do for functions that are traced.
 // Changes: arch/x86/include/asm/unwind.h 2
 // Changes: arch/x86/kernel/dumpstack.c 2
 // Changes: arch/arm64/kernel/stacktrace.c 2
