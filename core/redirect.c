@@ -2,10 +2,10 @@
 /*
  * Redirect: make an activation of a program continue in the stub images.
  *
- * An activation is one entry of a program by the kernel. Its frames are the base frame,
+ * An activation is one entry of a program by the kernel. What is moved is the base frame,
  * which is that of the main function, and all frames of programs above it: functions,
- * callbacks, extensions and programs that have been entered from there. The frames of the
- * caller are not changed: for the caller, the program returns as usual.
+ * callbacks, extensions, and those of activations nested in it. The frames of the caller are
+ * not changed: for the caller, the program returns as usual.
  *
  * This takes two passes. The first pass finds all addresses at which the interrupted
  * context will continue, up to the return address of the base frame. The second pass
