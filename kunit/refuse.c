@@ -322,7 +322,7 @@ static void fault(void)
 	perf_sw_event(PERF_COUNT_SW_EMULATION_FAULTS, 1, &regs, 0);
 }
 
-/* A perf event's program runs with interrupts off as well. */
+/* The program of a perf event is not refused: it is entered for each event. */
 static void refuse_no_perf_event(struct kunit *test)
 {
 	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
