@@ -24,7 +24,7 @@
 #include "syscall.h"
 
 /**
- * ftk_patching_begin() - ftrace is about to patch functions
+ * ftk_patching_begin() - prepare for ftrace patching functions
  *
  * ftrace stops the machine on riscv to patch code. It takes text_mutex and then cpu_hotplug_lock
  * there, while kprobes and jump labels take these locks in the opposite order. lockdep would
@@ -39,7 +39,7 @@ void ftk_patching_begin(void)
 }
 
 /**
- * ftk_patching_end() - ftrace has patched functions
+ * ftk_patching_end() - end what ftk_patching_begin() has begun
  *
  * Context: that of ftk_patching_begin().
  */
@@ -75,7 +75,7 @@ static void ftk_link(struct kunit *test, int cmd, union bpf_attr *attr)
 }
 
 /**
- * ftk_attach() - attach a program to what it was loaded for
+ * ftk_attach() - attach a program to the function that it was loaded for
  * @test: the test case, at whose end it is detached
  * @prog: a program with ftk_opts.target or ftk_opts.func
  *

@@ -50,7 +50,7 @@ struct ftk_vector {
  * @size: number of bytes of @code
  * @code: the function
  * @nr_ranges: number of @ranges
- * @ranges: ranges of instructions that leave the function
+ * @ranges: the code of the BPF instructions that leave the function; see fastterm_arch_rules()
  * @ret: what fastterm_arch_rules() returns
  * @rules: the rules
  */
