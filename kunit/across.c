@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a program finds behind what its stub image skips
+ * Registers and memory behind each site of a stub image
  *
- * The verifier has seen what a skipped call gives: its value in R0, zeroes in the memory
- * that it fills, and all else as it was. What the JIT makes of a call it does not see.
- * So stub images are run from their entry, and stopped right before each native
- * instruction that has been replaced, and where the instruction of the program's behind
- * it begins, which the JIT says. What is in registers and frame is compared.
+ * The verifier has simulated a skipped call: R0 has the value that its stub returns, memory that
+ * the call fills is zero, and everything else is unchanged. It does not see what the JIT makes
+ * of the call. These cases run stub images from their entry and compare the registers and the
+ * frame at two places: right before each native instruction that replaces a site, and at the
+ * beginning of the next BPF instruction, whose address comes from the JIT.
  *
- * The two stops are in two runs: every register and all of the frame that are compared
- * have been set by the program itself, so that runs are alike. What stops the images is
- * told in sweep.h.
+ * Each place is reached in a run of its own. The runs can be compared because the program itself
+ * has set all registers, and all of the frame, that are compared. sweep.h describes how images
+ * are stopped.
  */
 
 #include <linux/bitmap.h>
@@ -34,10 +34,10 @@
 #include "runaway.h"
 #include "sweep.h"
 
-/* What other functions than the main one set of their frames: two words. */
+/* Bytes of their frames that functions other than the main one set: two words. */
 #define SUB_FRAME 16
 
-/* What the main function of each program begins with: nothing is 0, or like another one. */
+/* The main function of each program begins like this: no value is 0, and no two are equal. */
 static const struct bpf_insn enter[] = {
 	BPF_MOV64_IMM(BPF_REG_6, 0x666),
 	BPF_MOV64_IMM(BPF_REG_7, 0x777),
@@ -56,12 +56,12 @@ static const struct bpf_insn enter[] = {
 #define MAX_INSNS 64
 
 /**
- * struct expected - a site, and what is expected of it
+ * struct expected - a site of a program, and what the case expects of it
  * @kind: its enum fastterm_kind
- * @value: the enum fastterm_value that is returned, if it is a call that is skipped
- * @fill: the argument whose memory becomes zero, 0 if none
- * @calls: it is a call that the stub image makes too
- * @unseen: the stub image does not get there, or nothing is to be seen
+ * @value: the enum fastterm_value that S returns, for a skipped call
+ * @fill: the argument whose memory S fills with zeroes, 0 if none
+ * @calls: S makes this call, too
+ * @unseen: S does not reach the site, or there is nothing to compare
  */
 struct expected {
 	u8 kind;
@@ -82,7 +82,7 @@ struct expected {
 #define KEEP(what) \
 	{ .kind = FASTTERM_##what, .calls = true, .unseen = true }
 
-/* The same numbers as in sites.c, from the contract and not from there. */
+/* The numbers that sites.c uses, repeated here so that the test does not depend on it. */
 static const s64 numbers[FASTTERM_VALUES] = {
 	[FASTTERM_NULL] = 0,
 	[FASTTERM_ECANCELED] = -125,
@@ -91,7 +91,7 @@ static const s64 numbers[FASTTERM_VALUES] = {
 	[FASTTERM_ONE] = 1,
 };
 
-/* Of each place that is looked at: before it, and behind it. */
+/* The two places that are compared for each site. */
 enum side {
 	BEFORE,
 	BEHIND,
@@ -104,8 +104,8 @@ enum side {
  * struct place - a site in a stub image
  * @site: the site
  * @expected: what is expected of it
- * @regs: what there was on either side, when it was stopped there first
- * @unlike: what was not the same when it was stopped there again, or NULL
+ * @regs: registers and frame on both sides, when the program was first stopped there
+ * @unlike: the first difference in a later run that stopped there, or NULL
  */
 struct place {
 	const struct fastterm_site *site;
@@ -115,11 +115,11 @@ struct place {
 };
 
 /**
- * struct across - a stub image that is run
- * @sweep: its program, as that which is stopped
- * @stops: where: for each place both sides
+ * struct across - a stub image that is run and stopped
+ * @sweep: the stub image, as a program that can be stopped
+ * @stops: the addresses at which it is stopped: both sides of each place
  * @nr: number of @places
- * @places: the places
+ * @places: the sites that are compared
  */
 struct across {
 	struct ftk_sweep sweep;
@@ -136,11 +136,11 @@ static void look(struct ftk_stops *stops, u32 i, struct pt_regs *regs)
 	ftk_regs_read(&now, regs, place->site->func ? SUB_FRAME : FTK_FRAME);
 	if (!first->size)
 		*first = now;
-	/* R1 to R5 mean nothing behind a call, and R0 nothing before it. */
+	/* R1 to R5 are undefined behind a call, and R0 is undefined before it. */
 	place->unlike = place->unlike ?: ftk_regs_differ(first, &now, BPF_REG_6);
 }
 
-/* Where the instruction of the program's begins that stands behind @off of a function. */
+/* Offset of the BPF instruction that follows the one at @off of function @func. */
 static u32 next_insn(struct kunit *test, struct bpf_prog *prog, u32 func, u32 off)
 {
 	const struct bpf_prog *p = fastterm_func(prog, func);
@@ -178,7 +178,7 @@ static void add_place(struct kunit *test, struct across *a, struct bpf_prog *pro
 		KUNIT_ASSERT_GT(test, len, 0);
 		off += len;
 	} while (insn.kind == FASTTERM_INSN_PLAIN);
-	/* A loop is left, and a tail call gone around, by one jump. */
+	/* A single jump leaves a loop, or skips a tail call. */
 	if (site->decision.kind == FASTTERM_LOOP || site->decision.kind == FASTTERM_TAIL_CALL)
 		ips[BEHIND] = insn.target;
 	else
@@ -186,7 +186,7 @@ static void add_place(struct kunit *test, struct across *a, struct bpf_prog *pro
 			      next_insn(test, prog, site->func, site->native);
 }
 
-/* The memory that is filled: zero now, and for the rest of the comparison as before. */
+/* Memory that the stub fills is zero. Restore it, since the caller compares the whole frame. */
 static void compare_filled(struct kunit *test, struct place *place)
 {
 	const u8 argument = place->expected->fill;
@@ -205,7 +205,7 @@ static void compare_filled(struct kunit *test, struct place *place)
 		now->frame[i] = was->frame[i];
 		nr++;
 	}
-	/* All of it is in the part of the frame that is compared. */
+	/* The filled memory lies completely in the part of the frame that is compared. */
 	KUNIT_EXPECT_GT(test, nr, 0);
 	KUNIT_EXPECT_EQ(test, nr * sizeof(u64), end - begin);
 }
@@ -253,7 +253,10 @@ static void expect_site(struct kunit *test, const struct fastterm_site *site,
 			    "insn %u", site->insn);
 }
 
-/* Run the image in @fprog, of @prog, which has @nr sites. It returns @result. */
+/*
+ * Run the image in @fprog, which was made of @prog and has @nr sites. Expect it to return
+ * @result.
+ */
 static void cross(struct kunit *test, struct bpf_prog *prog, const struct fastterm_prog *fprog,
 		  const struct expected *expected, u32 nr, s32 result)
 {
@@ -270,7 +273,7 @@ static void cross(struct kunit *test, struct bpf_prog *prog, const struct fastte
 			add_place(test, a, prog, fprog, &fprog->sites[i], &expected[i]);
 	}
 	a->stops.at = look;
-	/* Where breakpoints are the thread stays. */
+	/* Breakpoints are set on one CPU, to which this thread is bound. */
 	a->sweep.cpu = raw_smp_processor_id();
 	a->sweep.prog = fprog->images[0]->shadow;
 	KUNIT_EXPECT_EQ(test, (s32)ftk_sweep_run(test, &a->sweep), result);
@@ -281,7 +284,7 @@ static void cross(struct kunit *test, struct bpf_prog *prog, const struct fastte
 	kunit_info(test, "%u of %u sites compared\n", a->nr, nr);
 }
 
-/* Load a program that begins as all do. */
+/* Load a program that begins with enter[]. */
 static struct bpf_prog *load(struct kunit *test, const struct bpf_insn *insns, u32 cnt,
 			     struct ftk_opts opts)
 {
@@ -300,13 +303,13 @@ static struct bpf_prog *load(struct kunit *test, const struct bpf_insn *insns, u
 }
 
 /**
- * struct program - what is loaded, and what is expected of it
- * @insns: its instructions, behind those that all begin with
+ * struct program - a program of a case, and what the case expects of it
+ * @insns: its instructions, without enter[]
  * @cnt: their number
- * @expected: its sites
- * @nr: their number
- * @opts: how it is loaded
- * @result: what it returns from its stub image
+ * @expected: what is expected of its sites, in order
+ * @nr: number of sites
+ * @opts: options for loading it
+ * @result: what its stub image returns
  */
 struct program {
 	const struct bpf_insn *insns;
@@ -324,7 +327,10 @@ static void cross_program(struct kunit *test, const struct program *p)
 	cross(test, prog, prog->aux->fastterm.prog, p->expected, p->nr, p->result);
 }
 
-/* Helpers of either result, and those that fill memory, named by their first or second. */
+/*
+ * Helpers that fail with NULL or with an errno, and helpers that fill their first or second
+ * argument.
+ */
 static void across_helpers(struct kunit *test)
 {
 	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_HASH, 8, 8, 4, 0);
@@ -370,7 +376,7 @@ static void across_helpers(struct kunit *test)
 	cross_program(test, &program);
 }
 
-/* Functions of the kernel's: pointers, numbers, nothing; and an iterator is at its end. */
+/* Kfuncs that return a pointer, a number or nothing, and an iterator that is at its end. */
 static void across_kfuncs(struct kunit *test)
 {
 	const struct bpf_insn insns[] = {
@@ -424,7 +430,7 @@ static void across_kfuncs(struct kunit *test)
 	cross_program(test, &program);
 }
 
-/* The last argument that can be memory; by a program that permits or denies. */
+/* A helper that fills its fourth argument, in a program whose result permits or denies. */
 static void across_guard(struct kunit *test)
 {
 	static const struct bpf_insn insns[] = {
@@ -452,7 +458,7 @@ static void across_guard(struct kunit *test)
 	cross_program(test, &program);
 }
 
-/* An error is within what such a program may return. */
+/* The program's type allows it to return the errno of the skipped call. */
 static void across_hook(struct kunit *test)
 {
 	static const struct bpf_insn insns[] = {
@@ -476,8 +482,8 @@ static void across_hook(struct kunit *test)
 }
 
 /*
- * Functions of the program's own: a global one is skipped, from the main function and
- * from a static one, which is called, and in which something else is skipped.
+ * Functions of the program: a global function is skipped, both in the main function and in a
+ * static one. The static function is called, and a helper is skipped in it.
  */
 static void across_functions(struct kunit *test)
 {
@@ -522,7 +528,7 @@ static void across_functions(struct kunit *test)
 	cross_program(test, &program);
 }
 
-/* Tail calls, of either kind, that would find something. */
+/* Tail calls with a constant and with a variable index, which would find a program. */
 static void across_tail_calls(struct kunit *test)
 {
 	static const struct bpf_insn target[] = {
@@ -556,12 +562,15 @@ static void across_tail_calls(struct kunit *test)
 	cross_program(test, &program);
 }
 
-/* Loops that the verifier has put there, and functions of the kernel's that loop. */
+/* Loops that the verifier has inserted, and kernel functions that loop. */
 static void across_loops(struct kunit *test)
 {
 	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 3, 0);
 	const struct bpf_insn insns[] = {
-		/* Across a loop R0 to R5 are compared too, and the caller leaves anything there. */
+		/*
+		 * Across a loop, R0 to R5 are compared, too. A caller may leave any value in
+		 * them.
+		 */
 		BPF_MOV64_IMM(BPF_REG_0, 0xaaa),
 		BPF_MOV64_IMM(BPF_REG_1, 0x111),
 		BPF_MOV64_IMM(BPF_REG_2, 0x222),
@@ -578,7 +587,7 @@ static void across_loops(struct kunit *test)
 		BPF_MOV64_IMM(BPF_REG_3, 0),
 		BPF_MOV64_IMM(BPF_REG_4, 0),
 		FTK_CALL(BPF_FUNC_loop),
-		/* not inlined: with flags that are not known */
+		/* Not inlined: the verifier does not know the flags. */
 		BPF_MOV64_IMM(BPF_REG_1, 3),
 		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 12),
 		BPF_MOV64_IMM(BPF_REG_3, 0),
@@ -609,14 +618,17 @@ static void across_loops(struct kunit *test)
 	cross_program(test, &program);
 }
 
-/* Where the JIT has put the instructions of a program of one function, as it says itself. */
+/* End offsets of a program's instructions, from the JIT's line info. It has one function only. */
 static u32 *ends_of(struct kunit *test, const struct bpf_prog *prog)
 {
 	u32 *ends = kunit_kcalloc(test, prog->len, sizeof(*ends), GFP_KERNEL);
 	u32 i;
 
 	KUNIT_ASSERT_NOT_NULL(test, ends);
-	/* One line for each instruction: none of them is of two, or was replaced. */
+	/*
+	 * One line for each instruction: none takes two slots, and the verifier has replaced
+	 * none.
+	 */
 	KUNIT_ASSERT_EQ(test, prog->len, prog->aux->nr_linfo);
 	for (i = 0; i + 1 < prog->len; i++)
 		ends[i] = prog->aux->jited_linfo[i + 1] - (void *)prog->bpf_func;
@@ -625,8 +637,8 @@ static u32 *ends_of(struct kunit *test, const struct bpf_prog *prog)
 }
 
 /*
- * All values, whether there is a function of the kernel's that they are for or not: the
- * image is made once more, after something else has been decided.
+ * All return values, including those that no kernel function needs: the image is built again
+ * after the decision has been changed.
  */
 static void across_values(struct kunit *test)
 {

@@ -24,13 +24,13 @@
 #include "syscall.h"
 
 /**
- * ftk_patching_begin() - ftrace is about to patch functions
+ * ftk_patching_begin() - prepare for ftrace patching functions
  *
- * As long as riscv's stops the machine for it, it takes text_mutex and then
- * cpu_hotplug_lock, where kprobes and jump labels take them the other way round.
- * lockdep would say so, and nothing of anybody else's locks from then on.
+ * ftrace stops the machine on riscv to patch code. It takes text_mutex and then cpu_hotplug_lock
+ * there, while kprobes and jump labels take these locks in the opposite order. lockdep would
+ * report this, and would then report no other locking bug.
  *
- * Context: a thread, which does the patching; up to ftk_patching_end().
+ * Context: the thread that causes the patching; it has to call ftk_patching_end().
  */
 void ftk_patching_begin(void)
 {
@@ -39,7 +39,7 @@ void ftk_patching_begin(void)
 }
 
 /**
- * ftk_patching_end() - ftrace has patched functions
+ * ftk_patching_end() - end what ftk_patching_begin() has begun
  *
  * Context: that of ftk_patching_begin().
  */
@@ -49,7 +49,10 @@ void ftk_patching_end(void)
 		lockdep_on();
 }
 
-/* A worker releases what a kernel thread closes: it is waited for, or the link would stay. */
+/*
+ * Closing the descriptor in a kernel thread leaves the release to a worker. Wait for it, or the
+ * link would stay.
+ */
 static void ftk_detach(void *fd)
 {
 	ftk_patching_begin();
@@ -58,7 +61,7 @@ static void ftk_detach(void *fd)
 	ftk_patching_end();
 }
 
-/* Make a link to a program, until the case ends. */
+/* Create a link for a program. It is destroyed when the case ends. */
 static void ftk_link(struct kunit *test, int cmd, union bpf_attr *attr)
 {
 	int fd;
@@ -72,7 +75,7 @@ static void ftk_link(struct kunit *test, int cmd, union bpf_attr *attr)
 }
 
 /**
- * ftk_attach() - attach a program to what it was loaded for
+ * ftk_attach() - attach a program to the function that it was loaded for
  * @test: the test case, at whose end it is detached
  * @prog: a program with ftk_opts.target or ftk_opts.func
  *
@@ -95,9 +98,9 @@ static void free_event(void *event)
 /**
  * ftk_attach_event() - attach a program to a perf event
  * @test: the test case, at whose end it is detached
- * @prog: the program, of a type that such events enter
- * @attr: what the event is
- * @cpu: the CPU on which it counts, or -1 for wherever this task is
+ * @prog: the program, of a type that can be attached to perf events
+ * @attr: attributes of the event
+ * @cpu: the CPU on which the event counts, or -1 for any CPU on which this task runs
  *
  * Context: the thread of the test case.
  * Return: the event.
@@ -121,10 +124,10 @@ struct perf_event *ftk_attach_event(struct kunit *test, struct bpf_prog *prog,
 }
 
 /**
- * ftk_attach_kprobe() - attach a program to a place in the kernel, as libbpf does it
+ * ftk_attach_kprobe() - attach a program to a kernel address by a kprobe, as libbpf does
  * @test: the test case, at whose end it is detached
  * @prog: the program
- * @addr: the place: of a function, see ftk_probed()
+ * @addr: the address; for the entry of a function, see ftk_probed()
  *
  * Context: the thread of the test case.
  */
@@ -142,7 +145,7 @@ void ftk_attach_kprobe(struct kunit *test, struct bpf_prog *prog, unsigned long 
 }
 
 /**
- * ftk_attach_kprobe_multi() - attach a program to a function, as to one of many
+ * ftk_attach_kprobe_multi() - attach a program to a function by a kprobe_multi link
  * @test: the test case, at whose end it is detached
  * @prog: a program with ftk_opts.expected_attach_type of BPF_TRACE_KPROBE_MULTI
  * @func: the function
@@ -166,10 +169,10 @@ void ftk_attach_kprobe_multi(struct kunit *test, struct bpf_prog *prog, unsigned
 }
 
 /**
- * ftk_probed() - where a kprobe for a function may be
+ * ftk_probed() - the address at which a kprobe on a function can be placed
  * @func: its address
  *
- * It may be at the very beginning, unless that is ftrace's and kprobes cannot share it.
+ * This is the first instruction, unless ftrace owns it and kprobes cannot share it.
  *
  * Context: any.
  * Return: the address.

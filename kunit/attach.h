@@ -2,7 +2,7 @@
 /*
  * Attaching BPF programs, for KUnit test cases
  *
- * A program is detached when its test case ends.
+ * A program is detached when the test case ends.
  */
 #ifndef _BPF_FASTTERM_KUNIT_ATTACH_H
 #define _BPF_FASTTERM_KUNIT_ATTACH_H

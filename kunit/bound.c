@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How long a stub image can run, as it is found out when the program is loaded
+ * The bound of a stub image, which is computed when the program is loaded
  *
- * The numbers are BPF instructions, and have been counted by hand: on the longest way that
- * a program can take from any of its instructions, if loops are left and calls are skipped.
+ * The expected numbers are BPF instructions and have been counted by hand: the longest path from
+ * any instruction of the program to its exit, where loops are left and calls are skipped.
  */
 
 #include <linux/array_size.h>
@@ -19,7 +19,7 @@
 #include "prog.h"
 #include "runaway.h"
 
-/* So many instructions that do nothing. */
+/* Number of instructions that do nothing. */
 #define NR_IDLE 20
 
 static u32 idle(struct bpf_insn *insns)
@@ -43,7 +43,7 @@ static const struct fastterm_verdict *load(struct kunit *test, const struct bpf_
 	return &fprog->verdict;
 }
 
-/* A call that is skipped is one instruction, and what comes behind it the rest. */
+/* A skipped call counts as one instruction; the instructions behind it count as usual. */
 static void bound_straight(struct kunit *test)
 {
 	static const struct bpf_insn insns[] = {
@@ -60,7 +60,7 @@ static void bound_straight(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v->loop.times, 0);
 }
 
-/* The longer one of two branches counts, and a call that is kept. */
+/* The longer one of two branches counts, and so does a call that is kept. */
 static void bound_branches(struct kunit *test)
 {
 	const struct bpf_insn insns[] = {
@@ -75,12 +75,12 @@ static void bound_branches(struct kunit *test)
 	};
 	const struct fastterm_verdict *v = load(test, insns, ARRAY_SIZE(insns));
 
-	/* From behind the first call, which has given a task. */
+	/* The longest path begins behind the first call, which has returned a task. */
 	KUNIT_EXPECT_EQ(test, v->bound, 6);
 	KUNIT_EXPECT_EQ(test, v->calls, 1);
 }
 
-/* A loop that the verifier walks stays. */
+/* A loop that the verifier unrolls is not left in the stub image. */
 static void bound_loop(struct kunit *test)
 {
 	static const struct bpf_insn insns[] = {
@@ -98,7 +98,10 @@ static void bound_loop(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v->loop.last, 2);
 }
 
-/* From the beginning of a loop's body to its end, where it is left, and on from there. */
+/*
+ * The longest path begins at the start of a loop's body, leaves the loop at its end, and
+ * continues.
+ */
 static void bound_may_goto(struct kunit *test)
 {
 	struct bpf_insn insns[2 * NR_IDLE + 8];
@@ -115,11 +118,11 @@ static void bound_may_goto(struct kunit *test)
 	insns[cnt++] = BPF_MOV64_IMM(BPF_REG_0, 0);
 	insns[cnt++] = BPF_EXIT_INSN();
 
-	/* The body, the may_goto, and what is behind it. */
+	/* The body, the may_goto, and the instructions behind the loop. */
 	KUNIT_EXPECT_EQ(test, load(test, insns, cnt)->bound, (NR_IDLE + 3) + 1 + (NR_IDLE + 2));
 }
 
-/* A callback returns to where the loop ends. */
+/* A callback returns to the call of the loop. */
 static void bound_callback(struct kunit *test)
 {
 	struct bpf_insn insns[2 * NR_IDLE + 16];
@@ -143,11 +146,11 @@ static void bound_callback(struct kunit *test)
 	insns[cnt++] = BPF_MOV64_IMM(BPF_REG_0, 0);
 	insns[cnt++] = BPF_EXIT_INSN();
 
-	/* From the callback's beginning; the call of the loop counts, to which it returns. */
+	/* From the start of the callback; the call to which it returns counts as well. */
 	KUNIT_EXPECT_EQ(test, load(test, insns, cnt)->bound, (1 + NR_IDLE + 4) + 1 + (NR_IDLE + 2));
 }
 
-/* A node is put in a tree, by a kernel function that asks a callback where. */
+/* A kernel function adds a node to a tree, and calls a callback to find its place. */
 static void bound_tree(struct kunit *test)
 {
 	struct ftk_map m = ftk_map_typed(test);
@@ -188,7 +191,7 @@ static void bound_tree(struct kunit *test)
 	fprog = ftk_load(test, insns, ARRAY_SIZE(insns), &opts)->aux->fastterm.prog;
 	KUNIT_ASSERT_NOT_NULL(test, fprog);
 	KUNIT_EXPECT_EQ(test, fprog->absence, FASTTERM_PRESENT);
-	/* From behind bpf_obj_new_impl() on, with the callback; and the callback by itself. */
+	/* From behind bpf_obj_new_impl(), including the callback; and the callback alone. */
 	KUNIT_EXPECT_EQ(test, fprog->verdict.bound, 16 + 2 + 2);
 	KUNIT_EXPECT_EQ(test, fprog->verdict.calls, 3);
 }
@@ -216,7 +219,10 @@ static void steps(struct fastterm_trace *t, struct fastterm_vstate *st, u32 firs
 		fastterm_trace_step(t, st, first + i);
 }
 
-/* A global function has its own way to go where it was redirected, and one for each call. */
+/*
+ * A global function has a path of its own, for a redirect inside it, and one for each call of
+ * it.
+ */
 static void bound_functions(struct kunit *test)
 {
 	struct fastterm_trace *t = new_trace(test);
@@ -234,7 +240,7 @@ static void bound_functions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fastterm_trace_bound(t, NULL, 30, NULL), 6 + 2 * 20 + 20);
 }
 
-/* A callback of a call that is kept counts once for the call, and once as a way of its own. */
+/* A callback of a kept call counts as part of that call, and as a path of its own. */
 static void bound_kept_callback(struct kunit *test)
 {
 	struct fastterm_trace *t = new_trace(test);
@@ -252,7 +258,7 @@ static void bound_kept_callback(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fastterm_trace_bound(t, NULL, 30, NULL), (3 + 8 + 2) + 8);
 }
 
-/* Where a loop that has no site is closed, there is no bound. */
+/* A loop without a site has no bound. */
 static void bound_endless(struct kunit *test)
 {
 	struct fastterm_trace *t = new_trace(test);

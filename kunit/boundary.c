@@ -2,10 +2,10 @@
 /*
  * Termination at every instruction
  *
- * Programs that end by themselves are stopped at one instruction after the other,
- * and terminated there. From each they leave at once, having given back what they
- * had taken, and the next run is an ordinary one. A redirect changes nothing that a
- * program knows of. What stops them is told in sweep.h.
+ * Programs that end by themselves are stopped at each of their instructions in turn, and are
+ * terminated there. Each time the program has to leave at once and to release what it holds, and
+ * the next run has to return what it always returns. The redirect may change neither registers
+ * nor the frame of the program. sweep.h describes how programs are stopped.
  */
 
 #include <linux/bitmap.h>
@@ -28,14 +28,14 @@
 #include "sweep.h"
 
 /**
- * ftk_sweep_at() - the boundary at an address
+ * ftk_sweep_at() - find the boundary at an address
  * @s: the program
  * @ip: the address
- * @func: receives the function's number
+ * @func: receives the number of the function
  * @off: receives the offset from the entry
  *
  * Context: any.
- * Return: false if the program is not there.
+ * Return: false if the address is not in the program.
  */
 bool ftk_sweep_at(const struct ftk_sweep *s, unsigned long ip, u32 *func, u32 *off)
 {
@@ -50,16 +50,16 @@ bool ftk_sweep_at(const struct ftk_sweep *s, unsigned long ip, u32 *func, u32 *o
 	return true;
 }
 
-/* The kernel's functions that are called on the way out, and stubs, take no more, in ns. */
+/* Upper limits, in ns, for a kernel function that is called after the redirect, and for a stub. */
 #define CALL_NS		2000
 #define STUB_NS		50
 
-/* The clock's steps are no longer than this, in ns. */
+/* Upper limit for the resolution of the clock, in ns. */
 #define STEP_NS		100
 
 /*
- * Is the result one that the verifier lets a program of this type have? What its
- * check_return_code() enforces, for the types that are run here; any for the rest.
+ * Does the verifier allow a program of this type to return this result? This repeats
+ * check_return_code() for the types that are used here; for other types any result will do.
  */
 static bool is_valid(const struct bpf_prog *prog, s32 result)
 {
@@ -74,7 +74,7 @@ static bool is_valid(const struct bpf_prog *prog, s32 result)
 }
 
 /**
- * ftk_sweep_run() - run the program, and see to it that nothing is left over
+ * ftk_sweep_run() - run the program and expect that it releases what it has acquired
  * @test: the test case
  * @s: the program
  *
@@ -98,8 +98,8 @@ u64 ftk_sweep_run(struct kunit *test, struct ftk_sweep *s)
 }
 
 /*
- * Has the function made its frame there, and not begun to give it back? That is so from
- * its second instruction on, except in those that leave it.
+ * Has the function created its frame at this offset, and not begun to release it? This holds
+ * from its second instruction on, except in instructions that leave the function.
  */
 static bool has_frame(const struct ftk_sweep *s, u32 func, u32 off)
 {
@@ -116,10 +116,10 @@ static bool has_frame(const struct ftk_sweep *s, u32 func, u32 off)
 }
 
 /**
- * ftk_sweep_before() - it is about to be redirected
+ * ftk_sweep_before() - record registers and frame before a redirect
  * @s: the program
- * @func: the function in which it is
- * @off: where, from its entry
+ * @func: the interrupted function
+ * @off: the interrupted offset, from its entry
  * @regs: the interrupted registers
  *
  * Context: the interrupt.
@@ -133,11 +133,11 @@ void ftk_sweep_before(struct ftk_sweep *s, u32 func, u32 off, struct pt_regs *re
 }
 
 /**
- * ftk_sweep_after() - it has been redirected
+ * ftk_sweep_after() - compare registers and frame after a redirect
  * @s: the program
- * @regs: the interrupted registers, with which it goes on
+ * @regs: the interrupted registers, with which the program continues
  *
- * Context: an interrupt, which has found the program where ftk_sweep_before() was told.
+ * Context: an interrupt at the boundary for which ftk_sweep_before() was called.
  */
 void ftk_sweep_after(struct ftk_sweep *s, struct pt_regs *regs)
 {
@@ -147,7 +147,10 @@ void ftk_sweep_after(struct ftk_sweep *s, struct pt_regs *regs)
 	s->changed = ftk_regs_differ(&s->was, &now, BPF_REG_0);
 }
 
-/* The program has left at the first kick. Another interrupt may have made it take longer. */
+/*
+ * Record how long the program took to leave after its first kick. Another interrupt may have
+ * delayed it, so the shortest time counts.
+ */
 static void note_suffix(struct ftk_sweep *s, u32 func, u32 off, u64 exit_ns)
 {
 	u32 *least = &s->suffix[func][off], ns = exit_ns - s->redirect_ns;
@@ -157,8 +160,9 @@ static void note_suffix(struct ftk_sweep *s, u32 func, u32 off, u64 exit_ns)
 }
 
 /*
- * No way out took longer than the bound allows. What all of them have in common, the return
- * from the interrupt and what the kernel does when the program has left, is in the shortest.
+ * No suffix took longer than the bound allows. All of them include the return from the interrupt
+ * and the exit; the shortest one is subtracted for these. Times are known only where a timer
+ * stops the program.
  */
 static void judge_suffixes(struct kunit *test, const struct ftk_sweep *s)
 {
@@ -184,13 +188,13 @@ static void judge_suffixes(struct kunit *test, const struct ftk_sweep *s)
 }
 
 /**
- * ftk_sweep_judge() - it has been terminated at a boundary: was that as it has to be?
+ * ftk_sweep_judge() - check the result of a termination at a boundary
  * @test: the test case
  * @s: the program
  * @func: the function
  * @off: the offset from its entry
- * @moved: the first kick is known to have moved all of it, so that others were none that
- *	   it needed
+ * @moved: the first kick is known to have moved everything, so that further kicks do not count
+ *	   against it
  *
  * Context: the thread of the test case.
  */
@@ -203,7 +207,7 @@ void ftk_sweep_judge(struct kunit *test, struct ftk_sweep *s, u32 func, u32 off,
 	KUNIT_EXPECT_NULL_MSG(test, s->changed, "%s at %pS", s->changed ?: "", ip);
 	KUNIT_ASSERT_EQ_MSG(test, bpf_fastterm_outcome(s->cpu, &outcome), 0, "at %pS", ip);
 	__set_bit(off, s->hit[func]);
-	/* Not all are safepoints; from those the program goes on until the next kick. */
+	/* A program that is not at a safepoint continues until the next kick. */
 	if (fastterm_is_safepoint(s->fprog->images[func], off + cfi_get_offset())) {
 		s->struck++;
 		s->first += moved || outcome.kicks == 1;
@@ -237,11 +241,11 @@ u32 ftk_sweep_len(struct kunit *test, const struct ftk_sweep *s, u32 func, u32 o
 }
 
 /**
- * ftk_sweep_hits() - how many boundaries has it been stopped at?
+ * ftk_sweep_hits() - number of boundaries at which the program has been terminated
  * @s: the program
  *
  * Context: any.
- * Return: their number.
+ * Return: the number.
  */
 u32 ftk_sweep_hits(const struct ftk_sweep *s)
 {
@@ -262,7 +266,7 @@ static u32 existing(struct kunit *test, struct ftk_sweep *s)
 	return nr;
 }
 
-/* Returns what the program returns if nobody stops it. */
+/* Returns the result of the program when it is not terminated. */
 static u64 sweep_opts(struct kunit *test, struct ftk_opts opts,
 		      const struct bpf_insn *insns, u32 cnt)
 {
@@ -271,7 +275,7 @@ static u64 sweep_opts(struct kunit *test, struct ftk_opts opts,
 
 	KUNIT_ASSERT_NOT_NULL(test, s);
 	opts.lines = true;
-	/* Where breakpoints are the thread stays. */
+	/* Breakpoints are set on one CPU, to which this thread is bound. */
 	s->cpu = raw_smp_processor_id();
 	s->prog = ftk_load(test, insns, cnt, &opts);
 	s->fprog = s->prog->aux->fastterm.prog;
@@ -286,7 +290,7 @@ static u64 sweep_opts(struct kunit *test, struct ftk_opts opts,
 		KUNIT_ASSERT_NOT_NULL(test, s->hit[i]);
 		KUNIT_ASSERT_NOT_NULL(test, s->suffix[i]);
 	}
-	/* The first run may find things cold. */
+	/* The first run warms up caches. */
 	ftk_sweep_run(test, s);
 	s->ordinary = ftk_sweep_run(test, s);
 	ftk_sweep_all(test, s);
@@ -305,7 +309,7 @@ static u64 sweep(struct kunit *test, enum bpf_prog_type type,
 	return sweep_opts(test, (struct ftk_opts){ .type = type }, insns, cnt);
 }
 
-/* Helpers that are skipped, with and without filling memory; references. */
+/* Skipped helpers, some of which fill memory, and references. */
 static void boundary_helpers(struct kunit *test)
 {
 	struct ftk_map array = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
@@ -362,19 +366,19 @@ static void sweep_shape(struct kunit *test, bool out_of_line)
 	sweep(test, BPF_PROG_TYPE_TRACEPOINT, p->insns, p->cnt);
 }
 
-/* Functions with and without frames, in callbacks of a loop that is inlined. */
+/* Functions with and without a frame, in callbacks of an inlined loop. */
 static void boundary_calls(struct kunit *test)
 {
 	sweep_shape(test, false);
 }
 
-/* And in callbacks of a helper. */
+/* The same functions, in callbacks of a helper. */
 static void boundary_callbacks(struct kunit *test)
 {
 	sweep_shape(test, true);
 }
 
-/* Locks, sections, and a may_goto. */
+/* Locks, RCU and preemption sections, and a may_goto. */
 static void boundary_sections(struct kunit *test)
 {
 	struct ftk_map m = ftk_map_typed(test);
@@ -403,11 +407,11 @@ static void boundary_sections(struct kunit *test)
 		BPF_EXIT_INSN(),
 	};
 
-	/* Programs that trace may not hold a lock. */
+	/* Tracing programs may not take a spin lock. */
 	sweep(test, BPF_PROG_TYPE_SCHED_CLS, insns, ARRAY_SIZE(insns));
 }
 
-/* Iterators, one of which has something to give back, and the elements of a map. */
+/* Iterators, one of which holds a reference, and a loop over the elements of a map. */
 static void boundary_iterators(struct kunit *test)
 {
 	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 3, 0);
@@ -437,7 +441,7 @@ static void boundary_iterators(struct kunit *test)
 		ftk_kfunc(test, "bpf_iter_ftk_thing_destroy"),
 		BPF_MOV64_IMM(BPF_REG_0, 5),
 		BPF_EXIT_INSN(),
-		/* the callback: go on */
+		/* The callback: it returns 0, so that the loop continues. */
 		FTK_CALL(BPF_FUNC_ktime_get_ns),
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN(),
@@ -447,7 +451,7 @@ static void boundary_iterators(struct kunit *test)
 	sweep(test, BPF_PROG_TYPE_TRACEPOINT, insns, ARRAY_SIZE(insns));
 }
 
-/* Tail calls, of either kind, that find nothing there. */
+/* Tail calls with a constant and with a variable index, which find no program. */
 static void boundary_tail_calls(struct kunit *test)
 {
 	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 2, 0);
@@ -467,7 +471,7 @@ static void boundary_tail_calls(struct kunit *test)
 	sweep(test, BPF_PROG_TYPE_TRACEPOINT, insns, ARRAY_SIZE(insns));
 }
 
-/* Those that find something there: in place of the program, its target returns. */
+/* Tail calls that find a program: the result is that of their target. */
 static void boundary_tail_called(struct kunit *test)
 {
 	static const struct bpf_insn target[] = {
@@ -489,12 +493,12 @@ static void boundary_tail_called(struct kunit *test)
 	fd = ftk_prog_fd(test, ftk_load(test, target, ARRAY_SIZE(target), &opts));
 	ftk_map_update(test, &m, &key, &fd);
 	KUNIT_EXPECT_EQ(test, 7, sweep(test, opts.type, insns, ARRAY_SIZE(insns)));
-	/* And where its index is not known when it is loaded. */
+	/* The same with an index that is not known when the program is loaded. */
 	insns[2] = BPF_LDX_MEM(BPF_DW, BPF_REG_3, BPF_REG_1, 8);
 	KUNIT_EXPECT_EQ(test, 7, sweep(test, opts.type, insns, ARRAY_SIZE(insns)));
 }
 
-/* What a program returns that permits or denies is within what the verifier enforces. */
+/* The result of a program that permits or denies stays in the range that the verifier enforces. */
 static void boundary_guard(struct kunit *test)
 {
 	static const struct bpf_insn insns[] = {

@@ -18,11 +18,10 @@
 #include "syscall.h"
 
 /*
- * The verifier takes callbacks and global functions only from programs that say
- * what type their functions have. All functions get the same one, int f(int arg),
- * but for those that fill memory, int f(int *arg): that is checked for global
- * functions only. The other types are those that btf.h describes, in the order of
- * enum ftk_type.
+ * The verifier accepts callbacks and global functions only from programs that describe the types
+ * of their functions. All functions have the type int f(int arg), except for those that fill
+ * memory, which have int f(int *arg); the verifier checks this for global functions only. The
+ * other types are those of btf.h, in the order of enum ftk_type.
  */
 struct ftk_types {
 	struct btf_type integer;
@@ -59,7 +58,7 @@ struct ftk_btf {
 	/* strings follow: char str[FTK_STR_FUNC + nr_funcs][FTK_STR_LEN] */
 };
 
-/* As long as the longest of the names below. */
+/* Size of a string; the longest of the names below has to fit. */
 #define FTK_STR_LEN 24
 
 enum ftk_str {
@@ -109,8 +108,8 @@ static const char ftk_strs[FTK_STR_FUNC][FTK_STR_LEN] = {
 #define FTK_NAME(which) (FTK_STR_##which * FTK_STR_LEN)
 
 /*
- * A structure of the kernel's, whose members nobody asks for. Some of the names
- * are macros too, so they are pasted right here.
+ * A kernel structure whose members are not needed. Some of the names are macros as well, so the
+ * name has to be pasted in this macro.
  */
 #define FTK_STRUCT(which, type) { \
 	.name_off = FTK_STR_##which * FTK_STR_LEN, \
@@ -191,8 +190,8 @@ static const struct ftk_types ftk_types = {
  * @test: the test case, which is failed if they cannot be loaded
  * @name: the name of the program's main function; the others are "sub<n>"
  * @nr_funcs: how many functions it has
- * @globals: bit n set: the n-th function is a global one. The first always is.
- * @fillers: bit n set: the n-th function takes an int * in place of an int
+ * @globals: bit n set: the n-th function is global. The first function always is.
+ * @fillers: bit n set: the n-th function takes an int * instead of an int
  *
  * The id of a function's type is FTK_TYPE_FUNC plus its number.
  *

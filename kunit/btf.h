@@ -2,9 +2,9 @@
 /*
  * Type information (BTF) for the programs of KUnit test cases
  *
- * All programs have the same types, but for their functions. Some fields of maps,
- * and of objects that a program allocates, the verifier knows only by BTF: there is
- * a structure with such fields for each.
+ * All programs have the same types, except for those of their functions. The verifier finds some
+ * fields of maps, and of objects that a program allocates, by their BTF only: there is a
+ * structure with such fields for either.
  */
 #ifndef _BPF_FASTTERM_KUNIT_BTF_H
 #define _BPF_FASTTERM_KUNIT_BTF_H
@@ -19,7 +19,7 @@ struct task_struct;
  * struct ftk_node - what bpf_obj_new(FTK_TYPE_NODE) allocates
  * @list: node of a list
  * @rb: node of a tree
- * @refs: makes it possible to be in both
+ * @refs: reference count, so that a node can be in a list and in a tree
  */
 struct ftk_node {
 	struct bpf_list_node list;
@@ -29,12 +29,12 @@ struct ftk_node {
 
 /**
  * struct ftk_value - the value in a map of ftk_map_typed()
- * @lock: guards @head and @root
- * @head: list of &struct ftk_node, by ftk_node.list
- * @root: tree of &struct ftk_node, by ftk_node.rb
- * @task: a kptr, which the map holds a reference for
+ * @lock: protects @head and @root
+ * @head: list of &struct ftk_node, linked by ftk_node.list
+ * @root: tree of &struct ftk_node, linked by ftk_node.rb
+ * @task: a kptr, for which the map holds a reference
  * @timer: a timer
- * @data: nothing special
+ * @data: plain data
  */
 struct ftk_value {
 	struct bpf_spin_lock lock;
@@ -45,7 +45,7 @@ struct ftk_value {
 	u64 data;
 };
 
-/* The ids of these types, and of those that they are made of. */
+/* Ids of these types, and of the types that they are composed of. */
 enum ftk_type {
 	FTK_TYPE_INT = 1,
 	FTK_TYPE_PROTO,

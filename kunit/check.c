@@ -2,9 +2,9 @@
 /*
  * The product check: the verifier explores a program and its stub image together
  *
- * Each rule by which calls are kept is switched off in turn. The verifier must
- * notice in the stub image of a program that needs the rule, which then has none;
- * with the rule the same program has one.
+ * Each rule that keeps calls is switched off in turn. The verifier must then reject the stub
+ * image of a program that needs the rule, and the program has no image. With the rule, the same
+ * program has one.
  */
 
 #include <linux/btf.h>
@@ -27,20 +27,20 @@
 #include "run.h"
 #include "runaway.h"
 
-/* What a program is made of, by the functions of the kernel that it calls. */
+/* A kfunc call, for use in the functions that make programs. */
 #define KFUNC(name)	ftk_kfunc(test, name)
 
 /**
- * struct check_program - a program, and the rule that it needs
- * @name: what it is about
+ * struct check_program - a program and the rule that it needs
+ * @name: name of the case
  * @rule: the enum fastterm_why that is switched off
  * @type: program type
  * @flags: as in &struct ftk_opts
  * @globals: as in &struct ftk_opts
  * @fillers: as in &struct ftk_opts
  * @make: writes the instructions; returns their number
- * @throws: it needs a JIT that supports exceptions
- * @refusal: what the check has to say without the rule
+ * @throws: the program needs a JIT that supports exceptions
+ * @refusal: why the check refuses the stub image without the rule
  */
 struct check_program {
 	const char *name;
@@ -56,7 +56,7 @@ struct check_program {
 
 #define MAX_INSNS	64
 
-/* Copy instructions that are written down where they are made. */
+/* Copy an array of instructions that is written in the macro's arguments. */
 #define MAKE(to, ...) ({						\
 	const struct bpf_insn __insns[] = { __VA_ARGS__ };		\
 									\
@@ -77,7 +77,10 @@ static u32 make_releases(struct kunit *test, struct bpf_insn *insns)
 		BPF_EXIT_INSN());
 }
 
-/* A second reference cannot fail: without it, it would be one less than is given back. */
+/*
+ * Acquiring a second reference cannot fail: if it is skipped, the program releases one reference
+ * too many.
+ */
 static u32 make_acquires(struct kunit *test, struct bpf_insn *insns)
 {
 	return MAKE(insns,
@@ -118,7 +121,10 @@ static u32 make_preempt(struct kunit *test, struct bpf_insn *insns)
 		BPF_EXIT_INSN());
 }
 
-/* The verifier goes by the locks that it has seen taken: one of two calls is not the other. */
+/*
+ * The verifier tracks the locks that are held: S may not skip the release of a lock that P has
+ * taken.
+ */
 static u32 make_lock(struct kunit *test, struct bpf_insn *insns)
 {
 	struct ftk_map m = ftk_map_typed(test);
@@ -160,7 +166,7 @@ static u32 make_iterator(struct kunit *test, struct bpf_insn *insns)
 		BPF_EXIT_INSN());
 }
 
-/* Who loads it may read memory that was not written: nobody else would notice. */
+/* The loader may read uninitialised stack, so only the product check notices the missing fill. */
 static u32 make_fill(struct kunit *test, struct bpf_insn *insns)
 {
 	return MAKE(insns,
@@ -174,8 +180,8 @@ static u32 make_fill(struct kunit *test, struct bpf_insn *insns)
 }
 
 /*
- * Memory is written on the way that the verifier takes first, and not on the other one, which
- * then counts as explored, since the loader may read memory that was not written.
+ * Memory is written on the path that the verifier explores first, and not on the other one. The
+ * latter is pruned, since the loader may read uninitialised stack.
  */
 static u32 make_written_on_one_way(struct bpf_insn *insns)
 {
@@ -204,8 +210,8 @@ static u32 make_fill_pruned(struct kunit *test, struct bpf_insn *insns)
 }
 
 /*
- * Behind the place where that is pruned, one way leads through the call that fills memory, and
- * one does not. What the latter may read is no reason to let the former read it.
+ * Behind the pruning point, one path calls the helper that fills memory and the other one does
+ * not. The stub image may read uninitialised memory on the second path, but not on the first.
  */
 static u32 make_fill_on_one_way(struct kunit *test, struct bpf_insn *insns)
 {
@@ -230,14 +236,14 @@ static u32 make_global_pruned(struct kunit *test, struct bpf_insn *insns)
 		BPF_LDX_MEM(BPF_W, BPF_REG_0, BPF_REG_10, -8),
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN(),
-		/* the function */
+		/* The function that is called. */
 		BPF_JMP_IMM(BPF_JEQ, BPF_REG_1, 0, 1),
 		BPF_ST_MEM(BPF_W, BPF_REG_1, 0, 1),
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN());
 }
 
-/* A pointer that is never NULL is followed. */
+/* The program dereferences a pointer that is never NULL. */
 static u32 make_result(struct kunit *test, struct bpf_insn *insns)
 {
 	return MAKE(insns,
@@ -247,7 +253,7 @@ static u32 make_result(struct kunit *test, struct bpf_insn *insns)
 		BPF_EXIT_INSN());
 }
 
-/* What stands behind it is reached in the stub image alone. */
+/* Only the stub image executes the instructions behind bpf_throw(). */
 static u32 make_throw(struct kunit *test, struct bpf_insn *insns)
 {
 	return MAKE(insns,
@@ -261,7 +267,7 @@ static u32 make_throw(struct kunit *test, struct bpf_insn *insns)
 		BPF_EXIT_INSN());
 }
 
-/* A function of the program that writes to the stack of its caller. */
+/* A static function that writes to the stack of its caller. */
 static u32 make_static(struct kunit *test, struct bpf_insn *insns)
 {
 	return MAKE(insns,
@@ -271,7 +277,7 @@ static u32 make_static(struct kunit *test, struct bpf_insn *insns)
 		BPF_LDX_MEM(BPF_DW, BPF_REG_6, BPF_REG_10, -8),
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN(),
-		/* the function */
+		/* The function that is called. */
 		BPF_ST_MEM(BPF_DW, BPF_REG_1, 0, 1),
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN());
@@ -335,7 +341,7 @@ static void check_exit(struct kunit *test)
 	ftk_all_exit(test);
 }
 
-/* With the rule there is an image; without it the verifier says what is wrong. */
+/* With the rule there is an image; without it there is none, and the verifier says why. */
 static void check_rules(struct kunit *test)
 {
 	const struct check_program *p = test->param_value;
@@ -361,8 +367,8 @@ static void check_rules(struct kunit *test)
 }
 
 /*
- * What the original reads although it was not written may be read in the stub image too, even
- * if the verifier has seen the original only where it was.
+ * Uninitialised memory that the original may read may be read by the stub image, too, even if
+ * the verifier has explored the original only where the memory was initialised.
  */
 static void check_unwritten(struct kunit *test)
 {
@@ -383,9 +389,9 @@ static void check_unwritten(struct kunit *test)
 }
 
 /*
- * Whether the stub image is explored or not, the program is the same. Operands that are
- * addresses differ from load to load, and so may the length of the machine code where the
- * verifier has put addresses into the program (@addresses).
+ * Exploring the stub image does not change the program. Operands that are addresses differ from
+ * load to load, and so may the length of the machine code where the verifier has put addresses
+ * into the program (@addresses).
  */
 static void expect_same(struct kunit *test, const struct bpf_insn *insns, u32 cnt,
 			const struct ftk_opts *opts, bool addresses)
@@ -426,7 +432,7 @@ static void check_same(struct kunit *test)
 	expect_same(test, insns, p->make(test, insns), &opts, false);
 }
 
-/* A reference that the stub image does not take: it goes on in a state of its own. */
+/* An acquisition that S skips. S continues in a state of its own behind it. */
 static u32 take_and_give_back(struct kunit *test, struct bpf_insn *to)
 {
 	return MAKE(to,
@@ -437,7 +443,10 @@ static u32 take_and_give_back(struct kunit *test, struct bpf_insn *to)
 		KFUNC("bpf_task_release"));
 }
 
-/* Set a callback of the timer in R6; @func receives where the function is said. */
+/*
+ * Set a callback of the timer in R6. @func receives the index of the instruction that refers to
+ * it.
+ */
 static u32 set_callback(struct bpf_insn *to, u32 at, u32 *func)
 {
 	*func = at + 1;
@@ -447,7 +456,7 @@ static u32 set_callback(struct bpf_insn *to, u32 at, u32 *func)
 		FTK_CALL(BPF_FUNC_timer_set_callback));
 }
 
-/* A timer's callback that sets itself as the callback, and is not explored for ever. */
+/* A timer callback that sets itself as callback again. The exploration ends all the same. */
 static void check_async(struct kunit *test)
 {
 	const u32 timer = offsetof(struct ftk_value, timer);
@@ -491,9 +500,9 @@ static void check_async(struct kunit *test)
 }
 
 /*
- * Where offsets of pointers are masked against speculation, the verifier compares all of the
- * states from then on. That must not hold for the beginning of the program when it is verified
- * once more, since somebody asks for the log.
+ * Once the verifier has masked the offset of a pointer against speculation, it compares all
+ * states from then on. If it explores the program once more without S, because somebody reads
+ * its log, this must not apply from the beginning.
  */
 static void check_limits(struct kunit *test)
 {
@@ -529,15 +538,15 @@ static void check_limits(struct kunit *test)
 	expect_same(test, insns, cnt, &opts, false);
 }
 
-/* Why a site is kept. */
+/* Why a site is kept; FASTTERM_SKIP if it is not. */
 static enum fastterm_why why_of(const struct fastterm_prog *fprog, u32 i)
 {
 	return fprog->sites[i].decision.why;
 }
 
 /*
- * Memory that is filled is initialised on the path that runs, and not on one that the
- * processor may speculate on: the stub fills it.
+ * The filled memory is initialised on the architectural path, but not on a path on which the
+ * processor may speculate: the stub has to fill it.
  */
 static void check_speculation(struct kunit *test)
 {
@@ -570,7 +579,7 @@ static void check_speculation(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fprog->sites[0].decision.fill & 1);
 }
 
-/* Each next() of an iterator is skipped, whatever the registers behind its parameters hold. */
+/* Every next() of an iterator is skipped, whatever other argument registers hold. */
 static void check_iterators(struct kunit *test)
 {
 	const struct bpf_insn insns[] = {
@@ -626,7 +635,7 @@ static const struct fastterm_prog *load_keeping_all(struct kunit *test,
 	return fprog;
 }
 
-/* Were a next() kept, whatever the reason, its loop would go on: no image. */
+/* If a next() is kept, for whatever reason, its loop does not end: there is no image. */
 static void check_kept_next(struct kunit *test)
 {
 	const struct bpf_insn insns[] = {
@@ -652,7 +661,7 @@ static void check_kept_next(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, strstr(fprog->verdict.sentence, "next element"));
 }
 
-/* Nor if a helper were kept that calls back as often as its caller wants. */
+/* If a helper is kept that calls back as often as its caller wants, there is no image. */
 static void check_kept_loop(struct kunit *test)
 {
 	const struct bpf_insn insns[] = {

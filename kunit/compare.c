@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stub images against what they are copies of; see compare.h
+ * Comparison of stub images with the code that they were copied from; see compare.h
  */
 
 #include <linux/bpf.h>
@@ -26,13 +26,13 @@ static const struct fastterm_site *site_at(const struct fastterm_prog *fprog,
 	return NULL;
 }
 
-/* The size of its code, with what precedes the entry. */
+/* The size of the code, including what precedes the entry. */
 static u32 image_size(const struct bpf_prog *p)
 {
 	return p->jited_len + cfi_get_offset();
 }
 
-/* Where a target in a stub image leads: through a thunk behind its code. */
+/* Where a target in a stub image leads, following a thunk behind the code. */
 static unsigned long resolve(const struct fastterm_image *image, u32 code_size,
 			     unsigned long target)
 {
@@ -52,9 +52,10 @@ static unsigned long resolve(const struct fastterm_image *image, u32 code_size,
 }
 
 /*
- * Where a branch at @off of a function leaves a loop, or goes around a tail call: at its
- * target, unless it branches over a jump, which is then what leads there. A jump that
- * goes back is the end of a loop instead, and one that leaves is the tail call itself.
+ * Offset at which the branch at @off leaves a loop or skips a tail call: the target of the
+ * branch. But if the branch skips a jump that leads forward within the function, then that jump
+ * leaves, and the offset is that of the instruction behind the branch. A jump backwards closes a
+ * loop, and a jump out of the function is a tail call.
  */
 static unsigned long exit_at(struct kunit *test, const u8 *from, u32 size, u32 off,
 			     const struct fastterm_insn *branch)
@@ -75,8 +76,8 @@ static unsigned long exit_at(struct kunit *test, const u8 *from, u32 size, u32 o
 }
 
 /*
- * What stands where something is skipped: a call of the stub for what was decided, in
- * the place of a call, or a jump to where the branch that was there leaves.
+ * The instruction that replaces a site: for a call, a call of the stub that was decided on;
+ * otherwise a jump to where the replaced branch leaves.
  */
 static void compare_skipped(struct kunit *test, const struct fastterm_image *image,
 			    const u8 *from, u32 size, const struct fastterm_site *site,
@@ -89,7 +90,7 @@ static void compare_skipped(struct kunit *test, const struct fastterm_image *ima
 	u32 next = off;
 	int len;
 
-	/* A jump may be shorter than the branch was: then others stand before it. */
+	/* A jump may be shorter than the replaced branch; other instructions then precede it. */
 	do {
 		len = fastterm_arch_decode(image->code, next, size, code, &now);
 		KUNIT_ASSERT_GT(test, len, 0);
@@ -113,7 +114,7 @@ static void compare_skipped(struct kunit *test, const struct fastterm_image *ima
 				"at %#x", off);
 }
 
-/* What a call or jump that leaves the original at @target does in the copy. */
+/* The target in the copy of a call or jump that leaves the original at @target. */
 static unsigned long counterpart(struct bpf_prog *prog, const struct fastterm_prog *fprog,
 				 unsigned long target)
 {
@@ -126,8 +127,8 @@ static unsigned long counterpart(struct bpf_prog *prog, const struct fastterm_pr
 }
 
 /*
- * Whether what is at @off is patched while the program runs, for a tail call
- * that goes directly to its target. In the copy it never does.
+ * Is @off a slot of a direct tail call, which the kernel patches at run time? The copy has a
+ * jump there that is not patched and does not take the tail call.
  */
 static bool compare_slot(struct kunit *test, const struct bpf_prog *p, const u8 *from,
 			 const u8 *to, u32 off)
@@ -144,7 +145,10 @@ static bool compare_slot(struct kunit *test, const struct bpf_prog *p, const u8 
 		KUNIT_EXPECT_EQ(test, poke->bypass_addr - poke->tailcall_target,
 				fastterm_arch_decode(to, off, image_size(p), (long)to, &insn));
 		KUNIT_EXPECT_EQ(test, insn.kind, FASTTERM_INSN_JUMP);
-		/* Around it, or back to where the frame is known to be gone. */
+		/*
+		 * The jump skips the tail call, or leads back to the original, where the frame
+		 * has been released.
+		 */
 		KUNIT_EXPECT_EQ(test, insn.target,
 				bypass ? (u8 *)poke->bypass_addr - from + (long)to :
 					 (long)from + off);
@@ -154,16 +158,16 @@ static bool compare_slot(struct kunit *test, const struct bpf_prog *p, const u8 
 }
 
 /**
- * ftk_compare_image() - expect a stub image to be the copy that it claims to be
+ * ftk_compare_image() - expect that a stub image is a faithful copy
  * @test: the test case
  * @prog: a program
- * @fprog: its images, and its sites if it has any
- * @func: the function of the program that is compared
+ * @fprog: the images of the program, and its sites if it has any
+ * @func: number of the function that is compared
  *
- * Every boundary of the original is one of the copy; what is no site and refers
- * to nothing outside is the same to the byte, and what does refers to the same.
- * What is skipped is the call of its stub, or a jump.
- * The program has been loaded and not been patched since.
+ * Every instruction boundary of the original is a boundary of the copy. Instructions that are no
+ * site and refer to nothing outside are identical; those that do refer to something outside
+ * refer to the same thing. Skipped sites are calls of their stubs, or jumps. The program must
+ * not have been patched since it was loaded.
  *
  * Context: the thread of the test case.
  */
@@ -202,10 +206,13 @@ void ftk_compare_image(struct kunit *test, struct bpf_prog *prog,
 		KUNIT_ASSERT_EQ_MSG(test, len,
 				    fastterm_arch_decode(to, off, size, (long)to, &b),
 				    "copy at %#x", off);
-		/* The second of two that form an address is part of the first. */
+		/*
+		 * The second of two instructions that form an address has been compared with the
+		 * first.
+		 */
 		if (a.kind == FASTTERM_INSN_PLAIN)
 			continue;
-		/* Literals stand right behind the code, and are copied with it. */
+		/* Literals follow the code and are copied with it. */
 		if (a.target >= (long)from && a.target < (long)from + size + sizeof(u64))
 			KUNIT_EXPECT_EQ_MSG(test, a.target - (long)from,
 					    b.target - (long)to, "at %#x", off);
@@ -216,7 +223,7 @@ void ftk_compare_image(struct kunit *test, struct bpf_prog *prog,
 					    counterpart(prog, fprog, a.target), "at %#x", off);
 	}
 	KUNIT_EXPECT_EQ(test, off, size);
-	/* Every site has been found in the code. */
+	/* All sites of this function have been found in the code. */
 	for (off = 0; off < fprog->nr_sites; off++)
 		if (fprog->sites[off].func == func)
 			sites--;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Stub images against what they are copies of, for KUnit test cases
+ * Comparison of stub images with the code that they were copied from, for KUnit test cases
  */
 #ifndef _BPF_FASTTERM_KUNIT_COMPARE_H
 #define _BPF_FASTTERM_KUNIT_COMPARE_H

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a termination costs, in instructions
+ * The cost of a termination, in instructions
  *
- * Measured on a machine whose clock counts them (boot parameter fastterm_icount);
- * elsewhere the cases are skipped. Runaways are interrupted by a timer at random
- * moments, and what is printed is the median, and of the whole the mean as well: from
- * the beginning of the kick, behind the interrupt's entry, to the end of the redirect,
- * what of it is the walk, and from there through the interrupt's return and the stub
- * images to the exit.
+ * The cases need a machine whose clock counts instructions (boot parameter fastterm_icount) and
+ * are skipped elsewhere. A timer interrupts programs that do not end at random moments. The
+ * cases print medians of four durations: from the beginning of the kick, behind the interrupt's
+ * entry, to the exit; the walk alone; the rest of the redirect; and the suffix, which includes
+ * the return from the interrupt. For the first of them they print the mean, too.
  */
 
 #include <linux/fastterm_arch.h>
@@ -32,29 +31,29 @@
 
 #define NR_KICKS	201
 
-/* The timer is set this far ahead of the program, in ns. */
+/* The timer is set to expire this long after the program is started, in ns. */
 #define LEAD_NS		20000
 
-/* More steps, of two instructions or so, than there are from one tick of the clock to the next. */
+/* Number of steps, of about two instructions each: more than there are in one tick of the clock. */
 #define NR_STEPS	200
 
 /*
- * What a function of the kernel takes at most that is called on the way out, in ns; and what
- * the return from the interrupt takes, and the kernel when the program has left.
+ * Upper limits, in ns, for a kernel function that is called after the redirect, and for the
+ * return from the interrupt together with the kernel's work after the program's exit.
  */
 #define CALL_NS		2000
 #define BEYOND_NS	2000
 
 /**
- * struct cost - what is measured of a program
- * @timer: interrupts it
- * @rnd: when
+ * struct cost - measurements of a program
+ * @timer: interrupts the program
+ * @rnd: random numbers that decide when
  * @prog: the program
- * @err: what the request said
+ * @err: result of the request
  * @nr: number of kicks so far
- * @walk: for each kick: to find what is to be moved, in ns
- * @redirect: that, and to move it
- * @exit: that, and to the exit
+ * @walk: for each kick, the time of a walk, in ns
+ * @redirect: for each kick, the time from its beginning to the end of the redirect, in ns
+ * @exit: for each kick, the time from its beginning to the exit, in ns
  */
 struct cost {
 	struct hrtimer timer;
@@ -68,8 +67,8 @@ struct cost {
 };
 
 /*
- * The timer comes with a tick of the clock. If nothing else decided on when a kick begins,
- * all that one takes would be rounded up, or all of it down.
+ * A timer expires with a tick of the clock. A random delay keeps all measurements from being
+ * rounded in the same direction.
  */
 static void wait_a_moment(struct cost *c)
 {
@@ -79,7 +78,7 @@ static void wait_a_moment(struct cost *c)
 		barrier();
 }
 
-/* The kick is an interrupt of its own, right behind this one. */
+/* The request sends an interrupt of its own, which follows this one. */
 static enum hrtimer_restart strike(struct hrtimer *timer)
 {
 	struct cost *c = container_of(timer, struct cost, timer);
@@ -89,7 +88,7 @@ static enum hrtimer_restart strike(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* Walk up to where the main function returns to. */
+/* Walk up to the return address of the main function. */
 static void pass(const struct bpf_prog *prog)
 {
 	struct fastterm_where where;
@@ -102,7 +101,7 @@ static void pass(const struct bpf_prog *prog)
 		passed = w.text.image == prog->aux->fastterm.image;
 }
 
-/* What it would do first of all. */
+/* Measure a walk, which is what a kick begins with, and then request the termination. */
 static enum hrtimer_restart walk(struct hrtimer *timer)
 {
 	struct cost *c = container_of(timer, struct cost, timer);
@@ -115,7 +114,7 @@ static enum hrtimer_restart walk(struct hrtimer *timer)
 	return strike(timer);
 }
 
-/* Where the redirect ends. */
+/* The redirect has been completed. */
 static void see(void *data, const struct fastterm_outcome *outcome, u8 level, int err)
 {
 	struct cost *c = data;
@@ -140,7 +139,7 @@ static u32 median(u32 *values)
 	return values[NR_KICKS / 2];
 }
 
-/* Finer than the clock's own steps. */
+/* The mean is finer than the resolution of the clock. */
 static u32 mean(const u32 *values)
 {
 	u32 i, sum = 0;
@@ -163,7 +162,7 @@ static u64 run(const struct bpf_prog *prog)
 	return result;
 }
 
-/* So many kicks that find the program. */
+/* Terminate the program NR_KICKS times, each time with a single kick. */
 static void kick(struct kunit *test, struct cost *c,
 		 enum hrtimer_restart (*function)(struct hrtimer *timer))
 {
@@ -178,7 +177,7 @@ static void kick(struct kunit *test, struct cost *c,
 		run(c->prog);
 		KUNIT_ASSERT_EQ(test, c->err, 0);
 		KUNIT_ASSERT_EQ(test, bpf_fastterm_outcome(smp_processor_id(), &outcome), 0);
-		/* Something else may come between the timer and the kick. */
+		/* Another interrupt may come between the timer and the kick. */
 		if (outcome.kicks == 1)
 			c->exit[c->nr++] = outcome.exit_ns;
 	}
@@ -197,9 +196,9 @@ static struct cost *measured(struct kunit *test, const struct ftk_shape *shape)
 }
 
 /*
- * Kicks, each of which is seen. From the end of the redirect no program takes longer than
- * its bound allows; but in one of ten, another interrupt or what one has raised may have
- * come in between. Returns what the longest way out of the others took.
+ * Measure kicks and expect that the time from the end of the redirect to the exit is within the
+ * bound of the program. One kick in ten is ignored, since another interrupt, or a softirq that
+ * it has raised, may have come in between. Returns the longest of the other times.
  */
 static u32 kick_and_see(struct kunit *test, struct cost *c)
 {
@@ -236,7 +235,10 @@ static u32 measure(struct kunit *test, const struct ftk_shape *shape, const char
 	return total;
 }
 
-/* The time between two runs, one of which throws and one of which does not. */
+/*
+ * The time that bpf_throw() takes: the difference between a run that throws and one that does
+ * not.
+ */
 static u32 thrown(struct kunit *test, u32 calls)
 {
 	static const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
@@ -250,7 +252,7 @@ static u32 thrown(struct kunit *test, u32 calls)
 		cnt = 0;
 		insns[cnt++] = BPF_MOV64_IMM(BPF_REG_1, 0);
 		for (i = 0; i < calls; i++) {
-			/* Over what is left of this function. */
+			/* Call the function that begins behind the rest of this one. */
 			insns[cnt++] = BPF_CALL_REL(2);
 			insns[cnt++] = BPF_MOV64_IMM(BPF_REG_0, 0);
 			insns[cnt++] = BPF_EXIT_INSN();
@@ -273,12 +275,12 @@ static const struct bpf_insn body_helper[] = {
 	FTK_CALL(BPF_FUNC_get_current_uid_gid),
 };
 
-/* So many turns of a loop that stays in the stub image. */
+/* Number of iterations of a loop that is not left in the stub image. */
 #define NR_TURNS	5000
 
 /*
- * A loop that the verifier has walked to its end is walked to its end in the stub image too.
- * That may be long: as long as the bound says.
+ * The stub image executes all iterations of a loop that the verifier has unrolled. This may take
+ * long, but no longer than the bound says.
  */
 static void cost_suffix(struct kunit *test)
 {
@@ -297,7 +299,7 @@ static void cost_suffix(struct kunit *test)
 	KUNIT_EXPECT_GE(test, kick_and_see(test, c), v->native_bound);
 }
 
-/* The program itself loops: it is nowhere else. */
+/* The program itself loops: it has a single frame. */
 static u32 one_frame(struct kunit *test)
 {
 	static const struct bpf_insn loop[] = {
@@ -313,7 +315,7 @@ static u32 one_frame(struct kunit *test)
 	return measure(test, &shape, "1 frame");
 }
 
-/* The program itself loops, and calls functions of the kernel all the time. */
+/* The program itself loops, and calls kernel functions most of the time. */
 static void one_frame_calling(struct kunit *test)
 {
 	const struct bpf_insn loop[] = {
@@ -344,7 +346,7 @@ static void two_frames_holding(struct kunit *test)
 	measure(test, &shape, "2 frames, 50 references held");
 }
 
-/* The innermost of them calls a function of the kernel all the time. */
+/* The innermost callback calls a helper most of the time. */
 static u32 frames(struct kunit *test, u32 nr, bool hold, bool out_of_line, const char *what)
 {
 	struct ftk_shape shape = { nr - 1, out_of_line, .body = FTK_SNIPPET(body_helper) };

@@ -2,10 +2,10 @@
 /*
  * Decoding and encoding native instructions
  *
- * The part of the conformance suite that is about <linux/fastterm_arch.h>'s
- * pure functions: what an architecture says of single instructions, golden
- * vectors; and what must hold on every architecture, for these and for the
- * programs that its JIT makes. No case knows what the bytes mean.
+ * This part of the conformance suite tests the pure functions of <linux/fastterm_arch.h>: golden
+ * vectors show what an architecture makes of single instructions, and generic cases show what
+ * must hold on all architectures, for these vectors and for the machine code of programs. No
+ * case knows what the bytes mean.
  */
 #include <linux/bitops.h>
 #include <linux/fastterm_arch.h>
@@ -25,12 +25,12 @@
 #define THUNK_SPACE SZ_1K
 
 /**
- * struct code - code that is looked at, or moved
+ * struct code - code that is decoded or moved
  * @bytes: the code
- * @size: its size
- * @room: and with what there is room for behind it
- * @end: where thunks that were put behind it end
- * @ip: where it runs, or would
+ * @size: size of the code
+ * @room: size of the buffer, with the space for thunks behind the code
+ * @end: end of the thunks that have been placed behind the code
+ * @ip: address at which the code runs, or would run
  */
 struct code {
 	u8 *bytes;
@@ -41,8 +41,8 @@ struct code {
 };
 
 /*
- * The first @size bytes of a vector, not aligned, and with nothing behind them
- * that could be read unnoticed.
+ * The first @size bytes of a vector, at a misaligned address and at the end of an allocation, so
+ * that KASAN finds reads behind them.
  */
 static u8 *vector_code(struct kunit *test, const struct ftk_vector *v, u32 size)
 {
@@ -95,7 +95,7 @@ static void encode_incomplete(struct kunit *test)
 	}
 }
 
-/* What stands before the code is not looked at, wherever the code begins. */
+/* Bytes before the beginning of the code are not read, wherever the code begins. */
 static void encode_beginning(struct kunit *test)
 {
 	const struct ftk_vector *v;
@@ -155,7 +155,7 @@ static void encode_thunk_vectors(struct kunit *test)
 	}
 }
 
-/* Where one comes out that enters a thunk at @off; 0 if it is none. */
+/* The address to which the thunk at @off leads; 0 if there is no thunk. */
 static unsigned long thunk_target(const struct code *c, u32 off)
 {
 	struct fastterm_insn insn;
@@ -173,7 +173,7 @@ static unsigned long thunk_target(const struct code *c, u32 off)
 	return 0;
 }
 
-/* Make the instruction at @off refer to @insn->target, by a thunk if it must. */
+/* Make the instruction at @off refer to @insn->target, through a thunk if necessary. */
 static int refer(struct code *c, u32 off, struct fastterm_insn insn)
 {
 	int err = fastterm_encode(c->bytes, off, c->room, c->ip, &insn);
@@ -190,8 +190,8 @@ static int refer(struct code *c, u32 off, struct fastterm_insn insn)
 }
 
 /*
- * What the instruction at @off refers to, by a thunk or not. Data is never
- * reached by one: what is behind the code is then its literal.
+ * Decode the instruction at @off and resolve a thunk. Data is never reached through a thunk:
+ * what lies behind the code is then the literal itself.
  */
 static int referred(const struct code *c, u32 off, struct fastterm_insn *insn)
 {
@@ -203,7 +203,7 @@ static int referred(const struct code *c, u32 off, struct fastterm_insn *insn)
 	return len;
 }
 
-/* What decoding tells of an instruction is enough to say it at another place. */
+/* What is decoded of an instruction is enough to encode it at another address. */
 static void encode_round_trip(struct kunit *test)
 {
 	static const int moves[] = { 0, 0x40, -0x40, 0x1000, -0x7f000 };
@@ -241,16 +241,16 @@ static void encode_round_trip(struct kunit *test)
 			KUNIT_EXPECT_EQ_MSG(test, insn.target, v->insn.target,
 					    "%s, moved by %d", v->name, moves[i]);
 		}
-		/* From its limit it can move to one side only. */
+		/* An instruction at the limit of its range can be moved in one direction only. */
 		KUNIT_EXPECT_LT_MSG(test, out_of_reach, ARRAY_SIZE(moves) - 1,
 				    "%s", v->name);
 	}
 }
 
-/* From here on, it is about programs that went through verifier and JIT. */
+/* The following cases are about programs that have passed the verifier and the JIT. */
 
 static const struct bpf_insn calls[] = {
-	/* a loop with helpers of which none is inlined */
+	/* a loop with helpers, none of which is inlined */
 	BPF_MOV64_IMM(BPF_REG_6, 0),
 	FTK_CALL(BPF_FUNC_ktime_get_ns),
 	BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),
@@ -300,13 +300,13 @@ static unsigned long walk_end(const struct walk *w)
 	return w->c.ip + w->c.size;
 }
 
-/* Literals stand right behind the code, and are copied with it. */
+/* Literals follow the code and are copied with it. */
 static bool inside(const struct walk *w, unsigned long target)
 {
 	return target >= w->c.ip && target < walk_end(w) + sizeof(u64);
 }
 
-/* From one instruction to the next, with an error that fails the case. */
+/* Decode an instruction and return the offset of the next one. Errors fail the case. */
 static u32 next_insn(struct kunit *test, const struct code *c, u32 off,
 		     struct fastterm_insn *insn)
 {
@@ -319,7 +319,7 @@ static u32 next_insn(struct kunit *test, const struct code *c, u32 off,
 	return off + len;
 }
 
-/* Jumps within the program end where an instruction begins. */
+/* The target of a jump within the program is an instruction boundary. */
 static void check_jumps(struct kunit *test, const struct walk *w)
 {
 	struct fastterm_insn insn;
@@ -340,7 +340,7 @@ static void check_jumps(struct kunit *test, const struct walk *w)
 	}
 }
 
-/* The program's calls are there, in their order, perhaps among others. */
+/* The program's calls are found in their order; there may be other calls between them. */
 static u32 check_calls(struct kunit *test, const struct walk *w)
 {
 	u32 i, off = 0, found = 0;
@@ -365,8 +365,8 @@ static u32 check_calls(struct kunit *test, const struct walk *w)
 }
 
 /*
- * Copy the code to where it could run @move bytes away, make everything that
- * leaves it go where it went, and look at it again.
+ * Copy the code as if it ran @move bytes away, make instructions that refer to something outside
+ * refer to the same thing, and decode the copy.
  */
 static void check_move(struct kunit *test, const struct walk *w, long move)
 {
@@ -407,7 +407,7 @@ static void check_move(struct kunit *test, const struct walk *w, long move)
 	}
 }
 
-/* All of the above, for one function. Returns how many calls it has. */
+/* Run all of these checks on one function. Returns its number of calls. */
 static u32 check_function(struct kunit *test, struct bpf_prog *prog)
 {
 	struct walk w = {
@@ -471,11 +471,11 @@ static void encode_prog_tail_call(struct kunit *test)
 				   sizeof(u32), 2, 0);
 	struct bpf_insn insns[] = {
 		BPF_MOV64_REG(BPF_REG_6, BPF_REG_1),
-		/* one whose slot is known, and is patched */
+		/* a tail call whose slot is known, so that it is patched */
 		BPF_LD_MAP_FD(BPF_REG_2, m.fd),
 		BPF_MOV64_IMM(BPF_REG_3, 0),
 		FTK_CALL(BPF_FUNC_tail_call),
-		/* and one whose slot is not */
+		/* a tail call whose slot is not known */
 		FTK_CALL(BPF_FUNC_get_prandom_u32),
 		BPF_MOV64_REG(BPF_REG_3, BPF_REG_0),
 		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
@@ -493,7 +493,7 @@ static void encode_prog_tail_call(struct kunit *test)
 	check_program(test, prog, 1);
 }
 
-/* So long that jumps over it need their long forms. */
+/* A program that is so long that jumps over it need their long forms. */
 static void encode_prog_long(struct kunit *test)
 {
 	const u32 body = 2000, len = body + 7;
@@ -515,7 +515,7 @@ static void encode_prog_long(struct kunit *test)
 	check_program(test, ftk_load(test, insns, len, NULL), 1);
 }
 
-/* From a real image, a thunk goes to wherever a program can go. */
+/* From a real image, a thunk reaches every address at which a program can be. */
 static void encode_thunk(struct kunit *test)
 {
 	struct bpf_prog *prog = ftk_load(test, calls, ARRAY_SIZE(calls), NULL);

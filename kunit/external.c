@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stub images of programs that others wrote: those of lib/test_bpf.c, which were
- * written to bring out every instruction that a JIT emits.
+ * Stub images of the programs of lib/test_bpf.c, which were written to make a JIT emit each of
+ * its instructions.
  *
- * They go past the verifier, so there are no decisions on them: their images are
- * plain copies, which do what the originals do, on the same data.
+ * These programs do not pass through the verifier, so there are no decisions: their images are
+ * plain copies, and have to give the same results as the originals for the same data.
  *
- * That file is a module which tests when it is loaded, and these kernels have no
- * modules. It is included for its programs and for the functions that make and
- * run them, without what makes it a module and what it prints.
+ * lib/test_bpf.c is a module that runs its tests when it is loaded, and the kernels that are
+ * tested have no modules. So the file is included here, for its programs and for the functions
+ * that create and run them, without its module functions and its output.
  */
 
 #include <linux/cpu.h>
@@ -24,9 +24,9 @@
 #include "compare.h"
 
 /*
- * Of the large programs, one in how many is tried. All of them take minutes under
- * emulation, more for the JIT than for us: external.large_step=1 on the kernel's
- * command line is for who has those.
+ * One in this many of the large programs is tried. All of them take minutes under emulation,
+ * most of which is spent in the JIT. external.large_step=1 on the kernel's command line tries
+ * all.
  */
 static int large_step = 16;
 module_param(large_step, int, 0444);
@@ -53,11 +53,11 @@ module_param(large_step, int, 0444);
 #include "../../../../lib/test_bpf.c"
 
 /**
- * struct tally - what became of the programs
- * @same: their images are true copies that do the same
- * @refused: they are not meant to be accepted
- * @not_jited: this architecture's JIT cannot do them
- * @too_large: their images are larger than their calls reach
+ * struct tally - the number of programs by result
+ * @same: the image is a faithful copy and gives the same results
+ * @refused: the program is meant to be refused
+ * @not_jited: the architecture's JIT does not support the program
+ * @too_large: the image is larger than the reach of its calls
  */
 struct tally {
 	u32 same;
@@ -66,14 +66,14 @@ struct tally {
 	u32 too_large;
 };
 
-/* Where everything is checked, one in how many: all of them are tried where it is not. */
+/* Under KASAN one in this many programs is tried; without KASAN all of them are. */
 #define STEP (IS_ENABLED(CONFIG_KASAN) ? 4 : 1)
 
 static struct cpumask away;
 
 /*
- * Some machines interrupt every CPU, and wait for it, whenever code is written. It
- * is written thousands of times here, and emulated CPUs answer late: one remains.
+ * Some machines interrupt all CPUs and wait for them whenever code is written. This suite writes
+ * code thousands of times, and emulated CPUs respond late: take all but one offline.
  */
 static int external_suite_init(struct kunit_suite *suite)
 {
@@ -89,7 +89,10 @@ static void external_suite_exit(struct kunit_suite *suite)
 {
 	u32 cpu;
 
-	/* Some of them continue the last line, which must not be a result. */
+	/*
+	 * CPUs that come online may continue the last line of the log, which must not be a test
+	 * result.
+	 */
 	pr_info("other CPUs come back\n");
 	for_each_cpu(cpu, &away)
 		add_cpu(cpu);
@@ -112,7 +115,7 @@ static void external_exit(struct kunit *test)
 		bpf_jit_harden = harden_before;
 }
 
-/* The image of a program, which is compared; NULL, and accounted for, if there is none. */
+/* The image of a program, after it has been compared. NULL, and counted, if there is none. */
 static struct fastterm_prog *copy_of(struct kunit *test, struct bpf_prog *p,
 				     const char *descr, struct tally *tally)
 {
@@ -165,10 +168,7 @@ static void check_program(struct kunit *test, int which, struct tally *tally)
 	release_filter(p, which);
 }
 
-/*
- * Some are so large that their author does not run them a thousand times as he
- * does the others.
- */
+/* Large programs set nr_testruns, so that lib/test_bpf.c does not run them a thousand times. */
 static bool is_large(const struct bpf_test *t)
 {
 	return t->nr_testruns;
@@ -179,7 +179,10 @@ static bool is_not_large(const struct bpf_test *t)
 	return !is_large(t);
 }
 
-/* It fits into the table. Blinding takes time by the square of the length. */
+/*
+ * The program is in the table itself. Blinding takes time quadratic in the length of the
+ * program.
+ */
 static bool is_short(const struct bpf_test *t)
 {
 	return !t->fill_helper;
@@ -196,7 +199,7 @@ static void check_programs(struct kunit *test, bool (*wanted)(const struct bpf_t
 
 		if (!wanted(&tests[i]) || nr++ % step)
 			continue;
-		/* One run tells what a thousand do. */
+		/* A single run is enough. */
 		tests[i].nr_testruns = 1;
 		check_program(test, i, &tally);
 		tests[i].nr_testruns = runs;
@@ -212,14 +215,14 @@ static void external_programs(struct kunit *test)
 	check_programs(test, is_not_large, STEP, 890 / STEP);
 }
 
-/* What the JIT is given has other instructions than the program has. */
+/* With constant blinding, the JIT gets other instructions than the program has. */
 static void external_blinded(struct kunit *test)
 {
 	bpf_jit_harden = 2;
 	check_programs(test, is_short, STEP, 700 / STEP);
 }
 
-/* A hundred thousand instructions, of the kinds that the others have. */
+/* Programs of a hundred thousand instructions, of the same kinds as in the others. */
 static void external_large(struct kunit *test)
 {
 	const u32 step = STEP * max(large_step, 1);
@@ -228,8 +231,8 @@ static void external_large(struct kunit *test)
 }
 
 /*
- * Tail calls from an image go to the original of what they call, and count as
- * the original's do: those that call themselves stop at the same depth.
+ * A tail call from an image enters the original of its target, and is counted as in the
+ * original: programs that call themselves stop at the same depth.
  */
 static void external_tail_calls(struct kunit *test)
 {

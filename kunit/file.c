@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel's files, used from KUnit test cases; see file.h
+ * Access to the kernel's files from KUnit test cases; see file.h
  *
- * When the tests run there is no process yet, and nothing is mounted. Not all of
- * these files can be read and written with kernel memory, so user memory is used.
+ * When the tests run there is no process yet, and nothing is mounted. Some of these files can be
+ * read and written with user memory only, so user memory is used.
  */
 
 #include <linux/fs.h>
@@ -30,13 +30,13 @@ static void ftk_close(void *file)
 
 /**
  * ftk_open() - open a file
- * @test: the test case, which is failed if there is no such file, and at whose
- *	  end it is closed
- * @fs: the type of its file system, "proc" or "debugfs"
- * @path: its path there
+ * @test: the test case, which is failed if there is no such file, and at whose end the file is
+ *	  closed
+ * @fs: the type of the file system, such as "proc" or "debugfs"
+ * @path: the path in this file system
  *
  * Context: the thread of the test case.
- * Return: the file, open for reading, and for writing if it may be written.
+ * Return: the file, open for reading, and for writing if its mode allows it.
  */
 struct file *ftk_open(struct kunit *test, const char *fs, const char *path)
 {
@@ -59,13 +59,13 @@ struct file *ftk_open(struct kunit *test, const char *fs, const char *path)
 }
 
 /**
- * ftk_write() - write to a file, from its beginning
+ * ftk_write() - write to a file, at its beginning
  * @test: the test case
  * @file: the file
- * @text: what is written, less than a page
+ * @text: the text, which is shorter than a page
  *
  * Context: the thread of the test case.
- * Return: as write(2), with a negative errno.
+ * Return: as write(2); errors are negative errnos.
  */
 ssize_t ftk_write(struct kunit *test, struct file *file, const char *text)
 {
@@ -80,12 +80,12 @@ ssize_t ftk_write(struct kunit *test, struct file *file, const char *text)
  * ftk_read() - read a file
  * @test: the test case
  * @file: the file
- * @pos: where from, and then where it goes on; NULL for its beginning
- * @text: filled with what is read, and a 0 behind it
+ * @pos: the position, which is advanced; NULL for the beginning of the file
+ * @text: receives what is read, and a terminating 0
  * @size: size of @text, at most a page
  *
  * Context: the thread of the test case.
- * Return: as read(2), with a negative errno.
+ * Return: as read(2); errors are negative errnos.
  */
 ssize_t ftk_read(struct kunit *test, struct file *file, loff_t *pos, char *text, size_t size)
 {
@@ -100,7 +100,7 @@ ssize_t ftk_read(struct kunit *test, struct file *file, loff_t *pos, char *text,
 }
 
 /**
- * ftk_seq() - get a file for functions that show something in one
+ * ftk_seq() - create a file for functions that show something in a seq_file
  * @test: the test case, at whose end it is freed
  *
  * Return: the file, which is empty and has room for a page.
@@ -117,11 +117,11 @@ struct seq_file *ftk_seq(struct kunit *test)
 }
 
 /**
- * ftk_seq_text() - read what has been shown in a file, and make it empty
- * @test: the test case, which is failed if there was too much for the file
- * @m: a file of ftk_seq()
+ * ftk_seq_text() - read what has been shown in a file, and empty it
+ * @test: the test case, which is failed if the file has overflowed
+ * @m: a file created by ftk_seq()
  *
- * Return: the text, which is there until something is shown again.
+ * Return: the text, which is valid until something is shown in the file again.
  */
 const char *ftk_seq_text(struct kunit *test, struct seq_file *m)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel's files, used from KUnit test cases as a process uses them
+ * Access to the kernel's files from KUnit test cases, in the way a process accesses them
  */
 #ifndef _BPF_FASTTERM_KUNIT_FILE_H
 #define _BPF_FASTTERM_KUNIT_FILE_H

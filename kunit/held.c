@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Termination of programs that hold something
+ * Termination of programs that hold resources
  *
- * Whatever a program has taken when it is terminated has been given back when it
- * has left: each case counts, before and after.
+ * A program that is terminated releases everything that it has acquired. Each case counts one
+ * kind of resource before and after.
  */
 
 #include <linux/cpumask.h>
@@ -34,17 +34,20 @@
 /* How often each program is terminated. */
 #define NR_TIMES	100
 
-/* And those that hold a lock: without NMIs that takes as long as they hold it. */
+/*
+ * The same for programs that hold a lock: without NMIs, a kick has to wait until they release
+ * it.
+ */
 #define NR_TIMES_LOCKED	10
 
 /**
- * struct held - what is held, and how it is counted
+ * struct held - a resource and how it is counted
  * @test: the test case
- * @shape: the program
- * @context: its context, or NULL for the usual one
+ * @shape: the program that holds it
+ * @context: the program's context, or NULL for the usual one
  * @map: a map that it uses
  * @sk: a socket that it uses
- * @count: what there is of it
+ * @count: returns how many of the resource there are
  */
 struct held {
 	struct kunit *test;
@@ -136,7 +139,7 @@ static struct socket *tcp_socket(struct kunit *test)
 	return sock;
 }
 
-/* One that is connected: those that listen are not counted. */
+/* A connected socket: the programs acquire no reference of a listening socket. */
 static struct sock *connected_socket(struct kunit *test)
 {
 	struct sockaddr_in addr = {
@@ -153,7 +156,7 @@ static struct sock *connected_socket(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, kernel_listen(server, 1));
 	KUNIT_ASSERT_EQ(test, kernel_getsockname(server, at), sizeof(addr));
 	KUNIT_ASSERT_EQ(test, 0, kernel_connect(client, at, sizeof(addr), 0));
-	/* A timer that is still armed, or running, holds it as well. */
+	/* A timer that is armed or running holds a reference, too. */
 	inet_csk_clear_xmit_timers_sync(client->sk);
 	return client->sk;
 }
@@ -175,7 +178,7 @@ static void hold_socket(struct held *held)
 	const struct inet_sock *inet = inet_sk(sk);
 	struct sk_buff *skb;
 	const struct bpf_insn before[] = {
-		/* A packet that comes to it: from, to, and their ports. */
+		/* Addresses and ports of a packet to the socket. */
 		BPF_ST_MEM(BPF_W, BPF_REG_10, -32, (__force u32)inet->inet_daddr),
 		BPF_ST_MEM(BPF_W, BPF_REG_10, -28, (__force u32)inet->inet_saddr),
 		BPF_ST_MEM(BPF_H, BPF_REG_10, -24, (__force u16)inet->inet_dport),
@@ -220,7 +223,7 @@ static void unregister_probe(void *probe)
 	unregister_kprobe(probe);
 }
 
-/* The program counts what it acquires, and a probe how often @symbol is called. */
+/* The program counts its acquisitions, and a probe counts the calls of @symbol. */
 static s64 count_balance(struct held *held)
 {
 	return *(u64 *)container_of(held->map.map, struct bpf_array, map)->value -
@@ -263,7 +266,7 @@ static void hold_objects(struct held *held)
 	hold_counted(held, &getter, &putter, "bpf_obj_drop_impl");
 }
 
-/* Records are not consumed here: there is room for all that are reserved. */
+/* Nothing consumes the records, so the ring buffer has room for all that are reserved. */
 static void hold_records(struct held *held)
 {
 	struct ftk_map m = ftk_map(held->test, BPF_MAP_TYPE_RINGBUF, 0, 0, 1024 * 1024, 0);
@@ -282,7 +285,7 @@ static void hold_records(struct held *held)
 	hold_counted(held, &getter, &putter, "bpf_ringbuf_discard");
 }
 
-/* That they are left is what the thread itself looks at. */
+/* The thread that runs the program checks that it has left these sections. */
 static void hold_sections(struct held *held)
 {
 	const struct bpf_insn before[] = {
@@ -310,7 +313,7 @@ static void hold_lock(struct held *held)
 	held->count = count_lock;
 }
 
-/* An iterator that has something to give back, and one within it that goes on and on. */
+/* An iterator that holds a reference, and in its loop another one that does not end. */
 static void hold_iterators(struct held *held)
 {
 	const struct bpf_insn before[] = {
@@ -358,7 +361,7 @@ static const struct held_case {
 	{ "a socket", BPF_PROG_TYPE_SCHED_CLS, 2, NR_TIMES, hold_socket },
 	{ "a task", BPF_PROG_TYPE_TRACEPOINT, 2, NR_TIMES, hold_task },
 	{ "RCU and preemption", BPF_PROG_TYPE_TRACEPOINT, 2, NR_TIMES, hold_sections },
-	/* Those that trace may not hold one. */
+	/* Tracing programs may not take a spin lock. */
 	{ "a spin lock", BPF_PROG_TYPE_SCHED_CLS, 1, NR_TIMES_LOCKED, hold_lock },
 	{ "iterators", BPF_PROG_TYPE_TRACEPOINT, 0, NR_TIMES, hold_iterators },
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a program that is in its stub image sees in registers and memory; see image.h
+ * Registers and memory of a program that runs in its stub image; see image.h
  */
 
 #include <linux/bpf.h>
@@ -18,7 +18,7 @@
 #include "run.h"
 
 /**
- * image_helper() - a skipped update leaves the map alone, and its result is the errno
+ * image_helper() - a skipped update does not change the map, and returns an errno
  * @test: the test case
  */
 void image_helper(struct kunit *test)
@@ -49,8 +49,8 @@ void image_helper(struct kunit *test)
 }
 
 /*
- * What a skipped helper would have filled is zero, whatever was there: @call fills 16
- * bytes at the end of the stack, and the program itself says whether they are not zero.
+ * Memory that a skipped helper would have filled is zero, whatever it was before. @call fills 16
+ * bytes at the end of the stack, and the program returns whether they are nonzero.
  */
 static void expect_filled(struct kunit *test, const struct bpf_insn *call, u32 nr, void *ctx)
 {
@@ -95,7 +95,7 @@ void image_fill(struct kunit *test)
 }
 
 /**
- * image_fill_name() - a name that a skipped helper would have written is zero
+ * image_fill_name() - a name that a skipped helper would have written is empty
  * @test: the test case
  */
 void image_fill_name(struct kunit *test)
@@ -113,7 +113,7 @@ void image_fill_name(struct kunit *test)
 }
 
 /**
- * image_acquire() - an acquisition that is skipped is seen to fail, and nothing is released
+ * image_acquire() - a skipped acquisition fails, and nothing is released
  * @test: the test case
  */
 void image_acquire(struct kunit *test)
@@ -137,13 +137,13 @@ void image_acquire(struct kunit *test)
 }
 
 /**
- * image_fault() - a load that faults in the copy is mended by the copy's own exception table
+ * image_fault() - a load that faults in the copy is fixed up by the copy's own exception table
  * @test: the test case
  */
 void image_fault(struct kunit *test)
 {
 	struct bpf_insn insns[] = {
-		/* The first eight bytes of a tracepoint's context are the kernel's. */
+		/* The first eight bytes of a tracepoint's context are a pointer of the kernel's. */
 		BPF_LDX_MEM(BPF_DW, BPF_REG_1, BPF_REG_1, 8),
 		BPF_MOV64_IMM(BPF_REG_2, 0),
 		ftk_kfunc(test, "bpf_rdonly_cast"),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where a program goes that is in its stub image; see image.h
+ * The control flow of a program that runs in its stub image; see image.h
  *
- * It leaves loops and does not enter other programs. It calls the images of its
- * functions, and catches what they throw.
+ * The program leaves loops and does not enter other programs. Calls of its own functions go to
+ * their images, and exceptions that they throw are caught.
  */
 
 #include <linux/bits.h>
@@ -23,7 +23,7 @@
 #include "runaway.h"
 
 /**
- * image_loop() - an inlined loop is left before its first iteration, and the outer one too
+ * image_loop() - inner and outer inlined loops are left before their first iteration
  * @test: the test case
  */
 void image_loop(struct kunit *test)
@@ -56,12 +56,13 @@ void image_loop(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, fprog->nr_funcs, 3);
 	KUNIT_EXPECT_EQ(test, ftk_run(stub, NULL), 5);
-	/* A callback that is entered by its image does not iterate either. */
+	/* A callback whose image is entered directly does not iterate either. */
 	KUNIT_EXPECT_EQ(test, ftk_run(fprog->images[1]->shadow, NULL), 0);
 }
 
 /**
- * image_may_goto() - may_goto leaves at the first test; what follows the loop still runs
+ * image_may_goto() - may_goto leaves its loop at the first test; the instructions behind the
+ * loop are executed
  * @test: the test case
  */
 void image_may_goto(struct kunit *test)
@@ -79,7 +80,8 @@ void image_may_goto(struct kunit *test)
 }
 
 /**
- * image_call() - a call goes from image to image: nothing of the callee's is done either
+ * image_call() - a call in an image enters the image of the callee, where sites are skipped as
+ * well
  * @test: the test case
  */
 void image_call(struct kunit *test)
@@ -110,7 +112,8 @@ void image_call(struct kunit *test)
 }
 
 /**
- * image_global() - a global function is not entered, and R0 is not what it was before
+ * image_global() - a global function is not entered, and R0 does not keep its value from before
+ * the call
  * @test: the test case
  */
 void image_global(struct kunit *test)
@@ -138,9 +141,9 @@ void image_global(struct kunit *test)
  * image_tail_call() - tail calls are not taken
  * @test: the test case
  *
- * It makes no difference whether their index is known, so that they go directly to
- * their target; whether there is a target when the program is loaded, or later; and
- * whether the program has one function or two.
+ * This holds whether their index is constant, so that they are direct, or not; whether there is
+ * a target when the program is loaded, or only later; and whether the program has one function
+ * or two.
  */
 void image_tail_call(struct kunit *test)
 {
@@ -188,11 +191,11 @@ void image_tail_call(struct kunit *test)
 }
 
 /**
- * image_throw() - what is thrown in a copy is caught
+ * image_throw() - an exception that is thrown in a copy is caught
  * @test: the test case
  *
- * The frames of the copy are known as those of the program by their addresses there,
- * and its callback is found.
+ * The unwinder recognises the frames of the copy by their addresses, and finds the exception
+ * callback of the program.
  */
 void image_throw(struct kunit *test)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What debugfs shows of programs and their stub images; see image.h
+ * The files of programs in debugfs; see image.h
  */
 
 #include <linux/atomic.h>
@@ -21,7 +21,7 @@
 #include "run.h"
 
 /**
- * image_show() - what debugfs shows of a program names its sites and the reasons
+ * image_show() - the file of a program lists its sites and the reasons
  * @test: the test case
  */
 void image_show(struct kunit *test)
@@ -50,10 +50,11 @@ void image_show(struct kunit *test)
 }
 
 /**
- * image_show_nmi() - debugfs says of a program whether it has loops that go on in an NMI
+ * image_show_nmi() - the file of a program says whether it has loops that nothing ends in an NMI
  * @test: the test case
  *
- * The loop of an iterator is the program's own; the one over a map's elements is not.
+ * The loop over an iterator is the program's own, and the one over a map's elements is the
+ * kernel's.
  */
 void image_show_nmi(struct kunit *test)
 {
@@ -113,7 +114,7 @@ void image_show_nmi(struct kunit *test)
 }
 
 /**
- * image_counted() - every program is counted when it is loaded, by what became of its images
+ * image_counted() - each load is counted by the reason for which the program has no images
  * @test: the test case
  */
 void image_counted(struct kunit *test)

@@ -29,7 +29,7 @@
 #include "run.h"
 
 /**
- * image_far() - a loop is left whose body is longer than the reach of the shortest branches
+ * image_far() - leave a loop whose body is longer than the reach of short branches
  * @test: the test case
  */
 void image_far(struct kunit *test)
@@ -53,7 +53,7 @@ static void free_insns(void *insns)
 	kvfree(insns);
 }
 
-/* A program that calls a helper first and then calculates, in @cnt instructions. */
+/* Load a program that calls a helper and then computes something in @cnt instructions. */
 static struct bpf_prog *load_long(struct kunit *test, u32 cnt)
 {
 	struct bpf_insn *insns = kvmalloc_array(cnt + 2, sizeof(*insns), GFP_KERNEL);
@@ -74,10 +74,10 @@ static bool does_not_pack(void)
 }
 
 /**
- * image_own_pages() - an image needs neither the allocator of programs nor bpf_arch_text_copy()
+ * image_own_pages() - an image without the allocator of programs and bpf_arch_text_copy()
  * @test: the test case
  *
- * It has pages of its own then, more than one if it is large, and they are freed with it.
+ * The image then has pages of its own, which are freed with it. A large one has several.
  */
 void image_own_pages(struct kunit *test)
 {
@@ -98,14 +98,14 @@ void image_own_pages(struct kunit *test)
 	KUNIT_EXPECT_GT(test, image->size, PAGE_SIZE);
 	KUNIT_EXPECT_NE(test, copy_to_kernel_nofault(image->code, image->code, 1), 0);
 	ftk_compare_image(test, prog, prog->aux->fastterm.prog, 0);
-	/* The stub of the helper returns -ECANCELED, and an even number of xors changes nothing. */
+	/* The stub returns -ECANCELED, and an even number of XORs leaves the value unchanged. */
 	KUNIT_EXPECT_EQ(test, ftk_run(image->shadow, NULL), (u32)-ECANCELED);
 	ftk_unload(test, prog);
 	KUNIT_ASSERT_EQ(test, ftk_drain(), 0);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&fastterm_text), before);
 }
 
-/* Whether the first call of a program reaches what is behind its image. */
+/* Does the first call of a program reach the end of its image? */
 static bool reaches_end(struct kunit *test, const struct bpf_prog *prog)
 {
 	u8 *from = (u8 *)prog->bpf_func - cfi_get_offset();
@@ -124,17 +124,16 @@ static bool reaches_end(struct kunit *test, const struct bpf_prog *prog)
 }
 
 /**
- * image_large() - a program has an image as long as calls reach what is behind it
+ * image_large() - a program has an image as long as its calls reach what is behind it
  * @test: the test case
  *
- * Where calls go by what is behind the image, its size is limited by their reach,
- * which ends at 1 MiB on one architecture. A larger program has no image and runs all
- * the same.
+ * Where calls go to thunks behind the image, their reach limits the size of the image, to 1 MiB
+ * on one architecture. A larger program has no image, and runs all the same.
  */
 void image_large(struct kunit *test)
 {
 	const u32 per_1000 = load_long(test, 2000)->jited_len - load_long(test, 1000)->jited_len;
-	/* Even numbers: the result is that of the call. */
+	/* Even numbers, so that the result is that of the call. */
 	const u32 cnt = (u64)SZ_1M * 1000 / per_1000 & ~1;
 	const struct fastterm_prog *fprog;
 	struct bpf_prog *prog;

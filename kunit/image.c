@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stub images: that they are the copies they claim to be, and that a program
- * that is entered through its stub image leaves at once, having released what
- * it took, without doing what it would have done.
+ * Stub images: they are faithful copies, and a program that is entered through its stub image
+ * leaves without doing its work, and releases what it acquires.
  */
 
 #include <linux/atomic.h>
@@ -24,15 +23,15 @@
 #include "runaway.h"
 
 /**
- * ftk_load_stub() - load a program, and compare its images with what they are copies of
- * @test: the test case, at whose end it is put
+ * ftk_load_stub() - load a program, and compare its images with the original code
+ * @test: the test case, at whose end the program is put
  * @insns: the program, as in ftk_load()
  * @cnt: number of instructions
- * @opts: what is not as usual, or NULL
+ * @opts: options that differ from the defaults, or NULL
  * @loaded: set to the program, unless NULL
  *
  * Context: the thread of the test case.
- * Return: the stub image of its main function, to be run like a program.
+ * Return: the stub image of the main function, which can be run like a program.
  */
 const struct bpf_prog *ftk_load_stub(struct kunit *test, const struct bpf_insn *insns, u32 cnt,
 				     const struct ftk_opts *opts, struct bpf_prog **loaded)
@@ -48,7 +47,7 @@ const struct bpf_prog *ftk_load_stub(struct kunit *test, const struct bpf_insn *
 	for (i = 0; i < fprog->nr_funcs; i++)
 		ftk_compare_image(test, prog, fprog, i);
 	shadow = fprog->images[0]->shadow;
-	/* What the rest of the kernel finds at an address in the image. */
+	/* The kernel finds the image by its addresses. */
 	KUNIT_EXPECT_TRUE(test, is_bpf_text_address((long)shadow->bpf_func));
 	rcu_read_lock();
 	KUNIT_EXPECT_PTR_EQ(test, bpf_prog_ksym_find((long)shadow->bpf_func + 1),
@@ -72,7 +71,7 @@ static void image_straight_line(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ftk_run(stub, &ctx), 42);
 }
 
-/* Programs that cannot run for long get no image unless all do. */
+/* Programs that cannot run for long have no image, unless the sysctl says "all". */
 static void image_needed(struct kunit *test)
 {
 	static const struct bpf_insn insns[] = {
@@ -92,10 +91,10 @@ static void image_needed(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, fprog->images);
 }
 
-/* Under KASAN loading takes twenty times as long. */
+/* Under KASAN, loading is twenty times slower. */
 #define NR_CYCLES (IS_ENABLED(CONFIG_KASAN) ? 200 : 1000)
 
-/* Images go with their programs, and nothing stays behind. */
+/* Images are freed with their programs. */
 static void image_cycles(struct kunit *test)
 {
 	static const struct bpf_insn insns[] = {
@@ -117,7 +116,7 @@ static void image_cycles(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, prog->aux->fastterm.prog->images);
 		stub = (long)prog->aux->fastterm.prog->images[0]->shadow->bpf_func;
 		ftk_unload(test, prog);
-		/* Freeing takes longer than loading: let it keep up. */
+		/* Freeing is slower than loading: wait for it from time to time. */
 		if (i % 100 < 99)
 			continue;
 		KUNIT_ASSERT_EQ(test, ftk_drain(), 0);
@@ -150,7 +149,7 @@ static struct kunit_case image_cases[] = {
 	{}
 };
 
-/* KUnit keeps results in the cases, so each suite has its own. */
+/* KUnit stores results in the cases, so that each suite needs its own. */
 static struct kunit_case blinded_cases[] = {
 	KUNIT_CASE(image_straight_line),
 	KUNIT_CASE(image_helper),
@@ -177,7 +176,7 @@ static struct kunit_suite image_suite = {
 
 static int harden_before;
 
-/* Constant blinding renumbers the instructions that the JIT is given. */
+/* Constant blinding changes the number of instructions that the JIT gets. */
 static int blinded_init(struct kunit *test)
 {
 	harden_before = bpf_jit_harden;

@@ -2,8 +2,8 @@
 /*
  * The cases of the suites fastterm_image and fastterm_image_blinded
  *
- * Both suites are in image.c, and have many of the cases in common. A case that
- * enters a program by its stub image gets that from here:
+ * Both suites are in image.c and share many cases. A case that enters a program through its stub
+ * image uses ftk_load_stub():
  *
  *	stub = ftk_load_stub(test, insns, ARRAY_SIZE(insns), NULL, &prog);
  *	KUNIT_EXPECT_EQ(test, ftk_run(stub, ctx), (u32)-ECANCELED);
@@ -21,14 +21,14 @@ struct kunit;
 const struct bpf_prog *ftk_load_stub(struct kunit *test, const struct bpf_insn *insns, u32 cnt,
 				     const struct ftk_opts *opts, struct bpf_prog **loaded);
 
-/* What the program sees in registers and memory: image-data.c */
+/* Registers and memory: image-data.c */
 void image_helper(struct kunit *test);
 void image_fill(struct kunit *test);
 void image_fill_name(struct kunit *test);
 void image_acquire(struct kunit *test);
 void image_fault(struct kunit *test);
 
-/* Where the program goes: image-flow.c */
+/* Control flow: image-flow.c */
 void image_loop(struct kunit *test);
 void image_may_goto(struct kunit *test);
 void image_call(struct kunit *test);
@@ -36,12 +36,12 @@ void image_global(struct kunit *test);
 void image_tail_call(struct kunit *test);
 void image_throw(struct kunit *test);
 
-/* Programs that are large: image-size.c */
+/* Large programs: image-size.c */
 void image_far(struct kunit *test);
 void image_large(struct kunit *test);
 void image_own_pages(struct kunit *test);
 
-/* What is shown in debugfs: image-show.c */
+/* Files in debugfs: image-show.c */
 void image_show(struct kunit *test);
 void image_show_nmi(struct kunit *test);
 void image_counted(struct kunit *test);

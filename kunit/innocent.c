@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the watchdog leaves alone
+ * Programs that the watchdog must not terminate
  *
- * Programs that run again and again, each time for a moment, are many activations and
- * not one that runs for long: they are never blamed, however often they are sampled.
+ * A program that runs again and again, each time for a moment, has many short activations. The
+ * watchdog may not take them for one long activation, however often it samples them.
  */
 
 #include <linux/atomic.h>
@@ -25,11 +25,14 @@
 #include "runaway.h"
 #include "watch.h"
 
-/* How often a program is run, at the least, and how often in one go. */
+/* How often a program is run at least, and how often in one batch. */
 #define NR_ACTIVATIONS	(IS_ENABLED(CONFIG_KASAN) ? 100000 : 1000000)
 #define NR_BATCH	1024
 
-/* How often: until one that ran for as long would have been blamed again and again. */
+/*
+ * Run batches for ten budgets at least: a single activation of this length would be terminated.
+ * Returns the number of runs.
+ */
 static u32 run(void (*batch)(void *what), void *what)
 {
 	unsigned long end = jiffies + 10 * msecs_to_jiffies(FTK_BUDGET_MS);
@@ -44,11 +47,11 @@ static u32 run(void (*batch)(void *what), void *what)
 }
 
 /**
- * struct hot - a program that is run
- * @prog: it
- * @wrong: how often its result was not XDP_PASS
- * @rxq: for those that see packets
- * @xdp: the packet
+ * struct hot - a program that is run very often
+ * @prog: the program
+ * @wrong: how many of its results were not XDP_PASS
+ * @rxq: receive queue of @xdp
+ * @xdp: packet for XDP programs
  */
 struct hot {
 	struct bpf_prog *prog;
@@ -72,7 +75,7 @@ static void by_call(void *what)
 	}
 }
 
-/* As a driver does it when packets come in: in a softirq, one behind the other. */
+/* Run an XDP program on packets in a row, with softirqs disabled, as a driver does. */
 static void by_packet(void *what)
 {
 	struct hot *hot = what;
@@ -87,7 +90,7 @@ static void by_packet(void *what)
 	local_bh_enable();
 }
 
-/* Two activations in a row are two activations. */
+/* The program has neither been terminated nor reported. */
 static void expect_innocent(struct kunit *test, const struct bpf_prog *prog)
 {
 	KUNIT_EXPECT_EQ(test, ftk_terminations(prog), 0);
@@ -116,7 +119,7 @@ static void innocent_packets(struct kunit *test)
 	expect_innocent(test, hot.prog);
 }
 
-/* Reached by a tail call, from a program that ends with it. */
+/* The program is reached by a tail call, from a program that does nothing else. */
 static void innocent_tail_called(struct kunit *test)
 {
 	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1, 0);
@@ -134,13 +137,13 @@ static void innocent_tail_called(struct kunit *test)
 
 	ftk_map_update(test, &m, &key, &fd);
 	run(by_call, &from);
-	/* Its own result is another one. */
+	/* The program that makes the tail call would return 0. */
 	KUNIT_EXPECT_EQ(test, from.wrong, 0);
 	expect_innocent(test, from.prog);
 	expect_innocent(test, to);
 }
 
-/* One that counts how often it is run. */
+/* A program that counts its runs. */
 static struct bpf_prog *load_counting(struct kunit *test, const struct ftk_map *counts,
 				      const struct ftk_opts *opts)
 {
@@ -160,7 +163,7 @@ static void expect_count(struct kunit *test, const struct ftk_map *counts, u64 e
 	KUNIT_EXPECT_EQ(test, runs, expected);
 }
 
-/* On a function that is hot, entered through a trampoline. */
+/* A program on the entry of a hot function, entered through a trampoline. */
 static void innocent_traces(struct kunit *test)
 {
 	struct ftk_map counts = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
@@ -193,7 +196,7 @@ static void by_probe(void *unused)
 		ftk_hot(i);
 }
 
-/* On a function that is hot, by a kprobe. */
+/* A program on a hot function, entered by a kprobe. */
 static void innocent_probes(struct kunit *test)
 {
 	struct ftk_map counts = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
@@ -209,7 +212,7 @@ static const struct bpf_insn body_helper[] = {
 	FTK_CALL(BPF_FUNC_get_current_uid_gid),
 };
 
-/* Healthy programs and runaways, everywhere, all at the same time. */
+/* Healthy programs and runaways on all CPUs at the same time. */
 static void innocent_mixed(struct kunit *test)
 {
 	const s64 things = atomic_read(&ftk_things);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Kernel functions that nobody has heard of; see kfuncs.h
+ * Kernel functions for test programs, which the core does not know; see kfuncs.h
  */
 
 #include <linux/bpf.h>
@@ -97,7 +97,7 @@ static const struct btf_kfunc_id_set ftk_thing_set = {
 	.set = &ftk_thing_ids,
 };
 
-/* Sleepable programs may be attached to it. */
+/* The function that sleepable programs may be attached to. */
 BTF_KFUNCS_START(ftk_sleepable_ids)
 BTF_ID_FLAGS(func, ftk_thing_put, KF_SLEEPABLE)
 BTF_KFUNCS_END(ftk_sleepable_ids)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Kernel functions for the programs of KUnit test cases, which nobody has heard of
+ * Kernel functions for the programs of KUnit test cases
  *
- * What is decided on them comes from their flags and types, by way of the verifier.
- * What they hand out is counted.
+ * The core does not know them by name: decisions on them follow from their flags and types, as
+ * for any other kfunc. The references and iterators that they hand out are counted.
  */
 #ifndef _BPF_FASTTERM_KUNIT_KFUNCS_H
 #define _BPF_FASTTERM_KUNIT_KFUNCS_H
@@ -19,10 +19,10 @@ struct bpf_iter_ftk_thing {
 	u64 next;
 };
 
-/* How many references to a thing, and iterators over things, there are. */
+/* Number of references to things, and of iterators over things. */
 extern atomic_t ftk_things;
 
-/* What happens when a thing is put, if a case wants anything to: in its program's context. */
+/* If set, called whenever a thing is put, in the context of the program. */
 extern void (*ftk_on_put)(void);
 
 struct ftk_thing *ftk_thing_get(void);

@@ -2,9 +2,9 @@
 /*
  * Loading and running BPF programs from inside the kernel
  *
- * The ground that the other suites stand on: programs of every shape that they
- * use pass the verifier, are JITed, and do what they say, on every CPU; and a
- * wrong program is refused. No case is about termination.
+ * The other suites rely on this: programs of all the shapes that they use pass the verifier, are
+ * JITed, and give the right result on each CPU; and an invalid program is refused. No case is
+ * about termination.
  */
 
 #include <linux/cpumask.h>
@@ -16,14 +16,14 @@
 #include "prog.h"
 #include "run.h"
 
-/* Returns the first argument plus one. */
+/* A program that returns its first argument plus one. */
 static const struct bpf_insn straight_line[] = {
 	BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_1, 0),
 	BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
 	BPF_EXIT_INSN(),
 };
 
-/* Every function of @prog, @nr_funcs in number, is native code. */
+/* Expect that all @nr_funcs functions of @prog are native code. */
 static void expect_jited(struct kunit *test, const struct bpf_prog *prog,
 			 u32 nr_funcs)
 {
@@ -48,16 +48,16 @@ static void load_straight_line(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ftk_run(prog, &ctx), 42);
 }
 
-/* Runs a program of two functions and returns how its second one is linked. */
+/* Run a program of two functions. Returns the linkage of the second one. */
 static u32 check_call(struct kunit *test, const struct ftk_opts *opts)
 {
 	static const struct bpf_insn insns[] = {
-		/* 0: returns sub1(first argument) + 1 */
+		/* 0: return sub1(first argument) + 1 */
 		BPF_LDX_MEM(BPF_DW, BPF_REG_1, BPF_REG_1, 0),
 		BPF_CALL_REL(2),
 		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
 		BPF_EXIT_INSN(),
-		/* 4: sub1 doubles */
+		/* 4: sub1(value): return 2 * value */
 		BPF_MOV64_REG(BPF_REG_0, BPF_REG_1),
 		BPF_ALU64_IMM(BPF_MUL, BPF_REG_0, 2),
 		BPF_EXIT_INSN(),
@@ -110,8 +110,8 @@ static void load_callback(struct kunit *test)
 }
 
 /*
- * A CPU mask that the program owns: what one kfunc has put in, another one
- * finds, and the verifier insists on the release.
+ * A CPU mask that the program owns: one kfunc sets a bit, another one finds it, and the verifier
+ * requires that the mask is released.
  */
 static void load_kfunc(struct kunit *test)
 {
@@ -133,7 +133,7 @@ static void load_kfunc(struct kunit *test)
 		BPF_MOV64_REG(BPF_REG_0, BPF_REG_7),
 		BPF_EXIT_INSN(),
 	};
-	/* These kfuncs are not for raw tracepoints. */
+	/* Raw tracepoint programs may not call these kfuncs. */
 	static const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
 	struct bpf_prog *prog = ftk_load(test, insns, ARRAY_SIZE(insns), &opts);
 
@@ -225,7 +225,7 @@ static void load_sleepable(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ftk_run(prog, &ctx), 42);
 }
 
-/* Like the program of load_map(), but for the check that the key was there. */
+/* The program of load_map() without the check for NULL. */
 static void load_rejected(struct kunit *test)
 {
 	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_HASH, sizeof(u32),
@@ -280,7 +280,7 @@ static void load_every_cpu(struct kunit *test)
 	}
 }
 
-/* The last case: by now, all programs of the suite must be gone. */
+/* The last case: all programs of the suite must have been freed by now. */
 static void load_unload(struct kunit *test)
 {
 	static const struct bpf_insn insns[] = {

@@ -16,7 +16,7 @@
 #include "map.h"
 #include "syscall.h"
 
-/* How many functions the programs may have that share the BTF of a map. */
+/* Upper limit for the number of functions of programs that use the BTF of a map. */
 #define FTK_SHARED_FUNCS 4
 
 static void ftk_put_map(void *map)
@@ -42,12 +42,12 @@ static struct ftk_map ftk_map_create(struct kunit *test, union bpf_attr *attr)
 
 /**
  * ftk_map() - create a map
- * @test: the test case, at whose end the map is put
+ * @test: the test case, at whose end the map is released
  * @type: type of the map
  * @key_size: size of a key, in bytes
  * @value_size: size of a value, in bytes
  * @max_entries: number of entries
- * @flags: BPF_F_NO_PREALLOC and the like
+ * @flags: map flags, such as BPF_F_NO_PREALLOC
  *
  * Context: the thread of the test case.
  * Return: the map and a descriptor for it.
@@ -67,11 +67,11 @@ struct ftk_map ftk_map(struct kunit *test, enum bpf_map_type type, u32 key_size,
 }
 
 /**
- * ftk_map_typed() - create an array of one &struct ftk_value
- * @test: the test case, at whose end the map is put
+ * ftk_map_typed() - create an array with one element, a &struct ftk_value
+ * @test: the test case, at whose end the map is released
  *
- * Objects that a program allocates may be put into a map if the types of both
- * are the same ones: see ftk_opts.types.
+ * A program may put an object that it has allocated into a map only if both use the same BTF:
+ * see ftk_opts.types.
  *
  * Context: the thread of the test case.
  * Return: the map and a descriptor for it.
@@ -100,10 +100,10 @@ struct ftk_map ftk_map_typed(struct kunit *test)
 
 /**
  * ftk_map_update() - set an entry of a map
- * @test: the test case, which is failed if that is not possible
+ * @test: the test case, which is failed if the entry cannot be set
  * @m: the map
  * @key: the key
- * @value: the value, as bpf(2) takes it: for a prog array, a descriptor
+ * @value: the value, as bpf(2) takes it: a descriptor for a prog array
  *
  * Context: the thread of the test case.
  */
@@ -123,12 +123,12 @@ void ftk_map_update(struct kunit *test, const struct ftk_map *m,
 
 /**
  * ftk_map_lookup() - read an entry of a map
- * @m: the map; of a per-CPU map, this CPU's entry is read
+ * @m: the map; this CPU's entry is read from a per-CPU map
  * @key: the key
- * @value: filled with the value
+ * @value: receives the value
  *
- * bpf(2) would copy the value to user memory, so the map is asked directly, as
- * a program asks it.
+ * bpf(2) would copy the value to user memory, so this calls the map's operation directly, as a
+ * program does.
  *
  * Context: any.
  * Return: true if there is such an entry.

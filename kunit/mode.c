@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The sysctl kernel.bpf_fastterm, read and written as its users do: by its file.
+ * The sysctl kernel.bpf_fastterm, read and written through its file as users do
  */
 
 #include <linux/string.h>
@@ -26,7 +26,7 @@ int ftk_mode_init(struct kunit *test)
 }
 
 /**
- * ftk_mode_exit() - give the mode back that was there before ftk_mode_init()
+ * ftk_mode_exit() - restore the mode that ftk_mode_init() has saved
  * @test: the test case
  */
 void ftk_mode_exit(struct kunit *test)
@@ -47,7 +47,7 @@ static void mode_values(struct kunit *test)
 {
 	struct file *file = ftk_open(test, "proc", "sys/kernel/bpf_fastterm");
 
-	/* Unless told otherwise, what can run for long is what gets an image. */
+	/* By default, programs that can run for long get an image. */
 	expect_mode(test, file, FASTTERM_MODE_NEEDED, "needed\n");
 	KUNIT_EXPECT_EQ(test, ftk_write(test, file, "off\n"), 4);
 	expect_mode(test, file, FASTTERM_MODE_OFF, "off\n");
@@ -57,7 +57,7 @@ static void mode_values(struct kunit *test)
 	expect_mode(test, file, FASTTERM_MODE_NEEDED, "needed\n");
 }
 
-/* What is no value changes nothing. */
+/* Writing an invalid value fails and changes nothing. */
 static void mode_bad(struct kunit *test)
 {
 	static const char *const bad[] = { "\n", "1", "of", "offs", "ALL", "all all", "needed!" };

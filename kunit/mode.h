@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The sysctl kernel.bpf_fastterm during KUnit test cases that change it
+ * Saving and restoring the sysctl kernel.bpf_fastterm, for KUnit test cases that change it
  */
 #ifndef _BPF_FASTTERM_KUNIT_MODE_H
 #define _BPF_FASTTERM_KUNIT_MODE_H

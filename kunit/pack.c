@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One program stays loaded while the suites run, as on any machine that has some.
+ * One program stays loaded while the suites run, as there is on most machines.
  *
- * The code of programs is put into packs of a huge page. A pack is made when there
- * is no room in others, and goes with the last program that is in it: both take
- * the permissions of each of its pages, one by one. Suites that load one program
- * at a time would do little else.
+ * The code of programs is placed in packs, each of which is a huge page. The kernel allocates a
+ * pack when the others have no room, and frees it together with the last program in it. Both
+ * change the permissions of each page of the pack, one by one. Without this program, suites that
+ * load one program at a time would spend most of their time there.
  */
 
 #include <linux/filter.h>
 #include <linux/init.h>
 
-/* Also for kmemleak, which wants to know who has it. */
+/* The pointer also keeps kmemleak from reporting the program. */
 static struct bpf_prog *stays;
 
 static int __init stay_loaded(void)

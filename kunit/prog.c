@@ -30,10 +30,10 @@
 
 #define FTK_LOG_SIZE SZ_64K
 
-/* How long the memory of a program that was put may take to be freed. */
+/* How long it may take until the memory of a program that was put is freed. */
 #define FTK_DRAIN_US (10 * USEC_PER_SEC)
 
-/* A program of a test case. KUnit runs one at a time, so nothing guards the list. */
+/* A program of a test case. KUnit runs one case at a time, so the list needs no lock. */
 struct ftk_prog {
 	struct list_head node;
 	struct bpf_prog *prog;
@@ -48,7 +48,7 @@ static bool ftk_refers_to_func(const struct bpf_insn *insn)
 	return bpf_pseudo_func(insn);
 }
 
-/* Where the functions of a program begin, found in the way the verifier does. */
+/* Find the beginnings of a program's functions, in the same way as the verifier. */
 static unsigned long *ftk_find_funcs(struct kunit *test,
 				     const struct bpf_insn *insns, u32 cnt)
 {
@@ -64,17 +64,14 @@ static unsigned long *ftk_find_funcs(struct kunit *test,
 		if (!ftk_refers_to_func(&insns[i]))
 			continue;
 		start = i + insns[i].imm + 1;
-		/* One that is out of bounds is the verifier's to refuse. */
+		/* The verifier refuses references that are out of bounds. */
 		if (start < cnt)
 			__set_bit(start, starts);
 	}
 	return starts;
 }
 
-/*
- * The verifier writes its log to user memory only. Getting some is worth it only
- * for a load that has failed.
- */
+/* The verifier writes its log to user memory only, which is allocated only if a load has failed. */
 static void ftk_show_log(struct kunit *test, union bpf_attr *attr)
 {
 	char *buf = kunit_kzalloc(test, FTK_LOG_SIZE, GFP_KERNEL), *line;
@@ -97,7 +94,7 @@ static void ftk_show_log(struct kunit *test, union bpf_attr *attr)
 	}
 }
 
-/* A line for each instruction; not for the second halves of those that have two. */
+/* Add a line for each instruction, except for the second halves of 16-byte instructions. */
 static void ftk_add_lines(struct kunit *test, union bpf_attr *attr)
 {
 	const struct bpf_insn *insns = (void *)(unsigned long)attr->insns;
@@ -171,7 +168,7 @@ static int ftk_load_fd(struct kunit *test, const struct bpf_insn *insns,
 		attr.prog_btf_fd = ftk_btf_load(test, attr.prog_name, nr_funcs,
 						opts->globals, opts->fillers);
 	if (opts->target) {
-		/* 0 would be none. */
+		/* The descriptor 0 would mean that there is no target. */
 		attr.attach_prog_fd = ftk_prog_fd(test, opts->target) ?:
 				      ftk_prog_fd(test, opts->target);
 		attr.attach_btf_id = FTK_TYPE_FUNC;
@@ -207,14 +204,13 @@ static void ftk_put_prog(void *data)
 
 /**
  * ftk_load() - load a program
- * @test: the test case, which is failed if the program cannot be loaded; then
- *	  the verifier's log is printed
- * @insns: the program; calls of its own functions may be in it (BPF_CALL_REL()),
- *	   and addresses of its own callbacks (BPF_LD_IMM64_RAW() with
- *	   BPF_PSEUDO_FUNC). Every function gets the type int f(int arg) and,
- *	   but for the first, the name "sub<n>".
+ * @test: the test case, which is failed, with the verifier's log, if the program cannot be
+ *	  loaded
+ * @insns: the program. It may call its own functions (BPF_CALL_REL()) and refer to its own
+ *	   callbacks (BPF_LD_IMM64_RAW() with BPF_PSEUDO_FUNC). All functions have the type int
+ *	   f(int arg) and, except for the first, the name "sub<n>".
  * @cnt: number of instructions
- * @opts: what is not as usual, or NULL
+ * @opts: options that differ from the defaults, or NULL
  *
  * Context: the thread of the test case.
  * Return: the program, which is put when the case ends.
@@ -245,11 +241,11 @@ struct bpf_prog *ftk_load(struct kunit *test, const struct bpf_insn *insns,
 }
 
 /**
- * ftk_load_errno() - try to load a program that ought to be refused
+ * ftk_load_errno() - try to load a program that must be refused
  * @test: the test case
  * @insns: the program, as in ftk_load()
  * @cnt: number of instructions
- * @opts: what is not as usual, or NULL
+ * @opts: options that differ from the defaults, or NULL
  *
  * Context: the thread of the test case.
  * Return: the negative errno of the load, or 0 if the program was accepted.
@@ -266,10 +262,10 @@ int ftk_load_errno(struct kunit *test, const struct bpf_insn *insns, u32 cnt,
 }
 
 /**
- * ftk_load_counter() - load a program that counts how often it is run
+ * ftk_load_counter() - load a program that counts its runs
  * @test: the test case, at whose end it is freed
  * @count: an array of one u64
- * @opts: what is not as usual
+ * @opts: options that differ from the defaults
  *
  * Context: the thread of the test case.
  * Return: the program.
@@ -288,10 +284,10 @@ struct bpf_prog *ftk_load_counter(struct kunit *test, const struct ftk_map *coun
 
 /**
  * ftk_unload() - put a program before its test case ends
- * @test: the test case that loaded it
- * @prog: a program of ftk_load()
+ * @test: the test case that has loaded the program
+ * @prog: a program that ftk_load() has returned
  *
- * Its memory goes later; see ftk_drain().
+ * Its memory is freed later; see ftk_drain().
  *
  * Context: the thread of the test case.
  */
@@ -309,11 +305,11 @@ void ftk_unload(struct kunit *test, struct bpf_prog *prog)
 }
 
 /**
- * ftk_drain() - wait until the memory of all programs that were put is free
+ * ftk_drain() - wait until the memory of all programs that were put has been freed
  *
- * A program is freed after a grace period, by a work item, when nothing else
- * holds it: a prog array, a link, an open descriptor. To be called while nobody
- * else loads programs, and by the last case of each suite.
+ * A program is freed by a work item, after a grace period, when nothing refers to it any more:
+ * no prog array, no link, no open descriptor. Call this while nothing else loads programs, and
+ * in the last case of each suite.
  *
  * Context: may sleep.
  * Return: 0, or -ETIMEDOUT if a program is still there after ten seconds.
@@ -329,12 +325,12 @@ int ftk_drain(void)
 }
 
 /**
- * ftk_prog_fd() - a descriptor for a program
+ * ftk_prog_fd() - get a descriptor for a program
  * @test: the test case, at whose end it is closed
  * @prog: the program
  *
- * For what takes a program by descriptor: prog arrays and links. It may be 0,
- * which some attributes of bpf(2) understand as "none" (attach_prog_fd).
+ * Prog arrays and links take programs by descriptor. The descriptor may be 0, which some
+ * attributes of bpf(2) take for "none" (attach_prog_fd).
  *
  * Context: the thread of the test case.
  * Return: the descriptor.
@@ -353,7 +349,7 @@ int ftk_prog_fd(struct kunit *test, struct bpf_prog *prog)
 }
 
 /**
- * ftk_kfunc() - the instruction that calls a kfunc
+ * ftk_kfunc() - make the instruction that calls a kfunc
  * @test: the test case, which is failed if the kernel has no such function
  * @name: the kfunc's name
  *
@@ -372,9 +368,9 @@ struct bpf_insn ftk_kfunc(struct kunit *test, const char *name)
 }
 
 /**
- * ftk_count() - write the instructions by which a program counts something
- * @insns: where to; they change R0 and R1
- * @count: an array of one u64, to which they add one
+ * ftk_count() - write the instructions by which a program increments a counter
+ * @insns: receives the instructions, which clobber R0 and R1
+ * @count: an array of one u64, which is incremented
  */
 void ftk_count(struct bpf_insn insns[FTK_COUNT_LEN], const struct ftk_map *count)
 {

@@ -2,9 +2,8 @@
 /*
  * BPF programs for KUnit test cases
  *
- * A suite writes its programs as arrays of instructions and loads them here
- * through kern_sys_bpf(): what runs has passed the real verifier and the real
- * JIT, as if a process had loaded it.
+ * A suite writes its programs as arrays of instructions and loads them through kern_sys_bpf():
+ * they pass through the real verifier and the real JIT, as if a process had loaded them.
  *
  *	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
  *	struct bpf_insn insns[] = {
@@ -16,14 +15,14 @@
  *
  *	KUNIT_EXPECT_EQ(test, ftk_run(prog, ctx), 42);
  *
- * What they need is in map.h and btf.h, what becomes of them in run.h and attach.h.
+ * map.h and btf.h have what programs need; run.h and attach.h run and attach them.
  *
- * Everything that a test case gets there is released when the case ends. What
- * cannot be had fails the case at once, so there is no error to handle. The
- * functions that take @test are called from the thread of the test case, whose
- * kernel credentials and file table the loads use.
+ * Everything that a test case gets from these functions is released when the case ends. If a
+ * function fails, it fails the case at once, so that callers handle no errors. Functions that
+ * take @test must be called from the thread of the test case, since loading uses its kernel
+ * credentials and its file table.
  *
- * The prefix is for "fastterm kunit".
+ * The prefix ftk stands for "fastterm kunit".
  */
 #ifndef _BPF_FASTTERM_KUNIT_PROG_H
 #define _BPF_FASTTERM_KUNIT_PROG_H
@@ -36,26 +35,24 @@ struct ftk_map;
 struct kunit;
 
 /**
- * struct ftk_opts - how to load a program, where it is not the usual way
- * @type: program type; BPF_PROG_TYPE_RAW_TRACEPOINT if left 0
- * @expected_attach_type: as bpf(2) has it
- * @flags: BPF_F_SLEEPABLE and the like
- * @globals: bit n set: the function that is the n-th by its place in the
- *	     program is a global one, which the verifier checks on its own.
- *	     The entry is function 0 and always global.
- * @fillers: bit n set: that function is handed an int * that it may write to
- * @name: name of the program; that of the test case if NULL
- * @target: a program of ftk_load() whose main function it is attached to by
- *	    ftk_attach(), or NULL
- * @func: a function of the kernel that it is attached to instead, or for BPF_TRACE_RAW_TP
- *	  the type of a tracepoint's, or NULL
- * @lines: tell the kernel where each instruction is, so that the JIT says where it has
- *	   put it: bpf_prog_aux.jited_linfo
- * @types: a map of ftk_map_typed() whose BTF the program uses in place of one of
- *	   its own; then it has at most four functions, all but the entry static
- * @no_perfmon: the loader has no CAP_PERFMON, and the verifier makes the program safe from
- *		speculation of the processor's
- * @log: somebody asks for the verifier's log
+ * struct ftk_opts - options for loading a program; 0 and NULL are the defaults
+ * @type: program type; BPF_PROG_TYPE_RAW_TRACEPOINT if 0
+ * @expected_attach_type: as in bpf(2)
+ * @flags: load flags, such as BPF_F_SLEEPABLE
+ * @globals: bit n set: the n-th function in the program is global, so that the verifier checks
+ *	     it on its own. Function 0 is the entry and always global.
+ * @fillers: bit n set: the n-th function takes an int * that it may write to
+ * @name: name of the program; the name of the test case if NULL
+ * @target: a program whose main function ftk_attach() attaches the program to, or NULL
+ * @func: a kernel function that ftk_attach() attaches the program to, or for BPF_TRACE_RAW_TP
+ *	  the type of a tracepoint, or NULL
+ * @lines: add line info for each instruction, so that the JIT stores the instructions' addresses
+ *	   in bpf_prog_aux.jited_linfo
+ * @types: a map created by ftk_map_typed(), whose BTF the program uses instead of its own. It
+ *	   may then have four functions at most, all of them static except for the entry.
+ * @no_perfmon: the loader has no CAP_PERFMON, so the verifier protects the program against
+ *		speculation
+ * @log: request the verifier's log
  */
 struct ftk_opts {
 	enum bpf_prog_type type;
@@ -83,13 +80,13 @@ int ftk_drain(void);
 int ftk_prog_fd(struct kunit *test, struct bpf_prog *prog);
 
 /*
- * The call of a helper. BPF_EMIT_CALL() is for what the verifier has left
- * behind: it holds the helper's address and not its number.
+ * A call of a helper by number. BPF_EMIT_CALL() has the helper's address instead, as
+ * instructions do after the verifier.
  */
 #define FTK_CALL(func_id) \
 	BPF_RAW_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, func_id)
 
-/* Number of instructions of ftk_count(). */
+/* Number of instructions that ftk_count() writes. */
 #define FTK_COUNT_LEN	5
 
 struct bpf_insn ftk_kfunc(struct kunit *test, const char *name);

@@ -2,9 +2,9 @@
 /*
  * Termination of running programs
  *
- * Real programs that would not end run on one CPU, and are terminated from
- * another one: whatever they are doing when the interrupt comes, they leave by
- * their own exit, and leave everything as it has to be.
+ * Programs that would not end run on one CPU and are terminated from another one. Wherever the
+ * interrupt finds them, they have to leave by their own exit, and must not corrupt the
+ * registers, the stack or the state of their caller.
  */
 
 #include <linux/cpu.h>
@@ -29,13 +29,13 @@
 /* Kicks for each class of programs: more than 10,000 in all. */
 #define NR_KICKS	1500
 
-/* For the others fewer, but as many as it takes for chance not to decide. */
+/* Kicks for the other cases: enough that results do not depend on chance. */
 #define FEW_KICKS	500
 
-/* Turns of a loop that the verifier walks: three of them in each other take hours. */
+/* Iterations of a loop that the verifier unrolls. Three such loops inside each other take hours. */
 #define NR_TURNS	20000
 
-/* The kicks come after up to so many ns in the program. */
+/* The program is kicked up to this many ns after it has been entered. */
 #define PHASE_NS	20000
 
 static const struct bpf_insn body_alu[] = {
@@ -62,7 +62,7 @@ static const struct bpf_insn body_leaf_helper[] = {
 	FTK_CALL(BPF_FUNC_get_numa_node_id),
 };
 
-/* A helper that calls others, which call others. */
+/* Helpers that call further functions. */
 static const struct bpf_insn body_helper[] = {
 	BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 1),
 	BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
@@ -80,7 +80,7 @@ static const struct bpf_insn body_nothing[] = {
 	BPF_MOV64_IMM(BPF_REG_0, 0),
 };
 
-/* Programs by where they spend their time. */
+/* Programs by the place where they spend their time. */
 static const struct point_class {
 	const char *name;
 	struct ftk_shape shape;
@@ -112,10 +112,10 @@ static void redirect_points(struct kunit *test)
 	ftk_kick(test, r, NR_KICKS, PHASE_NS, 99);
 }
 
-/* Where every access is checked, an element takes a millisecond to come to be. */
+/* Under KASAN, creating an element takes a millisecond. */
 #define NR_ELEMENTS (IS_ENABLED(CONFIG_KASAN) ? 10000 : 100000)
 
-/* Maps by how the kernel goes over their elements. */
+/* Maps by the way in which the kernel iterates over their elements. */
 static const struct element_class {
 	const char *name;
 	enum bpf_map_type type;
@@ -130,7 +130,7 @@ static const struct element_class {
 
 KUNIT_ARRAY_PARAM_DESC(elements, elements, name);
 
-/* For each element, for each element: it is the kernel that goes on and on. */
+/* A loop over all elements of a map, in a callback of such a loop: both loops are the kernel's. */
 static void redirect_elements(struct kunit *test)
 {
 	const struct element_class *class = test->param_value;
@@ -163,14 +163,15 @@ static void redirect_elements(struct kunit *test)
 	for (key = 0; hash && key < class->nr; key++)
 		ftk_map_update(test, &m, &key, value);
 	/*
-	 * A tick that finds the program in a callback which it was about to enter when it
-	 * was kicked counts as a kick. KASAN makes that way long: more kicks, or chance decides.
+	 * If the program was about to enter a callback when it was kicked, a tick that finds it
+	 * in this callback counts as another kick. Under KASAN this path is long, so more kicks
+	 * are needed for a result that does not depend on chance.
 	 */
 	ftk_kick(test, ftk_runner(test, &shape, NULL),
 		 IS_ENABLED(CONFIG_KASAN) ? 4 * FEW_KICKS : FEW_KICKS, PHASE_NS, 99);
 }
 
-/* A callback that loops over another one, which loops. */
+/* A callback that loops over another one, which has a loop, too. */
 static const struct bpf_insn loops[] = {
 	BPF_MOV64_IMM(BPF_REG_1, FTK_FOREVER),
 	BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
@@ -189,7 +190,7 @@ static const struct bpf_insn loops[] = {
 	FTK_CALL(BPF_FUNC_get_current_uid_gid),
 };
 
-/* The body is @insns, which ends with its exit, and that callback behind it. */
+/* Use @insns, which end with an exit, as the body, followed by the callbacks of loops[]. */
 static void add_loops(struct kunit *test, struct ftk_shape *shape,
 		      const struct bpf_insn *insns, u32 cnt)
 {
@@ -199,7 +200,7 @@ static void add_loops(struct kunit *test, struct ftk_shape *shape,
 	memcpy(body + cnt, loops, sizeof(loops));
 }
 
-/* Of the ring buffer from user space: its data, and what there is in them. */
+/* User ring buffer: the size of its data, and the number of samples in it. */
 #define RING_SIZE	SZ_64K
 #define NR_SAMPLES	4000
 
@@ -209,7 +210,7 @@ struct ring_sample {
 	u64 value;
 };
 
-/* Fill it, as a process does, that has mapped the producer's page and the data behind it. */
+/* Fill the ring buffer as a process does, which maps the producer's page and the data behind it. */
 static void fill_ring(struct kunit *test, const struct ftk_map *m)
 {
 	struct file *file = fget(m->fd);
@@ -230,7 +231,7 @@ static void fill_ring(struct kunit *test, const struct ftk_map *m)
 					  (unsigned long __user *)pages));
 }
 
-/* For each sample, loops that do not end. */
+/* The callback for a sample runs loops that do not end. */
 static void redirect_samples(struct kunit *test)
 {
 	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
@@ -252,7 +253,7 @@ static void redirect_samples(struct kunit *test)
 	ftk_kick(test, ftk_runner(test, &shape, NULL), FEW_KICKS, PHASE_NS, 99);
 }
 
-/* In a callback of bpf_find_vma(), with the lock of a process's memory held. */
+/* The program is terminated in a callback of bpf_find_vma(), which holds the mmap lock. */
 static void redirect_vma(struct kunit *test)
 {
 	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
@@ -280,14 +281,14 @@ static void redirect_vma(struct kunit *test)
 	r = ftk_runner(test, &shape, &opts);
 	r->mm = current->mm;
 	ftk_kick(test, r, FEW_KICKS, PHASE_NS, 99);
-	/* It never got out of there by itself, and nobody holds the lock any more. */
+	/* The program has left by terminations only, and the lock has been released. */
 	KUNIT_EXPECT_LE(test, r->runs, FEW_KICKS + 1);
 	KUNIT_EXPECT_FALSE(test, rwsem_is_locked(&current->mm->mmap_lock));
 }
 
 /*
- * Loops that the verifier has walked, one for all calls of the function that it is in: a
- * turn of each is one of everything in the next.
+ * Loops that the verifier unrolls. Each is in a global function, which the verifier checks only
+ * once: an iteration of one loop runs the next loop completely.
  */
 static void redirect_global(struct kunit *test)
 {
@@ -319,7 +320,7 @@ static void redirect_global(struct kunit *test)
 	ftk_kick(test, ftk_runner(test, &shape, &opts), FEW_KICKS, PHASE_NS, 99);
 }
 
-/* Detached from wherever it was, it runs on. */
+/* A program that is detached while it runs goes on running, and can still be terminated. */
 static void redirect_detached(struct kunit *test)
 {
 	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
@@ -334,14 +335,14 @@ static void redirect_detached(struct kunit *test)
 	msleep(20);
 	KUNIT_EXPECT_EQ(test, ftk_terminate(r, &outcome), 0);
 	KUNIT_EXPECT_GT(test, outcome.frames, 0);
-	/* The program goes with its last activation: there is no other way to end that. */
+	/* Terminating its last activation also frees the program. */
 	while (!smp_load_acquire(&r->done))
 		cond_resched();
 	ftk_runner_end(test, r);
 	KUNIT_EXPECT_EQ(test, r->broken, 0);
 }
 
-/* A CPU that goes before the program was found there. */
+/* The CPU goes offline before the program has been found there. */
 static void redirect_offline(struct kunit *test)
 {
 	const struct ftk_shape shape = { 1, .body = FTK_SNIPPET(body_alu) };
@@ -358,11 +359,11 @@ static void redirect_offline(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, add_cpu(cpu), 0);
 	KUNIT_EXPECT_EQ(test, outcome.id, idle->aux->id);
 	KUNIT_EXPECT_EQ(test, outcome.frames, 0);
-	/* Nor is it found there later. */
+	/* The program is not found after the CPU has come back. */
 	KUNIT_EXPECT_EQ(test, bpf_fastterm_outcome(cpu, &outcome), -ESRCH);
 }
 
-/* What a requester is told when there is nothing to terminate. */
+/* Results of requests when there is nothing to terminate. */
 static void redirect_errors(struct kunit *test)
 {
 	static const struct bpf_insn straight_line[] = {
@@ -380,7 +381,7 @@ static void redirect_errors(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(idle, -1), -ESRCH);
 	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(idle, nr_cpu_ids), -ESRCH);
 
-	/* It is looked for as long as it might be preempted. */
+	/* Kicks look for the program for a while, since it may be preempted. */
 	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(idle, 1), 0);
 	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(idle, 1), -EALREADY);
 	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(other, 1), -EBUSY);
@@ -393,12 +394,12 @@ static void redirect_errors(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, outcome.frames, 0);
 }
 
-/* So often a program may have been freed too late. */
+/* How often the case is repeated if the program was freed too late. */
 #define MAX_TRIES	5
 
 /*
- * A program may be freed while a CPU looks for it, and runs another one there meanwhile. What
- * is known of the first is not looked at any more.
+ * A program may be freed while kicks look for it on a CPU that runs another program. Kicks then
+ * must not access the freed program.
  */
 static void redirect_freed(struct kunit *test)
 {
@@ -414,7 +415,10 @@ static void redirect_freed(struct kunit *test)
 	bool in_time = false;
 	int err, tries;
 
-	/* It does not hold up the grace period after which the other one is freed. */
+	/*
+	 * The sleepable program does not delay the grace period after which the other one is
+	 * freed.
+	 */
 	ftk_runner_start(test, r, 1);
 	for (tries = 0; tries < MAX_TRIES && !in_time; tries++) {
 		prog = ftk_load(test, p->insns, p->cnt, NULL);
@@ -434,7 +438,7 @@ static void redirect_freed(struct kunit *test)
 		kunit_skip(test, "programs are freed only when nobody looks for them any more");
 }
 
-/* sum(first word of the context x third word), by two loops */
+/* product(first word of the context, third word), computed by two loops */
 static const struct bpf_insn product[] = {
 	BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 0),
 	BPF_LDX_MEM(BPF_DW, BPF_REG_2, BPF_REG_1, 16),
@@ -455,7 +459,7 @@ static const struct bpf_insn product[] = {
 	FTK_CALL(BPF_FUNC_loop),
 	BPF_MOV64_IMM(BPF_REG_0, 0),
 	BPF_EXIT_INSN(),
-	/* 20: the inner one */
+	/* 20: the inner callback */
 	BPF_LDX_MEM(BPF_DW, BPF_REG_1, BPF_REG_2, 8),
 	BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, 1),
 	BPF_STX_MEM(BPF_DW, BPF_REG_2, BPF_REG_1, 8),
@@ -463,7 +467,7 @@ static const struct bpf_insn product[] = {
 	BPF_EXIT_INSN(),
 };
 
-/* Other CPUs run the same program, and their results are exact all the time. */
+/* Other CPUs run the same program. They are not affected: each of their results is right. */
 static void redirect_only_one(struct kunit *test)
 {
 	struct bpf_prog *prog = ftk_load(test, product, ARRAY_SIZE(product), NULL);
@@ -489,7 +493,7 @@ static void redirect_only_one(struct kunit *test)
 	for (cpu = 1; cpu <= others; cpu++) {
 		if (cpu > 1) {
 			WRITE_ONCE(r[cpu].once, true);
-			/* Pairs with the release at the end of its thread. */
+			/* Pairs with the release at the end of the runner's thread. */
 			while (!smp_load_acquire(&r[cpu].done))
 				cond_resched();
 			runs += r[cpu].runs;
@@ -510,7 +514,7 @@ static int request_too(void *data)
 	while (!kthread_should_stop()) {
 		int err = bpf_fastterm_terminate(r->prog, r->cpu);
 
-		/* The other one is about to request it, or has done so. */
+		/* The other requester has requested it already, or is about to. */
 		if (err && err != -EBUSY && err != -EALREADY)
 			return err;
 		cond_resched();
@@ -518,7 +522,7 @@ static int request_too(void *data)
 	return 0;
 }
 
-/* A second requester, who does nothing else. */
+/* A second thread requests the termination all the time. */
 static void redirect_race(struct kunit *test)
 {
 	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);

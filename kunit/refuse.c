@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a program that is terminated does not do on its way out: enter others
+ * Programs that must not be entered from a program that is being terminated
  *
- * Its stub image calls functions that other programs may be attached to, in several
- * ways. Those are refused, as if they were entered recursively, and they are entered
- * as ever by what interrupts it, and by the scheduler.
+ * The stub image calls functions to which other programs are attached, in several ways. These
+ * programs are refused, as if they were entered recursively. They are entered as usual from
+ * interrupts and from the scheduler.
  */
 
 #include <linux/array_size.h>
@@ -33,17 +33,17 @@
 #include "prog.h"
 #include "runaway.h"
 
-/* As many as it takes for chance not to decide. */
+/* Enough that results do not depend on chance. */
 #define NR_KICKS	500
 
-/* The kicks come after up to so many ns in the program. */
+/* The program is kicked up to this many ns after it has been entered. */
 #define PHASE_NS	20000
 
 static const struct bpf_insn body_helper[] = {
 	FTK_CALL(BPF_FUNC_ktime_get_ns),
 };
 
-/* What puts things, and may be terminated. */
+/* Options of the program that puts things, and is terminated. */
 static const struct ftk_opts usual = { .type = BPF_PROG_TYPE_TRACEPOINT };
 static const struct ftk_opts sleepable = {
 	.type = BPF_PROG_TYPE_SYSCALL,
@@ -69,7 +69,7 @@ static u64 counted(struct kunit *test, const struct ftk_map *count)
 	return nr;
 }
 
-/* A program that counts is attached to a function. */
+/* Attach a program that counts its runs to a kernel function. */
 static struct bpf_prog *trace_function(struct kunit *test, const char *func, u32 flags,
 				       const struct ftk_map *count)
 {
@@ -93,7 +93,7 @@ static void nothing_on_put(void *unused)
 	WRITE_ONCE(ftk_on_put, NULL);
 }
 
-/* A program is terminated that puts fifty things on its way out. */
+/* Terminate a program that puts fifty things after the redirect. */
 static void kick_holder(struct kunit *test, const struct ftk_opts *opts, void (*on_put)(void))
 {
 	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
@@ -110,7 +110,7 @@ static void kick_holder(struct kunit *test, const struct ftk_opts *opts, void (*
 	kunit_release_action(test, nothing_on_put, NULL);
 }
 
-/* What is attached to ftk_thing_put() is not entered then, but at any other time. */
+/* A program on ftk_thing_put() is not entered after the redirect, and is entered otherwise. */
 static void expect_refused(struct kunit *test, const struct ftk_opts *opts,
 			   const struct bpf_prog *prog, const struct ftk_map *count)
 {
@@ -170,7 +170,7 @@ static void free_nothing(void)
 	kfree(NULL);
 }
 
-/* Others come by this one all the time, and the program is entered for them. */
+/* The function is called by others all the time, and for these calls the program is entered. */
 static void expect_refused_frees(struct kunit *test, const struct bpf_prog *prog,
 				 const struct ftk_map *count)
 {
@@ -196,13 +196,13 @@ static void count_no_more(void *unused)
 	tracepoint_synchronize_unregister();
 }
 
-/* More often than an emulator is unlucky. */
+/* Number of tries after which an emulator should have noticed the patched code. */
 #define NR_TRIES	5
 
 /*
- * See to it that the tracepoint of kfree() is jumped to before anything is attached to it. An
- * emulator that translates kfree() just when the jump is patched in may go on with what was
- * there before; then it is patched once more.
+ * Make sure that the tracepoint in kfree() is reached before anything is attached to it. An
+ * emulator that translates kfree() while the jump is being patched may continue to execute the
+ * old code; the jump is then patched again.
  */
 static void begin_to_trace_frees(struct kunit *test)
 {
@@ -251,7 +251,7 @@ static void refuse_tracepoint(struct kunit *test)
 	expect_refused_frees(test, prog, &count);
 }
 
-/* How often ftk_visit() has been called, and how often while the caller's CPU was leaving. */
+/* Number of calls of ftk_visit(), and of those during which this CPU's activation was leaving. */
 static u32 nr_visits, nr_leaving;
 
 static noinline __noclone u32 ftk_visit(u32 nr)
@@ -287,7 +287,7 @@ static void visit_with_irqs_off(void)
 	local_irq_restore(flags);
 }
 
-/* What is attached to ftk_visit() is entered each time. */
+/* A program on ftk_visit() is entered each time. */
 static void expect_entered(struct kunit *test, void (*on_put)(void))
 {
 	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
@@ -302,19 +302,19 @@ static void expect_entered(struct kunit *test, void (*on_put)(void))
 	KUNIT_EXPECT_EQ(test, refusals(prog), 0);
 }
 
-/* What interrupts it may enter programs. */
+/* An interrupt of the suffix may enter programs. */
 static void refuse_no_interrupt(struct kunit *test)
 {
 	expect_entered(test, visit_from_irq);
 }
 
-/* So may the scheduler, in the same task: what tells it from others is that. */
+/* The scheduler may, too, in the same task. It is recognised by interrupts being off. */
 static void refuse_no_scheduler(struct kunit *test)
 {
 	expect_entered(test, visit_with_irqs_off);
 }
 
-/* Nothing else in these kernels counts as one of these. */
+/* Nothing else in these kernels counts as an emulation fault. */
 static void fault(void)
 {
 	static struct pt_regs regs;
@@ -322,7 +322,7 @@ static void fault(void)
 	perf_sw_event(PERF_COUNT_SW_EMULATION_FAULTS, 1, &regs, 0);
 }
 
-/* Whoever waits on the second CPU's counter has interrupts off as well. */
+/* The program of a perf event is not refused: it is entered for each event. */
 static void refuse_no_perf_event(struct kunit *test)
 {
 	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);

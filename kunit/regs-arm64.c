@@ -2,7 +2,7 @@
 /*
  * The registers of BPF on arm64; see regs.h
  *
- * As bpf2a64[] has them, in arch/arm64/net/bpf_jit_comp.c.
+ * This is bpf2a64[] of arch/arm64/net/bpf_jit_comp.c.
  */
 
 #include <linux/stddef.h>

@@ -2,7 +2,7 @@
 /*
  * The registers of BPF on riscv64; see regs.h
  *
- * As regmap[] has them, in arch/riscv/net/bpf_jit_comp64.c.
+ * This is regmap[] of arch/riscv/net/bpf_jit_comp64.c.
  */
 
 #include <linux/stddef.h>

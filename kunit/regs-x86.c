@@ -2,7 +2,7 @@
 /*
  * The registers of BPF on x86_64; see regs.h
  *
- * As reg2hex[] has them, in arch/x86/net/bpf_jit_comp.c.
+ * This is reg2hex[] of arch/x86/net/bpf_jit_comp.c.
  */
 
 #include <linux/stddef.h>

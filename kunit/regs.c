@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a program has in its registers and in its frame; see regs.h
+ * Registers and frame of an interrupted program; see regs.h
  */
 
 #include <linux/array_size.h>
@@ -11,13 +11,14 @@
 #include "regs.h"
 
 /**
- * ftk_regs_read() - read what a program has there
- * @r: receives it
+ * ftk_regs_read() - read registers and frame of an interrupted program
+ * @r: receives registers and frame
  * @regs: the interrupted registers
- * @size: bytes of the frame, of which FTK_FRAME at most are read; none where the stack
- *	  pointer is not below them, since interrupts write there
+ * @size: bytes of the frame, of which FTK_FRAME at most are read. Nothing is read unless the
+ *	  stack pointer is below them, since interrupts overwrite what is below the stack
+ *	  pointer.
  *
- * Context: any; the one that has interrupted @regs.
+ * Context: the one that has interrupted @regs, which may be any.
  */
 void ftk_regs_read(struct ftk_regs *r, struct pt_regs *regs, u32 size)
 {
@@ -35,13 +36,13 @@ void ftk_regs_read(struct ftk_regs *r, struct pt_regs *regs, u32 size)
 }
 
 /**
- * ftk_regs_differ() - what has changed?
- * @was: what there was
- * @now: what there is
- * @first: the first register that counts, up to the frame pointer
+ * ftk_regs_differ() - compare registers and frame
+ * @was: registers and frame before
+ * @now: registers and frame now
+ * @first: the first register that is compared; all up to the frame pointer are
  *
  * Context: any.
- * Return: the first that differs, or NULL.
+ * Return: the name of the first difference, or NULL.
  */
 const char *ftk_regs_differ(const struct ftk_regs *was, const struct ftk_regs *now, u32 first)
 {

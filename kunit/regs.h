@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a program has in its registers and in its frame when it is stopped
+ * Registers and frame of a program that is stopped
  *
  *	struct ftk_regs was, now;
  *
@@ -18,7 +18,7 @@
 struct kunit;
 struct pt_regs;
 
-/* So much of a frame is looked at: in bytes, from the frame pointer downwards. */
+/* Number of bytes of a frame that are compared, from the frame pointer downwards. */
 #define FTK_FRAME 64
 
 /**
@@ -34,8 +34,8 @@ struct ftk_regs {
 };
 
 /*
- * Where the architecture's JIT keeps them: offsets in struct pt_regs, from
- * regs-<arch>.c, where <arch> is the folder's name in arch/.
+ * Offsets in struct pt_regs of the registers in which the architecture's JIT keeps those of BPF.
+ * They are in regs-<arch>.c, where <arch> is the architecture's folder in arch/.
  */
 extern const u16 ftk_bpf_regs[MAX_BPF_REG];
 

@@ -2,10 +2,9 @@
 /*
  * Frame rules
  *
- * The part of the conformance suite that is about fastterm_arch_rules(): golden vectors, and
- * what must hold for the functions that the architecture's JIT makes. That the rules are
- * right at every instruction is what the suites with "boundary" in their names show, in which
- * programs are moved from there.
+ * This part of the conformance suite tests fastterm_arch_rules(): golden vectors, and what must
+ * hold for the functions that the architecture's JIT makes. The suites with "boundary" in their
+ * names show that the rules are right at each instruction, since they redirect programs there.
  */
 #include <linux/fastterm_arch.h>
 #include <linux/filter.h>
@@ -36,7 +35,10 @@ static void rules_vectors(struct kunit *test)
 	u8 *code;
 
 	for (v = ftk_rules_vectors; v->name; v++) {
-		/* With nothing behind it that could be read unnoticed. */
+		/*
+		 * The vector is at the end of an allocation, so that KASAN finds reads behind
+		 * it.
+		 */
 		code = kunit_kmalloc(test, v->size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, code);
 		memcpy(code, v->code, v->size);
@@ -50,7 +52,7 @@ static void rules_vectors(struct kunit *test)
 	}
 }
 
-/* Without one of its bytes, no function is taken for what it has been. */
+/* If one byte is changed, the rules must not remain the same. */
 static void rules_corrupted(struct kunit *test)
 {
 	struct fastterm_rule rules[ARRAY_SIZE(ftk_rules_vectors->rules)];
@@ -60,11 +62,14 @@ static void rules_corrupted(struct kunit *test)
 	int ret;
 
 	for (v = ftk_rules_vectors; v->name; v++) {
-		/* The last byte of each instruction that makes or leaves a frame. */
+		/* Change the last byte of each instruction that creates or releases a frame. */
 		for (i = 1; (int)i < v->ret; i++) {
 			const u32 at = v->rules[i].off - 1;
 
-			/* A function goes on behind a way out of it. */
+			/*
+			 * This rule begins behind an exit of the function, and not behind such
+			 * an instruction.
+			 */
 			if (i > 1 && v->rules[i].flags & FASTTERM_RULE_FP &&
 			    !(v->rules[i - 1].flags & FASTTERM_RULE_FP) && !v->rules[i - 1].fp)
 				continue;
@@ -80,7 +85,7 @@ static void rules_corrupted(struct kunit *test)
 	KUNIT_EXPECT_GT(test, seen, 5);
 }
 
-/* A program with a callback, which can run for long. */
+/* Load a program with a callback, which can run for long. */
 static struct bpf_prog *load_looping(struct kunit *test)
 {
 	static const struct bpf_insn body[] = { FTK_CALL(BPF_FUNC_ktime_get_ns) };
@@ -95,7 +100,7 @@ static const struct fastterm_rules *rules_of(struct bpf_prog *prog, u32 func)
 	return (func ? prog->aux->func[func] : prog)->aux->fastterm.rules;
 }
 
-/* Whatever is JITed has rules, with an image or without. */
+/* All JITed functions have rules, with or without an image. */
 static void rules_everything(struct kunit *test)
 {
 	static const struct bpf_insn nothing[] = {
@@ -125,7 +130,7 @@ static void rules_everything(struct kunit *test)
 	KUNIT_EXPECT_GT(test, atomic_long_read(&fastterm_rule_bytes), before);
 }
 
-/* As if the JIT were one that the backend does not know. */
+/* Behave as for a JIT that the backend does not know. */
 static void unknown(struct bpf_prog *prog, const u32 *ends)
 {
 	prog->aux->fastterm.rules = &fastterm_no_rules;

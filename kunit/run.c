@@ -16,11 +16,10 @@
 /**
  * ftk_run() - run a program once, on this CPU
  * @prog: the program
- * @ctx: its context, of the kind that its type has; for a raw tracepoint,
- *	 an array of u64
+ * @ctx: its context, of the kind that its type has; an array of u64 for a raw tracepoint
  *
- * It runs under what its type's hooks hold, which is one kind of RCU for
- * sleepable programs and another for the rest.
+ * The program runs under the locks that the hooks of its type hold: one flavour of RCU for
+ * sleepable programs and another one for all others.
  *
  * Context: any thread; may sleep if the program may.
  * Return: what the program returns.
@@ -44,11 +43,11 @@ u32 ftk_run(const struct bpf_prog *prog, const void *ctx)
 }
 
 /**
- * ftk_need_callbacks() - skip a case where the kernel cannot call a program's callback
+ * ftk_need_callbacks() - skip a case if the kernel cannot call a program's callback
  * @test: the test case
  *
- * With kCFI, an indirect call looks for a hash before the function. Where the JIT
- * writes none, the first call of a callback by a helper is an oops, fastterm or not.
+ * With kCFI, an indirect call checks a hash in front of the function. If the JIT writes none,
+ * the first call of a callback by a helper is an oops, with or without fastterm.
  */
 void ftk_need_callbacks(struct kunit *test)
 {
@@ -63,13 +62,13 @@ static bool first_sp(void *sp, u64 ip, u64 frame_sp, u64 bp)
 }
 
 /**
- * ftk_need_exceptions() - skip a case where a program cannot throw
+ * ftk_need_exceptions() - skip a case if a program cannot throw
  * @test: the test case
  *
- * What handles an exception is called by the kernel, as callbacks are. And KASAN has to
- * be told which part of the stack is left, which bpf_throw() can only do where the
- * architecture's walk says where frames are: else what is still marked is taken for a
- * bug of whoever uses that part next.
+ * The kernel calls the exception callback in the same way as other callbacks. Besides, KASAN has
+ * to be told which part of the stack has been left, and bpf_throw() can do so only if the
+ * architecture's stack walk reports where frames are. Otherwise, marks that remain on the stack
+ * are taken for a bug of the next function that uses this part of it.
  *
  * Context: the thread of the test case.
  */

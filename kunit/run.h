@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Running BPF programs in the thread of a KUnit test case, and what they need there
+ * Running BPF programs in the thread of a KUnit test case, and what this requires
  */
 #ifndef _BPF_FASTTERM_KUNIT_RUN_H
 #define _BPF_FASTTERM_KUNIT_RUN_H
@@ -12,7 +12,7 @@ struct kunit;
 
 /**
  * struct ftk_raw_tp_ctx - the context of a raw tracepoint
- * @args: as many arguments as one has at most
+ * @args: as many arguments as a raw tracepoint can have
  */
 struct ftk_raw_tp_ctx {
 	u64 args[MAX_BPF_FUNC_ARGS];

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Programs that do not end, threads that run them, and their termination:
- * see runaway.h
+ * Programs that do not end, threads that run them, and their termination; see runaway.h
  */
 
 #include <linux/cpumask.h>
@@ -28,7 +27,7 @@
 #include "run.h"
 #include "runaway.h"
 
-/* Calls functions that do next to nothing, of three forms; the last one has no end yet. */
+/* Calls of short functions of three kinds. The exit of the last one is added by ftk_runaway(). */
 static const struct bpf_insn body_calls[] = {
 	BPF_CALL_REL(9),
 	BPF_CALL_REL(8),
@@ -40,15 +39,15 @@ static const struct bpf_insn body_calls[] = {
 	BPF_CALL_REL(2),
 	BPF_MOV64_IMM(BPF_REG_0, 0),
 	BPF_EXIT_INSN(),
-	/* 10: a leaf */
+	/* 10: a leaf function */
 	BPF_MOV64_IMM(BPF_REG_0, 1),
 	BPF_EXIT_INSN(),
-	/* 12: a leaf with a frame of its own */
+	/* 12: a leaf function with a frame */
 	BPF_ST_MEM(BPF_DW, BPF_REG_10, -64, 0),
 	BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_10, -64),
 	BPF_MOV64_IMM(BPF_REG_6, 1),
 	BPF_EXIT_INSN(),
-	/* 16: calls, and saves registers */
+	/* 16: a function that calls another one and saves registers */
 	BPF_MOV64_IMM(BPF_REG_6, 1),
 	BPF_MOV64_IMM(BPF_REG_7, 1),
 	BPF_MOV64_IMM(BPF_REG_8, 1),
@@ -64,7 +63,7 @@ static void emit(struct ftk_insns *p, const struct bpf_insn *insns, u32 cnt)
 	p->cnt += cnt;
 }
 
-/* Count that the program has been entered. */
+/* Count entries into the program. */
 static void emit_entered(struct ftk_insns *p, const struct ftk_map *m)
 {
 	struct bpf_insn insns[FTK_COUNT_LEN];
@@ -78,12 +77,12 @@ static void emit_snippet(struct ftk_insns *p, const struct ftk_snippet *snippet)
 	emit(p, snippet->insns, snippet->cnt);
 }
 
-/* bpf_loop(iterations, the next function, R3, R4), and what comes behind it. */
+/* Emit bpf_loop(iterations, the next function, R3, R4), and the instructions behind it. */
 static void emit_loop(struct ftk_insns *p, u32 iterations, const struct ftk_snippet *after)
 {
 	const struct bpf_insn loop[] = {
 		BPF_MOV64_IMM(BPF_REG_1, iterations ?: FTK_FOREVER),
-		/* The rest of this, what comes behind it, the result and the exit. */
+		/* Skip the rest of this snippet, @after, the result and the exit. */
 		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 2 + after->cnt + 2),
 		FTK_CALL(BPF_FUNC_loop),
 	};
@@ -98,11 +97,11 @@ static void emit_loop(struct ftk_insns *p, u32 iterations, const struct ftk_snip
 }
 
 /**
- * ftk_runaway() - put a program together, which usually does not end
+ * ftk_runaway() - compose a program, which usually does not end
  * @test: the test case, at whose end its instructions are freed
- * @shape: what it is
+ * @shape: description of the program
  *
- * Return: its instructions.
+ * Return: the instructions of the program.
  */
 struct ftk_insns *ftk_runaway(struct kunit *test, const struct ftk_shape *shape)
 {
@@ -154,12 +153,12 @@ struct ftk_insns *ftk_runaway(struct kunit *test, const struct ftk_shape *shape)
 }
 
 /**
- * ftk_snippet() - make room for instructions
+ * ftk_snippet() - allocate instructions for a snippet
  * @test: the test case, at whose end they are freed
- * @s: what they are for
- * @cnt: their number
+ * @s: receives the instructions
+ * @cnt: number of instructions
  *
- * Return: where to write them.
+ * Return: the instructions, which the caller has to write.
  */
 struct bpf_insn *ftk_snippet(struct kunit *test, struct ftk_snippet *s, u32 cnt)
 {
@@ -171,25 +170,25 @@ struct bpf_insn *ftk_snippet(struct kunit *test, struct ftk_snippet *s, u32 cnt)
 	return insns;
 }
 
-/* As many references as the stack has room for, and where the one is kept. */
+/* Number of references for which the stack has room, and the stack slot of the i-th one. */
 #define NR_HELD		50
 #define STACK_OF(i)	(-16 - 8 * (i))
 
-/* How long the outermost loop is, if it is to be inlined. */
+/* Number of instructions of the outermost loop, if it is to be inlined. */
 #define LOOP_LEN	6
 
 /**
- * ftk_hold_fifty() - let a program hold fifty references
+ * ftk_hold_fifty() - make a program hold fifty references
  * @test: the test case
- * @shape: the program, whose loops are to be inlined; what it does before and after
- *	   them is set
- * @get: acquires one, or NULL, in R0
- * @put: releases that in R1
- * @count: an array of one u64, in which the program counts what it has acquired, or
+ * @shape: the program, whose loops are to be inlined. Its instructions before and after the
+ *	   loops are set.
+ * @get: acquires a reference, or NULL, in R0
+ * @put: releases the reference in R1
+ * @count: an array of one u64, in which the program counts references that it has acquired, or
  *	   NULL
  *
- * Where one cannot be had, those before it are given back by the rest of the chain
- * that gives them all back.
+ * If one cannot be acquired, the program jumps into the chain of releases, to those that it has
+ * acquired before.
  */
 void ftk_hold_fifty(struct kunit *test, struct ftk_shape *shape, const struct ftk_snippet *get,
 		    const struct ftk_snippet *put, const struct ftk_map *count)
@@ -201,7 +200,10 @@ void ftk_hold_fifty(struct kunit *test, struct ftk_shape *shape, const struct ft
 
 	insn = ftk_snippet(test, &shape->before, NR_HELD * get_len);
 	for (i = 0; i < NR_HELD; i++) {
-		/* Over the other acquisitions, the loop, and the releases of what is not there. */
+		/*
+		 * Skip the other acquisitions, the loop, and the releases of references that
+		 * were not acquired.
+		 */
 		left = get_len * (NR_HELD - 1 - i) + LOOP_LEN + put_len * (NR_HELD - i);
 		memcpy(insn, get->insns, get->cnt * sizeof(*insn));
 		insn += get->cnt;
@@ -220,7 +222,7 @@ void ftk_hold_fifty(struct kunit *test, struct ftk_shape *shape, const struct ft
 }
 
 /**
- * ftk_hold_things() - let a program hold fifty references, which are counted
+ * ftk_hold_things() - make a program hold fifty references to things, which are counted
  * @test: the test case
  * @shape: as in ftk_hold_fifty()
  */
@@ -234,12 +236,12 @@ void ftk_hold_things(struct kunit *test, struct ftk_shape *shape)
 }
 
 /**
- * ftk_loop_locked() - let a program hold a spin lock for long, again and again
+ * ftk_loop_locked() - make a program hold a spin lock for a long time, again and again
  * @test: the test case
  * @shape: the program, whose body is set
- * @m: a map of ftk_map_typed(), with the lock
+ * @m: a map created by ftk_map_typed(), which has the lock
  *
- * Nothing can be called with a lock held: what loops there is the program itself.
+ * No function can be called with a lock held, so the loop is the program's own.
  */
 void ftk_loop_locked(struct kunit *test, struct ftk_shape *shape, const struct ftk_map *m)
 {
@@ -264,14 +266,13 @@ void ftk_loop_locked(struct kunit *test, struct ftk_shape *shape, const struct f
 }
 
 /**
- * ftk_run_guarded() - run a program and look at what it must not change
+ * ftk_run_guarded() - run a program and check that it preserves what it must
  * @prog: the program
  * @ctx: its context
- * @broken: incremented if a register that a called function preserves, the caller's
- *	    stack, or the depth of RCU and of sections without preemption is not as
- *	    it was
+ * @broken: incremented if the program changes a callee-saved register, the caller's stack, the
+ *	    depth of RCU or the preemption count
  *
- * More values are alive across the call than any architecture has such registers.
+ * More variables are live across the call than any architecture has callee-saved registers.
  *
  * Context: any thread.
  * Return: what the program returns.
@@ -285,7 +286,7 @@ noinline u64 ftk_run_guarded(const struct bpf_prog *prog, const void *ctx, u64 *
 	const int rcu = rcu_preempt_depth(), preempt = preempt_count();
 	u64 result;
 
-	/* What is not known to the compiler is alive, in registers and in memory. */
+	/* The compiler does not know these values, so they are live in registers and in memory. */
 	OPTIMIZER_HIDE_VAR(v0);
 	OPTIMIZER_HIDE_VAR(v1);
 	OPTIMIZER_HIDE_VAR(v2);
@@ -309,7 +310,7 @@ noinline u64 ftk_run_guarded(const struct bpf_prog *prog, const void *ctx, u64 *
 	return result;
 }
 
-/* Under the RCU that its hooks hold; see ftk_run(). */
+/* Run the program under the RCU that its hooks hold; see ftk_run(). */
 static u64 run_once(struct ftk_runner *r)
 {
 	const void *ctx = r->context ?: r->ctx;
@@ -344,7 +345,7 @@ static int run(void *data)
 	} while (!READ_ONCE(r->once) && !READ_ONCE(r->stop));
 	if (r->mm)
 		kthread_unuse_mm(r->mm);
-	/* Whoever sees this sees what else has been counted. */
+	/* Pairs with the acquires that read r->done: all counts are visible then. */
 	smp_store_release(&r->done, true);
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(1);
@@ -355,8 +356,8 @@ static bool icount;
 core_param(fastterm_icount, icount, bool, 0444);
 
 /**
- * ftk_all_init() - begin a case in which every program gets images
- * @test: the test case, which is skipped where none does
+ * ftk_all_init() - begin a case in which all programs get images
+ * @test: the test case, which is skipped if the architecture has no backend
  *
  * Return: 0.
  */
@@ -380,11 +381,11 @@ void ftk_all_exit(struct kunit *test)
 }
 
 /**
- * ftk_icount_init() - begin a case that is for a machine that counts instructions
- * @test: the test case, which is skipped on any other
+ * ftk_icount_init() - begin a case for a machine that counts instructions
+ * @test: the test case, which is skipped on other machines
  *
- * On such a machine, one ns is one instruction, and interrupts are taken between
- * any two. Every program gets images there, however short it is.
+ * On such a machine one ns is one instruction, and an interrupt can come between any two
+ * instructions. All programs get images, however short they are.
  *
  * Return: 0.
  */
@@ -407,9 +408,9 @@ void ftk_icount_exit(struct kunit *test)
 
 /**
  * ftk_requester_init() - begin a case that terminates programs on other CPUs
- * @test: the test case, which is skipped where that cannot be
+ * @test: the test case, which is skipped if that is not possible
  *
- * The thread of the test case must not be where programs keep everybody waiting.
+ * The thread of the test case is bound to CPU 0, away from the programs that keep a CPU busy.
  *
  * Return: 0, or an error.
  */
@@ -432,8 +433,8 @@ void ftk_requester_exit(struct kunit *test)
 }
 
 /**
- * ftk_runner() - a thread for a program, not yet started
- * @test: the test case, at whose end both are freed
+ * ftk_runner() - create a thread for a program, and do not start it
+ * @test: the test case, at whose end the program and the runner are freed
  * @shape: the program
  * @opts: as in ftk_load()
  *
@@ -456,9 +457,9 @@ struct ftk_runner *ftk_runner(struct kunit *test, const struct ftk_shape *shape,
 
 /**
  * ftk_runner_start() - start a thread that runs a program
- * @test: the test case, which must end it by ftk_runner_end()
- * @r: the thread, with its program
- * @cpu: where it runs
+ * @test: the test case, which has to call ftk_runner_end()
+ * @r: the runner
+ * @cpu: the CPU on which it runs
  *
  * Context: the thread of the test case.
  */
@@ -473,11 +474,11 @@ void ftk_runner_start(struct kunit *test, struct ftk_runner *r, u32 cpu)
 }
 
 /**
- * ftk_runner_entered() - wait until a runner's program has been entered anew
- * @r: the runner, whose program counts that
+ * ftk_runner_entered() - wait until a runner's program is entered again
+ * @r: the runner, whose program counts its entries
  *
- * Context: any thread, on another CPU; does not sleep, for the sake of precision.
- * Return: false if it has not been in FTK_PATIENCE.
+ * Context: any thread, on another CPU; does not sleep, so that it returns at once.
+ * Return: false if it was not entered within FTK_PATIENCE.
  */
 bool ftk_runner_entered(struct ftk_runner *r)
 {
@@ -496,13 +497,13 @@ bool ftk_runner_entered(struct ftk_runner *r)
 /**
  * ftk_terminate() - terminate a runner's program, and wait until it has left
  * @r: the runner
- * @outcome: receives what bpf_fastterm_outcome() says
+ * @outcome: receives the result of bpf_fastterm_outcome()
  *
- * After a while it is requested once more, since interrupts may be off there.
+ * The request is repeated once after a while, since the program may have interrupts off.
  *
  * Context: any, on another CPU; does not sleep.
- * Return: 0, or what the request or the outcome says; -ETIMEDOUT if it does not
- * leave in FTK_PATIENCE.
+ * Return: 0, or the error of the request or of the outcome; -ETIMEDOUT if the program does not
+ * leave within FTK_PATIENCE.
  */
 int ftk_terminate(struct ftk_runner *r, struct fastterm_outcome *outcome)
 {
@@ -524,9 +525,8 @@ int ftk_terminate(struct ftk_runner *r, struct fastterm_outcome *outcome)
 }
 
 /*
- * Is what a kick has interrupted an interrupt itself, which has only just come, or is
- * about to go? The preemption count does not tell then, but its entry is on the stack
- * like the kick's own. Only NMIs come at such a time.
+ * Has this kick interrupted the entry or the exit of another interrupt? The preemption count
+ * does not show it then, but both entries are on the stack. Only NMIs arrive at such a time.
  */
 static bool in_entry(void)
 {
@@ -541,9 +541,9 @@ static bool in_entry(void)
 }
 
 /*
- * A kick that finds another task, or an interrupt that came first, is no failure; nor
- * is one that finds the program's own on its way to or from the scheduler, which it
- * is with preemption disabled once more than for the tracepoint.
+ * A kick may find another task, or an earlier interrupt; this is no failure. Nor is it one if
+ * the kick finds the runner's task in the scheduler, where preemption is disabled once more than
+ * for the tracepoint.
  */
 static void count_elsewhere(void *data, const struct fastterm_outcome *outcome, u8 level,
 			    int err)
@@ -557,13 +557,13 @@ static void count_elsewhere(void *data, const struct fastterm_outcome *outcome, 
 }
 
 /**
- * ftk_kick() - terminate a runner's program many times, and say how that went
- * @test: the test case, which is failed if something goes wrong
- * @r: the runner, whose program counts how often it is entered; it is started on the
- *     second CPU, and ended
- * @nr: how many times
- * @phase_ns: at random moments up to this long after it has been entered
- * @percent: so many at least must be gone after the first kick that met the program
+ * ftk_kick() - terminate a runner's program many times, and print the results
+ * @test: the test case, which is failed on an error
+ * @r: the runner, whose program counts its entries. It is started on the second CPU, and ended.
+ * @nr: number of terminations
+ * @phase_ns: the program is kicked at random moments, up to this long after its entry
+ * @percent: percentage of activations that have to be gone after the first kick that has found
+ *	     them
  *
  * Context: the thread of the test case.
  */
@@ -573,7 +573,7 @@ void ftk_kick(struct kunit *test, struct ftk_runner *r, u32 nr, u32 phase_ns, u3
 	struct fastterm_outcome outcome = {};
 	int err = 0;
 
-	/* That waits for every reader of RCU, which the program is one of. */
+	/* Registering waits for a grace period, which the program would delay: do it first. */
 	KUNIT_ASSERT_EQ(test, 0, register_trace_bpf_fastterm_redirect(count_elsewhere, r));
 	ftk_runner_start(test, r, 1);
 	for (i = 0; i < nr && !err; i++) {
@@ -594,7 +594,7 @@ void ftk_kick(struct kunit *test, struct ftk_runner *r, u32 nr, u32 phase_ns, u3
 	tracepoint_synchronize_unregister();
 	KUNIT_EXPECT_EQ(test, r->broken, 0);
 	KUNIT_EXPECT_GE(test, gone[0] * 100, i * percent);
-	/* Only a few, or it does not tell the program from others. */
+	/* If there are too many, kicks do not recognise the program. */
 	KUNIT_EXPECT_LE(test, elsewhere, nr);
 	kunit_info(test, "gone after kick 1: %u, 2: %u, 3: %u, later: %u; stacks refused: %u\n",
 		   gone[0], gone[1], gone[2], gone[3], refused);
@@ -605,7 +605,7 @@ void ftk_kick(struct kunit *test, struct ftk_runner *r, u32 nr, u32 phase_ns, u3
 /**
  * ftk_runner_end() - end a runner
  * @test: the test case
- * @r: the runner; its program is terminated if it runs
+ * @r: the runner, whose program is terminated if it runs
  *
  * Context: the thread of the test case.
  */
@@ -616,11 +616,11 @@ void ftk_runner_end(struct kunit *test, struct ftk_runner *r)
 	u32 us = 0;
 
 	WRITE_ONCE(r->stop, true);
-	/* Pairs with the release at the end of its thread. */
+	/* Pairs with the release at the end of the runner's thread. */
 	while (!smp_load_acquire(&r->done) && time_before(jiffies, end)) {
 		/*
-		 * Usually it has just left, and would long be looked for in vain; or something
-		 * that is run on its behalf would be taken for it.
+		 * The program has usually just left. A request would then look for it for a long
+		 * time, or find what runs on its behalf instead.
 		 */
 		if (us++ < 1000) {
 			udelay(1);

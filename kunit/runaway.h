@@ -22,14 +22,14 @@ struct ftk_map;
 struct ftk_opts;
 struct kunit;
 
-/* As many iterations as bpf_loop() allows. */
+/* The most iterations that bpf_loop() allows. */
 #define FTK_FOREVER	BIT(23)
 
-/* How long a termination may take, emulated, before a case gives up. */
+/* How long a case waits for a termination on an emulated machine. */
 #define FTK_PATIENCE	(10 * HZ)
 
 /**
- * struct ftk_insns - a program that is put together
+ * struct ftk_insns - a program that has been composed
  * @cnt: number of instructions
  * @insns: the instructions
  */
@@ -39,7 +39,7 @@ struct ftk_insns {
 };
 
 /**
- * struct ftk_snippet - instructions that are put in somewhere
+ * struct ftk_snippet - instructions that become part of a program
  * @insns: the instructions
  * @cnt: their number
  */
@@ -48,24 +48,23 @@ struct ftk_snippet {
 	u32 cnt;
 };
 
-/* Functions that do next to nothing, with and without a frame, and that call. */
+/* Calls of short functions: leaf functions with and without a frame, and one that calls another. */
 extern const struct ftk_snippet ftk_body_calls;
 
 #define FTK_SNIPPET(array...) { array, ARRAY_SIZE(array) }
 
 /**
- * struct ftk_shape - of a program of nested bpf_loop()
- * @levels: number of loops; with none, the body is all there is
- * @out_of_line: whether the verifier shall leave them calls of bpf_loop(), by flags
- *		 that it does not know: the second word of the context, to be 0
- * @iterations: of each loop; 0: as many as there can be
- * @entered: an array of one u64 that counts how often the program is entered, or
- *	     NULL
- * @before: what comes before the outermost loop. It may use R7 to R9, which are
- *	    as they were when @after comes, and the stack from -16 downwards.
- * @body: what the innermost callback does before it returns 0. R6 to R9 need not
- *	  be saved. It may end with functions of its own.
- * @after: what comes behind the outermost loop, before the program returns 0
+ * struct ftk_shape - description of a program with nested calls of bpf_loop()
+ * @levels: number of loops; if 0, the program consists of the body
+ * @out_of_line: keep the verifier from inlining the loops, by flags that it does not know: the
+ *		 second word of the context, which has to be 0
+ * @iterations: number of iterations of each loop; 0 for FTK_FOREVER
+ * @entered: an array of one u64, in which the program counts its entries, or NULL
+ * @before: instructions before the outermost loop. They may use the stack from -16 downwards,
+ *	    and R7 to R9, which are preserved for @after.
+ * @body: what the innermost callback does before it returns 0. It may clobber R6 to R9, and may
+ *	  end with functions of its own.
+ * @after: instructions behind the outermost loop, before the program returns 0
  */
 struct ftk_shape {
 	u32 levels;
@@ -80,21 +79,21 @@ struct ftk_shape {
 /**
  * struct ftk_runner - a thread that runs a program again and again
  * @prog: the program
- * @ctx: its context, as a raw tracepoint has it
- * @context: another one, of its type; NULL for @ctx
- * @cpu: where
- * @mm: memory that it runs with, as a process does; NULL for none
+ * @ctx: its context as a raw tracepoint
+ * @context: its context if it has another type; NULL for @ctx
+ * @cpu: the CPU on which the thread runs
+ * @mm: the memory that the thread uses, as a process would; NULL for none
  * @thread: the thread
- * @entered: where the program counts how often it has been entered, or NULL
- * @seen: what that was when it was last looked at
- * @elsewhere: how many kicks did not find it since its CPU was doing something else
- * @runs: how often it has returned
- * @broken: how often it did not leave registers or stack as they were
- * @expected: what it returns unless it is terminated; 0 if nobody cares
- * @wrong: how often it returned something else
- * @once: do not run it again
- * @stop: the same, set later
- * @done: the thread runs it no more
+ * @entered: the counter of the program's entries, or NULL
+ * @seen: the value of @entered when it was last read
+ * @elsewhere: number of kicks that found the CPU doing something else
+ * @runs: how often the program has returned
+ * @broken: how often it has changed registers or stack of its caller
+ * @expected: its result if it is not terminated; 0 for any
+ * @wrong: how often its result was another one
+ * @once: run the program only once
+ * @stop: end the thread after the current run
+ * @done: the thread does not run the program any more
  */
 struct ftk_runner {
 	struct bpf_prog *prog;

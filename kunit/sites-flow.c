@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loops and calls of functions, and which programs run for long; see sites.h
+ * Decisions on loops and on calls of functions, and why programs can run for long; see sites.h
  */
 
 #include <linux/bpf.h>
@@ -9,7 +9,7 @@
 #include "prog.h"
 #include "sites.h"
 
-/* A loop whose test the verifier has written is left at that test. */
+/* A loop whose test the verifier has inserted is left at this test. */
 const struct sites_program ftk_sites_loops[] = {
 	{
 		.name = "bpf_loop, inlined",
@@ -131,7 +131,7 @@ const struct sites_program ftk_sites_loops[] = {
 	{}
 };
 
-/* The calls leave the function, or the program. */
+/* Calls of functions of the program, and tail calls. */
 const struct sites_program ftk_sites_calls[] = {
 	{
 		.name = "a static function",
@@ -196,7 +196,7 @@ const struct sites_program ftk_sites_calls[] = {
 	{}
 };
 
-/* The programs have no sites by which one could tell why they can run for long. */
+/* Why a program can run for long, for programs whose sites do not show it. */
 const struct sites_program ftk_sites_lengths[] = {
 	{
 		.name = "straight on",
@@ -225,7 +225,10 @@ const struct sites_program ftk_sites_lengths[] = {
 		},
 		.why_long = FASTTERM_SHORT,
 	}, {
-		/* Of many instructions: what takes the verifier time is to compare turns. */
+		/*
+		 * The loop has many instructions rather than more iterations, since comparing
+		 * iterations takes the verifier a long time.
+		 */
 		.name = "back, for many turns",
 		.insns = {
 			BPF_MOV64_IMM(BPF_REG_6, 0),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls by which a program comes to hold something, and gives it back; see sites.h
+ * Decisions on calls by which a program acquires something or releases it; see sites.h
  *
- * An acquisition that is skipped fails. What must follow one is kept.
+ * A skipped acquisition fails. The calls that have to follow an acquisition are kept.
  */
 
 #include <linux/bpf.h>
@@ -13,7 +13,7 @@
 #include "prog.h"
 #include "sites.h"
 
-/* An acquisition can fail; what gives a reference back is kept. */
+/* An acquisition can fail, and the release of a reference is kept. */
 const struct sites_program ftk_sites_references[] = {
 	{
 		.name = "a socket",
@@ -61,7 +61,7 @@ const struct sites_program ftk_sites_references[] = {
 			KEEP_ARG(KFUNC, RELEASES, 1),
 		},
 	}, {
-		/* A second reference to what one owns cannot fail. */
+		/* Acquiring a second reference to an object that the program owns cannot fail. */
 		.name = "an object of the program",
 		.insns = {
 			BPF_MOV64_IMM(BPF_REG_1, FTK_TYPE_NODE),
@@ -254,8 +254,8 @@ const struct sites_program ftk_sites_references[] = {
 };
 
 /*
- * A section that has been entered is left, so both ends are kept. Spin locks are in
- * the programs above, around lists and trees.
+ * A section that has been entered has to be left, so both calls are kept. Spin locks are in the
+ * programs above, with lists and trees.
  */
 const struct sites_program ftk_sites_sections[] = {
 	{
@@ -280,7 +280,7 @@ const struct sites_program ftk_sites_sections[] = {
 	{}
 };
 
-/* What constructs or destroys an object is kept; an iterator has nothing more to give. */
+/* Calls that construct or destroy an object are kept. An iterator returns no more elements. */
 const struct sites_program ftk_sites_objects[] = {
 	{
 		.name = "iterator over numbers",
@@ -394,7 +394,7 @@ const struct sites_program ftk_sites_objects[] = {
 		},
 		.sites = { KEEP(HELPER, OBJECT), KEEP(HELPER, OBJECT) },
 	}, {
-		/* The second one takes the place of the first. */
+		/* The second dynptr overwrites the first one. */
 		.name = "dynptr to the value of a map, twice",
 		.insns = {
 			BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 0),

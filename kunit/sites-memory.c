@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls that write to memory of the program's; see sites.h
+ * Decisions on calls that write to the program's memory; see sites.h
  */
 
 #include <linux/bpf.h>
@@ -10,7 +10,7 @@
 #include "prog.h"
 #include "sites.h"
 
-/* What the verifier believes to be written by a call, the stub writes. */
+/* The stub fills the memory that the verifier treats as written by the call. */
 const struct sites_program ftk_sites_fills[] = {
 	{
 		.name = "memory that was not initialised",
@@ -77,7 +77,10 @@ const struct sites_program ftk_sites_fills[] = {
 		},
 		.sites = { KEEP(SUBPROG, SUBPROG_CALL), FILL(HELPER, 1) },
 	}, {
-		/* It may not be on a path that is pruned, as these programs may. */
+		/*
+		 * The memory may be uninitialised on a path that was pruned, since the loader may
+		 * read uninitialised stack.
+		 */
 		.name = "memory that was initialised: fill nevertheless",
 		.insns = {
 			BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 0),
@@ -91,7 +94,7 @@ const struct sites_program ftk_sites_fills[] = {
 		},
 		.sites = { FILL(HELPER, 1) },
 	}, {
-		/* Not even where it is a pointer, or was not initialised. */
+		/* This holds for a key that is a pointer, and for one that is not initialised. */
 		.name = "a key is only read: no need",
 		.insns = {
 			BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_1, -8),
@@ -108,7 +111,7 @@ const struct sites_program ftk_sites_fills[] = {
 		},
 		.sites = { SKIP(HELPER, NULL), SKIP(HELPER, ECANCELED) },
 	}, {
-		/* What is in r5 is no argument, even if it fits. */
+		/* R5 is not an argument of the helper, even though its value is the size. */
 		.name = "memory of a size that no argument has: kept",
 		.insns = {
 			BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 0),

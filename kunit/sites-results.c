@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the stub image returns for a call that it skips; see sites.h
+ * Decisions on the results of skipped calls; see sites.h
  */
 
 #include <linux/bpf.h>
@@ -9,7 +9,7 @@
 #include "prog.h"
 #include "sites.h"
 
-/* The value says failure in the way that the verifier expects. */
+/* The result tells the program of a failure in the way that the verifier expects. */
 const struct sites_program ftk_sites_results[] = {
 	{
 		.name = "lookup in an array: no call is left",
@@ -117,7 +117,7 @@ const struct sites_program ftk_sites_results[] = {
 	{}
 };
 
-/* The kernel functions are those of kfuncs.h, as if they had been added to it later. */
+/* The kernel functions are those of kfuncs.h, which stand for functions that are added later. */
 const struct sites_program ftk_sites_tomorrow[] = {
 	{
 		.name = "one that acquires and one that releases",

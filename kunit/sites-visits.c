@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls at which the verifier comes by more than once; see sites.h
+ * Decisions on calls that the verifier visits more than once; see sites.h
  *
- * What is decided has to hold in every state that a program can be in there.
+ * A decision has to hold in each state in which a program can reach the call.
  */
 
 #include <linux/bpf.h>
@@ -13,7 +13,7 @@
 #include "prog.h"
 #include "sites.h"
 
-/* On each path to the call, something else is in its arguments. */
+/* The arguments of the call differ from path to path. */
 const struct sites_program ftk_sites_visits[] = {
 	{
 		.name = "a lookup in either of two maps: NULL in both",
@@ -47,7 +47,10 @@ const struct sites_program ftk_sites_visits[] = {
 		},
 		.sites = { SKIP(HELPER, ECANCELED), FILL(HELPER, 1) },
 	}, {
-		/* The path on which it is not is pruned, where states are kept. */
+		/*
+		 * The path on which the memory is not initialised is pruned, where states are
+		 * kept.
+		 */
 		.name = "memory that is initialised on the path that is explored: fill",
 		.flags = BPF_F_TEST_STATE_FREQ,
 		.insns = {
@@ -85,7 +88,7 @@ const struct sites_program ftk_sites_visits[] = {
 		},
 		.sites = { SKIP(HELPER, ECANCELED), FILL(HELPER, 1) },
 	}, {
-		/* Alone, the one could be filled and the other be skipped. */
+		/* On its own, one of the calls could be filled and the other one skipped. */
 		.name = "memory on the stack or in a map: kept",
 		.insns = {
 			BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 0),
@@ -105,7 +108,7 @@ const struct sites_program ftk_sites_visits[] = {
 		},
 		.sites = { KEEP(HELPER, FILLS) },
 	}, {
-		/* Alone, the one that has given its node away could fail. */
+		/* On its own, the call for the node that has been given away could fail. */
 		.name = "a reference to what one owns or has given away: kept",
 		.insns = {
 			BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 0),

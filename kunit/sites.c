@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a program's stub image skips, and what it returns for it
+ * Sites: what the stub image skips, and with which result
  *
- * The tables of sites.h have programs, and what is decided upon their instructions
- * in the order in which they stand there. The programs are loaded through the
- * verifier and never run. What a table does not list is no site.
+ * The tables of sites.h have programs, with the decision on each site in the order of the
+ * instructions. The programs are loaded through the verifier and are never run. Instructions
+ * that a table does not list are no sites.
  */
 
 #include <linux/bpf.h>
@@ -21,7 +21,7 @@
 #include "prog.h"
 #include "sites.h"
 
-/* The maps, by their place in this table; the last one is made by ftk_map_typed(). */
+/* The maps, indexed by enum sites_map. ftk_map_typed() creates the last one. */
 static const struct {
 	enum bpf_map_type type;
 	u32 key_size;
@@ -40,7 +40,7 @@ static const struct {
 			  sizeof(struct bpf_cgroup_storage_key), 8 },
 };
 
-/* The kernel functions, by their place in this table. */
+/* The kernel functions, indexed by enum sites_kfunc. */
 static const char * const kfuncs[] = {
 	[TASK_FROM_PID] = "bpf_task_from_pid",
 	[TASK_ACQUIRE] = "bpf_task_acquire",
@@ -80,7 +80,7 @@ static const char * const kfuncs[] = {
 	[ITER_THING_DESTROY] = "bpf_iter_ftk_thing_destroy",
 };
 
-/* Put descriptors and ids in place of the names of maps and functions. */
+/* Replace the numbers of maps and functions in the program by descriptors and ids. */
 static void link_program(struct kunit *test, struct bpf_insn *insns, u32 cnt,
 			 struct ftk_map *m)
 {
@@ -121,7 +121,7 @@ static struct bpf_prog *load_program(struct kunit *test,
 	};
 	u32 cnt = ARRAY_SIZE(insns);
 
-	/* The last instruction is an exit, the rest of the array is empty. */
+	/* The last instruction is an exit, and the rest of the array is zero. */
 	while (!p->insns[cnt - 1].code)
 		cnt--;
 	memcpy(insns, p->insns, sizeof(insns));
@@ -131,7 +131,7 @@ static struct bpf_prog *load_program(struct kunit *test,
 	return ftk_load(test, insns, cnt, &opts);
 }
 
-/* Whether a site of this kind can be such an instruction. */
+/* Can a site of this kind be at this instruction? */
 static bool fits(u8 kind, const struct bpf_insn *insn)
 {
 	switch (kind) {
@@ -180,7 +180,7 @@ static void expect_site(struct kunit *test, const struct bpf_prog *prog, u32 i,
 				    "what site %u fills", i);
 }
 
-/* Nothing is decided of programs that get no image, which needs no backend. */
+/* In this mode there are decisions on all programs. Decisions need no backend. */
 static int sites_init(struct kunit *test)
 {
 	ftk_mode_init(test);
@@ -201,7 +201,7 @@ static void check_program(struct kunit *test, const struct sites_program *p)
 	fprog = prog->aux->fastterm.prog;
 	KUNIT_ASSERT_NOT_NULL(test, fprog);
 	KUNIT_EXPECT_EQ(test, fprog->why_long, p->why_long);
-	/* No decision costs a program its image. */
+	/* No decision makes the check refuse the image. */
 	KUNIT_EXPECT_EQ(test, fprog->verdict.why, FASTTERM_REFUSED_NOT);
 
 	while (nr < ARRAY_SIZE(p->sites) && p->sites[nr].kind)
@@ -215,13 +215,13 @@ static void check_program(struct kunit *test, const struct sites_program *p)
 	}
 }
 
-/* The last case: by now, all programs of the suite must be gone. */
+/* The last case: all programs of the suite must have been freed by now. */
 static void sites_unload(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, ftk_drain(), 0);
 }
 
-/* The next program of a table, for KUnit. The last one has no name. */
+/* The next program of a table, for KUnit. A program without a name ends the table. */
 static const void *next_program(const struct sites_program *table, const void *prev, char *desc)
 {
 	const struct sites_program *next = prev ? (const struct sites_program *)prev + 1 : table;
@@ -232,7 +232,7 @@ static const void *next_program(const struct sites_program *table, const void *p
 	return next;
 }
 
-/* Define a case for a table. */
+/* Define the case for a table. */
 #define SITES(table) \
 static const void *table##_gen_params(const void *prev, char *desc) \
 { \

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tables of programs, and what is decided upon their instructions
+ * Tables of programs, with the decisions on their sites
  *
- * Each table is about one concept, and ends with an empty program. The suite
- * fastterm_sites, in sites.c, goes through them. A program names the maps and the
- * functions of the kernel that it uses by their place in tables there.
+ * Each table is about one concept and ends with an empty program. The suite fastterm_sites in
+ * sites.c tests all of them. A program refers to maps and kernel functions by numbers, which
+ * sites.c replaces.
  */
 #ifndef _BPF_FASTTERM_KUNIT_SITES_H
 #define _BPF_FASTTERM_KUNIT_SITES_H
@@ -16,7 +16,7 @@
 #include "../decision.h"
 #include "../program.h"
 
-/* The maps of the programs, in place of a descriptor. */
+/* Numbers of the maps, used in place of descriptors. */
 enum sites_map {
 	MAP_ARRAY,
 	MAP_HASH,
@@ -31,7 +31,7 @@ enum sites_map {
 	NR_MAPS,
 };
 
-/* The kernel functions of the programs, in place of an id. */
+/* Numbers of the kernel functions, used in place of ids. */
 enum sites_kfunc {
 	TASK_FROM_PID,
 	TASK_ACQUIRE,
@@ -72,11 +72,11 @@ enum sites_kfunc {
 };
 
 /**
- * struct sites_expected - a site, and what is expected of it
+ * struct sites_expected - a site, and the decision that is expected
  * @kind: its enum fastterm_kind
  * @why: its enum fastterm_why
- * @arg: the argument that @why is about
- * @fill: the argument that the stub has to fill, 0 if none
+ * @arg: the argument to which @why refers
+ * @fill: the argument whose memory the stub has to fill, 0 if none
  * @value: the enum fastterm_value that the stub returns
  */
 struct sites_expected {
@@ -88,15 +88,15 @@ struct sites_expected {
 };
 
 /**
- * struct sites_program - a program, and what is expected of it
- * @name: what it is about
+ * struct sites_program - a program, and the decisions that are expected
+ * @name: name of the case
  * @type: program type; BPF_PROG_TYPE_SCHED_CLS if left 0
  * @flags: as in &struct ftk_opts
  * @globals: as in &struct ftk_opts
- * @throws: it needs a JIT that supports exceptions
+ * @throws: the program needs a JIT that supports exceptions
  * @insns: the program
- * @why_long: why it can run for long
- * @sites: its sites
+ * @why_long: the reason for which it can run for long
+ * @sites: its sites, in the order of their instructions
  */
 struct sites_program {
 	const char *name;
@@ -122,9 +122,9 @@ struct sites_program {
 	BPF_RAW_INSN(BPF_JMP | BPF_JCOND, 0, BPF_MAY_GOTO, off, 0)
 
 /*
- * What is expected of a site: it is skipped with a result, or skipped after an
- * argument has been filled, or kept for a reason, which may be about one of its
- * arguments, or it is a test or a tail call whose way out is taken.
+ * What is expected of a site: the call is skipped with a result; it is skipped after the memory
+ * of an argument has been filled; it is kept for a reason, which may refer to an argument; or
+ * the loop's test or the tail call takes its exit.
  */
 #define SKIP(what, result) \
 	{ .kind = FASTTERM_##what, .value = FASTTERM_##result }

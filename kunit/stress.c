@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loads that meet other loads, and loads for which there is not enough memory.
+ * Loads of programs at the same time, and loads that run out of memory
  */
 
 #include <linux/completion.h>
@@ -23,16 +23,16 @@
 #include "runaway.h"
 #include "syscall.h"
 
-/* How many programs each CPU loads while the others do. */
+/* Number of programs that each CPU loads. */
 #define ROUNDS (IS_ENABLED(CONFIG_KASAN) ? 8 : 64)
 
 /* More allocations than a load makes. */
 #define MANY 2000
 
-/* More often than it takes until a certain one of them fails. */
+/* More rounds than it takes until the allocation of the program's own record fails. */
 #define MAX_ROUNDS 16
 
-/* Two functions, so that images call each other, and a call that is skipped: 0 becomes an errno. */
+/* Two functions, so that images call each other, and a skipped call that turns 0 into an errno. */
 static const struct bpf_insn two_functions[] = {
 	BPF_CALL_REL(1),
 	BPF_EXIT_INSN(),
@@ -40,7 +40,10 @@ static const struct bpf_insn two_functions[] = {
 	BPF_EXIT_INSN(),
 };
 
-/* As ftk_load() does it, but for any thread, and with no more memory than bpf(2) needs. */
+/*
+ * Load a program as ftk_load() does, but on any thread, and without allocations other than
+ * bpf(2)'s.
+ */
 static int load_fd(void)
 {
 	union bpf_attr attr = {
@@ -67,9 +70,10 @@ static const struct bpf_prog *stub_of(const struct bpf_prog *prog)
 }
 
 /**
- * struct worker - one of those that load at the same time
- * @loaded: how many programs have been loaded, left by their images, and unloaded
- * @done: it is at its end
+ * struct worker - a thread that loads programs while others do
+ * @loaded: number of programs that it has loaded, run with and without their images, and
+ *	    unloaded
+ * @done: the thread has finished
  */
 struct worker {
 	u32 loaded;
@@ -135,7 +139,7 @@ static void stress_concurrent(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ftk_drain(), 0);
 }
 
-/* Let the n-th allocation from now on fail; 0 for none. Returns what was left of the last n. */
+/* Make the n-th allocation from now on fail; 0 for none. Returns what is left of the previous n. */
 static unsigned int fail_nth(unsigned int n)
 {
 #ifdef CONFIG_FAILSLAB
@@ -146,8 +150,8 @@ static unsigned int fail_nth(unsigned int n)
 }
 
 /*
- * Whichever allocation of a load fails: it is refused, or the program is loaded
- * and runs, with images or counted as without.
+ * Whichever allocation of a load fails: either the load fails, or the program runs, with images,
+ * or without images and counted as such.
  */
 static void stress_no_memory(struct kunit *test)
 {
@@ -160,12 +164,12 @@ static void stress_no_memory(struct kunit *test)
 	if (!IS_ENABLED(CONFIG_FAILSLAB))
 		kunit_skip(test, "no CONFIG_FAILSLAB, by which allocations are made to fail");
 	KUNIT_ASSERT_EQ(test, ftk_drain(), 0);
-	/* Allocations that may wait are spared unless somebody wants them to fail. */
+	/* By default, failslab does not fail allocations that may sleep. */
 	spares = ftk_open(test, "debugfs", "failslab/ignore-gfp-wait");
 	KUNIT_ASSERT_EQ(test, ftk_write(test, spares, "N"), 1);
 	KUNIT_ASSERT_EQ(test, ftk_write(test, ftk_open(test, "debugfs", "failslab/verbose"),
 					"0"), 1);
-	/* How many there are varies: which of them fail, is not the same in every round. */
+	/* The number of allocations varies, so that in each round other ones fail. */
 	for (round = 0; round < MAX_ROUNDS && !unknown; round++) {
 		for (n = 1; n < MANY; n++) {
 			const struct fastterm_prog *fprog;
@@ -203,7 +207,7 @@ static void stress_no_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ftk_write(test, spares, "Y"), 1);
 	kunit_info(test, "%u allocations: %u refused, %u unknown, %u absent, %u present\n",
 		   n - 1, refused, unknown, absent, present);
-	/* The last load of each round was not disturbed. */
+	/* The last load of each round had all its allocations. */
 	KUNIT_ASSERT_LT(test, n, MANY);
 	KUNIT_ASSERT_GE(test, fd, 0);
 	KUNIT_EXPECT_GT(test, unknown, 0);
@@ -212,19 +216,20 @@ static void stress_no_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ftk_drain(), 0);
 }
 
-/* What is younger than this may be on its way from hand to hand, and is no leak to kmemleak. */
+/* kmemleak does not report objects younger than this, whose pointers may just be moving. */
 #define LEAK_AGE_MS 5500
 
 /*
- * Is it the JIT's own? That of arm64 forgets its table of offsets if the memory for another
- * function is refused. What it has us allocate has us among the callers.
+ * Is this a leak of the JIT? The arm64 JIT leaks its table of offsets if an allocation for
+ * another function fails. Allocations that the JIT makes through fastterm have a fastterm
+ * function in their trace.
  */
 static bool is_foreign(const char *leak)
 {
 	return strstr(leak, " bpf_int_jit_compile+") && !strstr(leak, " fastterm_");
 }
 
-/* Counts the leaks that kmemleak has listed; how many of them are not foreign? */
+/* Counts the leaks that kmemleak has listed. Returns how many of them are ours. */
 static u32 our_leaks(char *found, u32 *all)
 {
 	static const char begin[] = "unreferenced object";
@@ -243,7 +248,7 @@ static u32 our_leaks(char *found, u32 *all)
 	return nr;
 }
 
-/* Nothing that we have allocated until now is lost, also not by loads that failed. */
+/* No memory that fastterm has allocated so far is leaked, even if loads have failed. */
 static void stress_leaks(struct kunit *test)
 {
 	const size_t size = SZ_64K;
@@ -259,7 +264,10 @@ static void stress_leaks(struct kunit *test)
 	found = kunit_kzalloc(test, size, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, found);
 	kmemleak = ftk_open(test, "debugfs", "kmemleak");
-	/* It takes two scans: an object that has changed in between is in use. */
+	/*
+	 * Two scans are needed: an object that has changed since the last scan counts as being
+	 * in use.
+	 */
 	KUNIT_ASSERT_EQ(test, ftk_write(test, kmemleak, "scan"), 4);
 	msleep(LEAK_AGE_MS);
 	KUNIT_ASSERT_EQ(test, ftk_write(test, kmemleak, "scan"), 4);
@@ -270,7 +278,10 @@ static void stress_leaks(struct kunit *test)
 		filled += len;
 	} while (len && filled < size - 1);
 	KUNIT_EXPECT_EQ(test, our_leaks(found, &all), 0);
-	/* Ours have failed the test. It answers for as many as it has seen, and for no other. */
+	/*
+	 * Our own leaks have failed the test. This line explains as many as have been found, and
+	 * no others.
+	 */
 	if (all)
 		pr_info("# explained splat: kmemleak: %u new suspected\n", all);
 }

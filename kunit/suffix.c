@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a program that is terminated still does on its way out
+ * Faults and exceptions in programs that are being terminated
  *
- * Its stub image is code like its own: loads may fault in it, and it may throw.
+ * The stub image is code like the original: loads in it may fault, and it may throw.
  */
 
 #include <linux/array_size.h>
@@ -22,13 +22,13 @@
 #include "run.h"
 #include "runaway.h"
 
-/* As many as it takes for chance not to decide. */
+/* Enough that results do not depend on chance. */
 #define NR_KICKS	500
 
-/* The kicks come after up to so many ns in the program. */
+/* The program is kicked up to this many ns after it has been entered. */
 #define PHASE_NS	20000
 
-/* What is thrown, or was in memory before. */
+/* The value that is thrown, and the value that memory has before. */
 #define COOKIE		7
 
 static const struct bpf_insn body_helper[] = {
@@ -40,7 +40,7 @@ static void give_back(void *pages)
 	vfree(pages);
 }
 
-/* An address of the kernel's at which there is nothing: behind what has been allocated. */
+/* An unmapped kernel address: the guard page behind an allocation. */
 static u64 unmapped(struct kunit *test)
 {
 	void *pages = vmalloc(PAGE_SIZE);
@@ -50,7 +50,7 @@ static u64 unmapped(struct kunit *test)
 	return (u64)(uintptr_t)pages + PAGE_SIZE;
 }
 
-/* A load that faults reads 0: in the stub image by the table of that. */
+/* A load that faults reads 0, in the stub image by the stub image's own exception table. */
 static void suffix_faults(struct kunit *test)
 {
 	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
@@ -84,7 +84,7 @@ static void suffix_faults(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, value, 0);
 }
 
-/* The kernel unwinds the stub image's frame as it would the program's. */
+/* The kernel unwinds the frame of the stub image like that of the program. */
 static void suffix_throws(struct kunit *test)
 {
 	struct ftk_map entered = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
@@ -107,10 +107,10 @@ static void suffix_throws(struct kunit *test)
 }
 
 /**
- * struct thrown - a program that throws, seen from where the kernel handles that
- * @probe: is hit there
- * @nr: how many slots in a function of a program the walk has come to
- * @funcs: the functions of the first two
+ * struct thrown - the stack of a program that throws, as walked from the kernel's handler
+ * @probe: kprobe in the handler
+ * @nr: number of slots in functions of a program that the walk has found
+ * @funcs: the functions of the first two slots
  */
 struct thrown {
 	struct kprobe probe;
@@ -146,7 +146,10 @@ static void look_no_more(void *probe)
 	unregister_kprobe(probe);
 }
 
-/* The last instruction of a function calls: the return would be behind its end. */
+/*
+ * The last instruction of a function is a call, so that its return address is behind the
+ * function.
+ */
 static void suffix_throws_at_end(struct kunit *test)
 {
 	const struct bpf_insn insns[] = {
@@ -155,7 +158,7 @@ static void suffix_throws_at_end(struct kunit *test)
 		BPF_EXIT_INSN(),
 		BPF_MOV64_IMM(BPF_REG_1, COOKIE),
 		ftk_kfunc(test, "bpf_throw"),
-		/* Nobody comes here, and the verifier removes it. */
+		/* Dead code, which the verifier removes. */
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN(),
 	};

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Termination at every instruction, by breakpoints of the processor's: whatever
- * boundary is executed is hit.
+ * Termination at every instruction, by breakpoints of the processor: each boundary that is
+ * executed is tried.
  *
- * The request comes from the breakpoint's handler, so the kick is taken when that
- * returns, before the instruction itself.
+ * The request is made in the handler of the breakpoint, so the kick comes when the handler
+ * returns, before the instruction is executed.
  */
 
 #include <linux/cfi.h>
@@ -31,22 +31,22 @@
 #include "runaway.h"
 #include "sweep.h"
 
-/* So often is a boundary tried. */
+/* How often a boundary is tried. */
 #define MAX_TRIES 5
 
 /**
- * struct stop - what happens at one breakpoint
+ * struct stop - a breakpoint, and what has happened there
  * @s: the program
  * @nmi: the machine has NMIs
- * @func: the function in which it is
- * @off: where there, from its entry
+ * @func: number of the function
+ * @off: offset in the function, from its entry
  * @ip: the address
- * @to: the same place in the stub image
- * @hit: it has been hit
+ * @to: the same offset in the stub image
+ * @hit: the breakpoint has been hit
  * @masked: interrupts were off there
  * @kicked: a kick has come since
- * @met: and where it met the program: by then, in its stub image
- * @err: what fastterm_redirect() said then
+ * @met: the pc that the kick has interrupted, as the redirect has left it
+ * @err: the result of fastterm_redirect()
  */
 struct stop {
 	struct ftk_sweep *s;
@@ -67,14 +67,17 @@ static void strike(struct perf_event *event, struct perf_sample_data *data,
 {
 	struct stop *stop = event->overflow_handler_context;
 
-	/* It may be hit once more before the kick is taken. */
+	/* The breakpoint may be hit once more before the kick comes. */
 	if (stop->hit)
 		return;
 	stop->hit = true;
 	stop->masked = !fastterm_irqs_were_on(regs);
 	ftk_sweep_before(stop->s, stop->func, stop->off, regs);
 	stop->s->err = bpf_fastterm_terminate(stop->s->prog, smp_processor_id());
-	/* Not all processors get past it by themselves, and no kick takes it away. */
+	/*
+	 * Some processors do not step over the breakpoint, and no kick moves the program away
+	 * from it.
+	 */
 	if (stop->masked && !stop->nmi)
 		instruction_pointer_set(regs, stop->to);
 }
@@ -93,13 +96,13 @@ static void see(void *data, const struct fastterm_outcome *outcome, u8 level, in
 		ftk_sweep_after(stop->s, regs);
 }
 
-/* Was the kick taken where the breakpoint was? Then the program went on in its stub image. */
+/* Has the kick come at the breakpoint? Then the program has continued in its stub image. */
 static bool taken_there(const struct stop *stop)
 {
 	return stop->kicked && stop->met == stop->to;
 }
 
-/* The size of an instruction, but for processors that say that of a long. */
+/* The length should be that of an instruction, but some processors require that of a long. */
 static struct perf_event *set_breakpoint(unsigned long ip, u32 cpu,
 					 perf_overflow_handler_t strike, void *data)
 {
@@ -122,7 +125,7 @@ static void run_with_breakpoint(struct kunit *test, struct stop *stop)
 	struct fastterm_outcome outcome;
 	struct perf_event *event;
 
-	/* What the last request has not found is looked for some time longer. */
+	/* The last request may not have found the program; wait until its kicks give up. */
 	while (bpf_fastterm_outcome(stop->s->cpu, &outcome) == -EINPROGRESS)
 		cond_resched();
 	stop->hit = false;
@@ -134,7 +137,7 @@ static void run_with_breakpoint(struct kunit *test, struct stop *stop)
 	perf_event_release_kernel(event);
 }
 
-/* Another interrupt may come first, and lead to something else: then once more. */
+/* Another interrupt may come first and call other code: try again then. */
 static void sweep_at(struct kunit *test, struct stop *stop, u32 func, u32 off)
 {
 	u32 tries = 0;
@@ -153,7 +156,10 @@ static void sweep_at(struct kunit *test, struct stop *stop, u32 func, u32 off)
 	ftk_sweep_judge(test, stop->s, func, off, !stop->err);
 }
 
-/* From a boundary that is no safepoint nobody is moved, nor gets past the breakpoint. */
+/*
+ * Boundaries that are no safepoints are left out: the program would not be redirected there and
+ * could not get past the breakpoint.
+ */
 static void sweep_func(struct kunit *test, struct stop *stop, u32 func)
 {
 	const struct fastterm_image *image = stop->s->fprog->images[func];
@@ -165,10 +171,10 @@ static void sweep_func(struct kunit *test, struct stop *stop, u32 func)
 			sweep_at(test, stop, func, off);
 }
 
-/* For so long a sample is waited for. */
+/* How long a sample is waited for, in iterations. */
 #define NR_SPINS	1000000
 
-/* Whether a sample is taken by an NMI, 1, or not, -1; 0 while none has been taken. */
+/* 1 if samples are taken by an NMI, -1 if not, 0 as long as none has been taken. */
 static int by_nmi;
 
 static void sampled(struct pt_regs *regs)
@@ -181,7 +187,10 @@ static bool has_nmi(void)
 	u32 i;
 
 	by_nmi = 0;
-	/* If somebody else asks for a sample at the same time, it is his. */
+	/*
+	 * If somebody else requests a sample at the same time, it may be taken for the other
+	 * request.
+	 */
 	while (!READ_ONCE(by_nmi)) {
 		fastterm_sample(raw_smp_processor_id(), sampled, true);
 		for (i = 0; i < NR_SPINS && !READ_ONCE(by_nmi); i++)
@@ -212,15 +221,18 @@ void ftk_sweep_all(struct kunit *test, struct ftk_sweep *s)
 
 /**
  * struct look - a breakpoint at which the program goes on
- * @stops: it is one of these
- * @i: which
+ * @stops: all such addresses
+ * @i: index of this one
  */
 struct look {
 	struct ftk_stops *stops;
 	u32 i;
 };
 
-/* Not all processors get past it by themselves: it goes, and is hit again until then. */
+/*
+ * Some processors do not step over the breakpoint. It is disabled, and may be hit again until it
+ * is.
+ */
 static void look(struct perf_event *event, struct perf_sample_data *data,
 		 struct pt_regs *regs)
 {

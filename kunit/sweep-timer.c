@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Termination at every instruction, by a timer on a machine whose clock counts
- * instructions and that takes interrupts between any two of them.
+ * Termination at every instruction, by a timer on a machine whose clock counts instructions and
+ * which takes interrupts between any two of them
  *
- * Without such a machine (boot parameter fastterm_icount) the cases are skipped.
+ * The cases are skipped on other machines (boot parameter fastterm_icount).
  */
 
 #include <linux/bitmap.h>
@@ -25,31 +25,31 @@
 #include "sweep.h"
 
 /*
- * Tries for each ns that a program takes, at least; and then as many again as were
- * needed until the last one that hit something new.
+ * Number of tries per ns of the program's run time, at least. The number of tries is also at
+ * least twice the number of the last try that has hit a new boundary.
  */
 #define TRIES_PER_NS	5
 #define MAX_TRIES	200000
 
-/* The same for single addresses, of which chance leaves none of fifty out in a million cases. */
+/* The same for single addresses: one of fifty is missed in fewer than one of a million cases. */
 #define STOP_TRIES_PER_NS 18
 
 /*
- * The program begins so many ns after the timer has been set, since no timer is for
- * less than ten microseconds everywhere; and up to so many turns of a short loop,
- * since none counts single instructions everywhere.
+ * The program starts this many ns after the timer has been set, since on some machines a timer
+ * cannot be shorter than ten microseconds; plus a random number of iterations of a short loop,
+ * since on some machines the timer cannot be set to single instructions.
  */
 #define LEAD_NS		(12 * NSEC_PER_USEC)
 #define MAX_LEAD	64
 
-/* What is before it and behind it, in ns, where the timer may be late. */
+/* The timer may be late: tries begin this many ns before the program and end as many behind it. */
 #define MARGIN_NS	500
 
 /**
- * struct shot - the timer that stops a program
+ * struct shot - a timer that stops a program
  * @timer: the timer
  * @s: the program
- * @strike: what it does there, with the interrupted registers
+ * @strike: called in the timer's interrupt, with the interrupted registers
  */
 struct shot {
 	struct hrtimer timer;
@@ -72,8 +72,8 @@ static void shot_init(struct shot *shot)
 }
 
 /*
- * Returns how long it took, without the lead, in ns. One function, so that the program's
- * frame is always in the same place.
+ * Returns how long the program took, in ns, without the lead. All runs are made by this
+ * function, so that the program's frame is always at the same address.
  */
 static noinline u32 run(struct kunit *test, struct shot *shot, u32 delay, u32 lead)
 {
@@ -90,7 +90,7 @@ static noinline u32 run(struct kunit *test, struct shot *shot, u32 delay, u32 le
 	return begin - LEAD_NS;
 }
 
-/* Over how much time the shots are spread. */
+/* The length of time over which tries are spread. */
 static u32 spread(struct kunit *test, struct shot *shot)
 {
 	return run(test, shot, NSEC_PER_MSEC, MAX_LEAD) + 2 * MARGIN_NS;
@@ -105,10 +105,10 @@ static void run_at_random(struct kunit *test, struct shot *shot, struct rnd_stat
 
 /**
  * struct stop - a program that is terminated where it is stopped
- * @shot: what stops it
- * @struck: it has been interrupted this time
- * @func: in this function
- * @off: at this offset from its entry
+ * @shot: the timer that stops it
+ * @struck: the program has been interrupted in this run
+ * @func: number of the interrupted function
+ * @off: interrupted offset, from the function's entry
  */
 struct stop {
 	struct shot shot;
@@ -126,7 +126,7 @@ static void strike(struct shot *shot, struct pt_regs *regs)
 	stop->struck = true;
 	ftk_sweep_before(shot->s, stop->func, stop->off, regs);
 	shot->s->err = bpf_fastterm_terminate(shot->s->prog, smp_processor_id());
-	/* This interrupt is as good as the one that it has just sent. */
+	/* Run the kick in this interrupt, rather than in the one that the request has sent. */
 	fastterm_kicked(regs);
 	shot->s->redirect_ns = sched_clock_noinstr() - this_cpu_read(fastterm_activation.since);
 	ftk_sweep_after(shot->s, regs);
@@ -155,14 +155,14 @@ void ftk_sweep_all(struct kunit *test, struct ftk_sweep *s)
 			last = i;
 		}
 	}
-	/* Whatever is executed has been hit. */
+	/* The search has ended by its own rule, and not since it has reached MAX_TRIES. */
 	KUNIT_EXPECT_GE(test, i, 2 * last);
 }
 
 /**
  * struct looker - a program that goes on where it is stopped
- * @shot: what stops it
- * @stops: where that is of interest
+ * @shot: the timer that stops it
+ * @stops: the addresses of interest
  */
 struct looker {
 	struct shot shot;

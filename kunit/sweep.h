@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Programs that are stopped, and terminated, at one instruction after the other
+ * Programs that are stopped, and terminated, at each of their instructions in turn
  *
- * What they are and what has to come of it is in boundary.c. They are stopped by
- * breakpoints where the kernel has these for its own code, sweep-break.c; otherwise
- * by a timer, on a machine whose clock counts instructions, sweep-timer.c. The same
- * stop stub images where across.c wants to look at them.
+ * boundary.c has the programs and checks the results. They are stopped by breakpoints where the
+ * kernel supports them in its own code (sweep-break.c), and by a timer on machines whose clock
+ * counts instructions (sweep-timer.c). Both stop stub images for across.c, too.
  */
 #ifndef _BPF_FASTTERM_KUNIT_SWEEP_H
 #define _BPF_FASTTERM_KUNIT_SWEEP_H
@@ -21,21 +20,21 @@ struct kunit_case;
 struct pt_regs;
 
 /**
- * struct ftk_sweep - a program that is stopped everywhere
+ * struct ftk_sweep - a program that is stopped at all its instructions
  * @prog: the program
- * @fprog: what is known of it
- * @cpu: where it runs
- * @ordinary: what it returns if nobody stops it
- * @broken: how often it did not leave registers or stack as they were
- * @hit: for each function, the offsets from its entry at which it was terminated
- * @struck: how often that was at safepoints
- * @first: how many of those times it was gone after the first kick
- * @err: what the last request said
- * @redirect_ns: where time is counted, how long the last redirect took, in ns; 0 elsewhere
- * @suffix: for each function, by offset from its entry, the least time in ns from the end of
- *	    the redirect to when the program had left; 0 if that is not known
- * @was: what the program had in its registers and its frame before the last redirect
- * @changed: what of that the redirect has changed, or NULL
+ * @fprog: the kernel's record of the program
+ * @cpu: the CPU on which it runs
+ * @ordinary: its result when it is not terminated
+ * @broken: how often it has changed registers or stack of its caller
+ * @hit: for each function, the offsets from its entry at which it has been terminated
+ * @struck: number of terminations at safepoints
+ * @first: number of those that needed a single kick
+ * @err: result of the last request
+ * @redirect_ns: how long the last redirect took, in ns; 0 where time is not measured
+ * @suffix: for each function, by offset from its entry, the shortest time in ns from the end of
+ *	    the redirect to the exit; 0 if it is not known
+ * @was: registers and frame before the last redirect
+ * @changed: the first of these that the redirect has changed, or NULL
  */
 struct ftk_sweep {
 	struct bpf_prog *prog;
@@ -53,15 +52,15 @@ struct ftk_sweep {
 	const char *changed;
 };
 
-/* So many addresses at most. */
+/* The most addresses of struct ftk_stops. */
 #define FTK_MAX_STOPS 40
 
 /**
- * struct ftk_stops - where a program is stopped, to be looked at
+ * struct ftk_stops - addresses at which a program is stopped without being terminated
  * @nr: number of @ips
  * @ips: the addresses
- * @hit: those at which it has been stopped
- * @at: is told of each stop, by the number of the address, in an interrupt
+ * @hit: the addresses at which it has been stopped
+ * @at: called in an interrupt for each stop, with the index of the address
  */
 struct ftk_stops {
 	u32 nr;
@@ -81,10 +80,13 @@ void ftk_sweep_after(struct ftk_sweep *s, struct pt_regs *regs);
 u32 ftk_sweep_hits(const struct ftk_sweep *s);
 u32 ftk_sweep_len(struct kunit *test, const struct ftk_sweep *s, u32 func, u32 off);
 
-/* Stop and terminate it at every boundary that is executed; by the one or the other. */
+/*
+ * Stop and terminate the program at each boundary that it executes. sweep-break.c or
+ * sweep-timer.c.
+ */
 void ftk_sweep_all(struct kunit *test, struct ftk_sweep *s);
 
-/* Stop it at each of these addresses at least once, as far as they are executed. */
+/* Stop the program at least once at each of these addresses that it executes. */
 void ftk_sweep_stops(struct kunit *test, struct ftk_sweep *s, struct ftk_stops *stops);
 
 #endif /* _BPF_FASTTERM_KUNIT_SWEEP_H */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What system calls of KUnit test cases take and return; see syscall.h
+ * Arguments and results of system calls in KUnit test cases; see syscall.h
  *
- * Descriptors live in the file table that all kernel threads share, so the
- * thread in which KUnit releases a case's resources can close what the thread
- * of the case has opened. Kernel threads have no user memory, so KUnit lends some.
+ * Descriptors are in the file table that all kernel threads share. So the thread that releases a
+ * case's resources can close what the case's own thread has opened. Kernel threads have no user
+ * memory; KUnit provides some.
  */
 
 #include <linux/err.h>
@@ -37,12 +37,12 @@ void ftk_close_fd_later(struct kunit *test, int fd)
 }
 
 /**
- * ftk_user_memory() - get user memory
- * @test: the test case, at whose end it is unmapped
+ * ftk_user_memory() - allocate user memory
+ * @test: the test case, at whose end the memory is unmapped
  * @size: its size, in bytes
  *
  * Context: the thread of the test case.
- * Return: its address; all of it is zero.
+ * Return: the address of the memory, which is zeroed.
  */
 char __user *ftk_user_memory(struct kunit *test, size_t size)
 {

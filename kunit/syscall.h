@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * bpf(2) for KUnit test cases, and what system calls take and return
+ * bpf(2) for KUnit test cases, and the arguments and results of system calls
  *
- * System calls are made for processes: they return descriptors, and some read and
- * write user memory only. A test case gets both here, until it ends.
+ * System calls are meant for processes: they return descriptors, and some of them access user
+ * memory only. These functions provide both until the end of the test case.
  */
 #ifndef _BPF_FASTTERM_KUNIT_SYSCALL_H
 #define _BPF_FASTTERM_KUNIT_SYSCALL_H

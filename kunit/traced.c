@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Termination of programs that somebody is looking at
+ * Termination of programs that are traced or profiled
  *
- * Tracers put themselves in the place of return addresses, or in between caller
- * and program; profilers unwind the stack; processors go and come. A program is
- * terminated all the same, and they see what they would have seen.
+ * Tracers replace return addresses, or are called between the program and its caller; profilers
+ * unwind the stack; CPUs go offline and come back. Programs are terminated all the same, and
+ * tracers see what they would see without the termination.
  */
 
 #include <linux/cpu.h>
@@ -30,25 +30,25 @@
 #define NR_KICKS	500
 
 /*
- * So many percent are gone after the first kick. The function graph tracer, where it is
- * interrupted while it takes a return address over, or gives it back, is left alone until
- * the next one, and is there often. So is a kretprobe where every access is checked: one
- * in eight has been seen to take another one.
+ * Percentage of activations that are gone after the first kick. If the function graph tracer is
+ * interrupted while it replaces a return address or restores it, the address is left alone until
+ * the next kick, and this happens often. Under KASAN, one kick in eight that finds a kretprobe
+ * has been seen to need another one.
  */
 #define PERCENT			99
 #define PERCENT_GRAPH		50
 #define PERCENT_KRETPROBE	(IS_ENABLED(CONFIG_KASAN) ? 80 : 99)
 
-/* perf's own default, 4 kHz; unless the processor would hardly do anything else. */
+/* perf's default is 4 kHz. The period is longer if samples take most of the CPU's time. */
 #define SAMPLE_NS	(250 * NSEC_PER_USEC)
 
-/* So many samples tell for how long one of them takes the processor; fewer are none at all. */
+/* Number of samples from which the duration of one is measured, and that a run needs at least. */
 #define NR_SAMPLES	10
 
-/* The kicks come after up to so many ns in the program. */
+/* The program is kicked up to this many ns after it has been entered. */
 #define PHASE_NS	50000
 
-/* A helper that calls others, from within helpers that are not inlined. */
+/* A helper that calls further functions. The loops around it are not inlined. */
 static const struct bpf_insn body[] = {
 	BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, 1),
 	BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
@@ -93,7 +93,7 @@ static void trace_no_more(void *ops)
 	ftk_patching_end();
 }
 
-/* Every return that it waited for has come, and to the right place. */
+/* All functions that the tracer has seen being entered return, and return to the right place. */
 static void traced_by_graph(struct kunit *test)
 {
 	static const char * const functions[] = {
@@ -154,7 +154,10 @@ static void probe_no_more(void *kretprobe)
 	unregister_kretprobe(kretprobe);
 }
 
-/* The helper that is running, three times over; or one that nobody else can trace. */
+/*
+ * A kretprobe on bpf_loop(), which is on the stack three times. Where bpf_loop() cannot be
+ * probed, one on bpf_probe_read_kernel().
+ */
 static void traced_by_kretprobe(struct kunit *test)
 {
 	struct ftk_runner *r = start(test);
@@ -170,7 +173,7 @@ static void traced_by_kretprobe(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&probe_entries), atomic_read(&probe_returns));
 }
 
-/* Programs before and after the program, entered through a trampoline. */
+/* A program at the exit of the program, entered through a trampoline. */
 static void traced_by_programs(struct kunit *test)
 {
 	struct ftk_runner *r = start(test);
@@ -191,7 +194,7 @@ static void traced_by_programs(struct kunit *test)
 
 static atomic_t samples;
 
-/* Unwinds what it has interrupted, tagged or not. */
+/* Unwind the interrupted stack, whether it has a tag or not. */
 static void sample(struct perf_event *event, struct perf_sample_data *data,
 		   struct pt_regs *regs)
 {
@@ -223,8 +226,8 @@ static struct perf_event *sample_every(struct kunit *test, u64 ns)
 }
 
 /*
- * On the CPU that is sampled: for how long it is away, at the least, in ns. By its own
- * clock: where another's is ahead, the kernel's stands still here.
+ * Measure, on the sampled CPU, the least time in ns that a sample takes. This uses the CPU's own
+ * clock, since the kernel's does not advance on a CPU whose clock is behind that of others.
  */
 static int time_away(void *data)
 {
@@ -237,7 +240,7 @@ static int time_away(void *data)
 	while (nr < NR_SAMPLES && time_before(jiffies, end)) {
 		begin = sched_clock();
 		before = atomic_read(&samples);
-		/* Far longer than a reading of the clock, where few samples then fall. */
+		/* Much longer than reading the clock, so that few samples come while it is read. */
 		for (i = 0; i < 100000; i++)
 			barrier();
 		sampled = before != atomic_read(&samples);
@@ -249,7 +252,7 @@ static int time_away(void *data)
 			missed = min(missed, ns);
 		}
 	}
-	/* If it always is, it is away for nearly all of the time. */
+	/* If there is a sample in each measurement, samples take nearly all of the time. */
 	*away = missed == U64_MAX ? hit : hit - min(hit, missed);
 	return nr < NR_SAMPLES ? -ETIMEDOUT : 0;
 }
@@ -266,7 +269,10 @@ static void traced_by_perf(struct kunit *test)
 	period = max_t(u64, SAMPLE_NS, 4 * away);
 	end = jiffies + FTK_PATIENCE;
 	sample_every(test, period);
-	/* However few samples it takes in that time: its clock may not advance steadily. */
+	/*
+	 * Repeat this until there are enough samples, since the event's clock may not advance
+	 * steadily.
+	 */
 	do {
 		ftk_kick(test, r, 4 * NR_KICKS, PHASE_NS, PERCENT);
 	} while (atomic_read(&samples) < NR_SAMPLES && time_before(jiffies, end));

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Traces of a program that is tagged
+ * Stack traces of a program that has a tag
  *
- * A program that is sampled while it runs has the return address of its base frame replaced.
- * Whoever unwinds the stack is to find what is there without: the program itself, by helpers and
- * functions of the kernel that it calls; interrupts that it is in; and another CPU, if it
- * sleeps. Nothing is terminated here.
+ * A sample replaces the return address of a program's base frame. Unwinders have to find what
+ * they would find without: from helpers and kernel functions that the program calls, from
+ * interrupts, and from another CPU while the program sleeps. Nothing is terminated in this
+ * suite.
  */
 #include <linux/fastterm_arch.h>
 #include <linux/filter.h>
@@ -29,23 +29,23 @@
 #include "runaway.h"
 #include "watch.h"
 
-/* For so long the programs run, in ms; and nobody minds, up to so many. */
+/* How long the programs run, in ms, and a budget that they do not reach. */
 #define RUN_MS		60
 #define BUDGET_MS	10000
 
-/* How often they are sampled, and how often run at most if the first trace comes too late. */
+/* The period of samples, and how often a program is run if its first trace came too late. */
 #define PERIOD_MS	15
 #define MAX_TRIES	5
 
-/* More turns of their loop than they have in that time: then they end soon. */
+/* More iterations than a program needs for RUN_MS, so that it ends soon after. */
 #define NR_TURNS	20000
 
-/* How often interrupts look, in ns. */
+/* The interval of interrupts that unwind the stack, in ns. */
 #define LOOK_NS		(500 * NSEC_PER_USEC)
 
 #define DEPTH		48
 
-/* Who unwinds. */
+/* Functions that unwind a stack. */
 enum unwinder {
 	SAVE,
 	RELIABLE,
@@ -62,9 +62,9 @@ static const char *const names[] = {
 static_assert(ARRAY_SIZE(names) == UNWINDERS);
 
 /**
- * struct trace - what one of them has found
+ * struct trace - a stack trace
  * @nr: number of @entries, or an error
- * @entries: the addresses
+ * @entries: the return addresses
  */
 struct trace {
 	int nr;
@@ -72,16 +72,16 @@ struct trace {
 };
 
 /**
- * struct seen - what has been seen of a program
- * @deadline: until when it is of interest, in ns of the monotonic clock
- * @taken: how often it was looked at
- * @tagged: how often it was tagged then
- * @late: it was tagged already when the first traces were taken
- * @unlike: how often the traces were others than before
- * @whose: whose trace that was last
+ * struct seen - stack traces of a program
+ * @deadline: until when traces are taken, in ns of the monotonic clock
+ * @taken: how many times they have been taken
+ * @tagged: how many times the program had a tag
+ * @late: the program had a tag already when the first traces were taken
+ * @unlike: number of traces that differed from the first ones
+ * @whose: the unwinder that the last of these came from
  * @first: the first traces
- * @now: the present ones
- * @timer: what looks at it in interrupts
+ * @now: the last trace
+ * @timer: takes traces in interrupts
  */
 static struct seen {
 	u64 deadline;
@@ -96,8 +96,8 @@ static struct seen {
 } seen;
 
 /*
- * The tag on the current task's stack, above this address, or NULL. Stale words are no tags; and an
- * interrupt may have been on another stack.
+ * Find the tag on the current task's stack, above this address, or return NULL. A stale word on
+ * the stack does not count as a tag. If @sp is an address on another stack, there is none.
  */
 static noinline unsigned long *find_tag(unsigned long sp)
 {
@@ -166,7 +166,7 @@ static void watch_no_more(void *unused)
 	ftk_watch(0, fastterm_period_ms);
 }
 
-/* The next RUN_MS count, and on this CPU. @on_put: what the program calls meanwhile. */
+/* Begin to take traces, on this CPU, for RUN_MS. The program calls @on_put when it puts a thing. */
 static void watch(struct kunit *test, void (*on_put)(void))
 {
 	memset(&seen, 0, sizeof(seen));
@@ -176,7 +176,7 @@ static void watch(struct kunit *test, void (*on_put)(void))
 	seen.deadline = ktime_get_mono_fast_ns() + RUN_MS * NSEC_PER_MSEC;
 }
 
-/* A program that puts things again and again. */
+/* Load a program that puts things again and again. */
 static struct bpf_prog *load_putting(struct kunit *test, const struct ftk_opts *opts,
 				     const struct ftk_snippet *after)
 {
@@ -197,7 +197,7 @@ static struct bpf_prog *load_putting(struct kunit *test, const struct ftk_opts *
 	return ftk_load(test, p->insns, p->cnt, opts);
 }
 
-/* Run a program that has its traces taken, the first of them before it is tagged. */
+/* Run a program and take its traces. The first ones have to be taken before it has a tag. */
 static u32 run_watched(struct kunit *test, const struct bpf_prog *prog, const void *ctx)
 {
 	u32 result, tries = 0;
@@ -233,7 +233,7 @@ static void callchains_no_more(void *unused)
 	put_callchain_buffers();
 }
 
-/* What functions of the kernel find that the program calls. */
+/* Traces that are taken in a kernel function called by the program. */
 static void unwind_functions(struct kunit *test)
 {
 	static const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
@@ -247,7 +247,7 @@ static void unwind_functions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ftk_terminations(prog), 0);
 }
 
-/* Words of a trace that the program compares, and where it keeps what, in its map. */
+/* Number of words of a trace that the program compares, and the layout of its map. */
 #define WORDS		12
 #define FIRST		0
 #define NOW		(WORDS * 8)
@@ -255,7 +255,7 @@ static void unwind_functions(struct kunit *test)
 #define UNLIKE		(TURNS + 8)
 #define SIZE		(UNLIKE + 8)
 
-/* The program has its own trace taken, and compares it with the first one. */
+/* A program that takes its own stack trace in a loop and compares it with the first one. */
 static struct bpf_prog *load_tracing(struct kunit *test, const struct ftk_map *m, u64 end)
 {
 	struct bpf_insn *insns = kunit_kcalloc(test, 40 + 6 * WORDS, sizeof(*insns), GFP_KERNEL);
@@ -299,7 +299,7 @@ static struct bpf_prog *load_tracing(struct kunit *test, const struct ftk_map *m
 	}
 	memcpy(&insns[cnt], again, sizeof(again));
 	cnt += ARRAY_SIZE(again);
-	/* Or until there have been as many turns as may_goto allows. */
+	/* The loop also ends after as many iterations as may_goto allows. */
 	insns[cnt] = BPF_RAW_INSN(BPF_JMP | BPF_JCOND, 0, 0, 1, 0);
 	cnt++;
 	insns[cnt] = BPF_JMP_A(3 - (int)cnt - 1);
@@ -309,7 +309,7 @@ static struct bpf_prog *load_tracing(struct kunit *test, const struct ftk_map *m
 	return ftk_load(test, insns, cnt, &opts);
 }
 
-/* Up to the thread's first function, in whatever it has been interrupted. */
+/* Do the outermost functions agree? The task may have been interrupted anywhere inside them. */
 static bool ends_like(const unsigned long *a, int nr_a, const unsigned long *b, int nr_b)
 {
 	const int end = 3;
@@ -328,7 +328,7 @@ static bool has_exit(const struct trace *t)
 	return false;
 }
 
-/* What would be in the place of a tag, if the program had not been tagged. */
+/* The word that would be in the place of a tag if the program had no tag. */
 static unsigned long without(const unsigned long *word)
 {
 	const struct fastterm_tag *tag = fastterm_tag_at((unsigned long)(word + 1));
@@ -337,7 +337,7 @@ static unsigned long without(const unsigned long *word)
 	       fastterm_arch_sign(tag->back, (unsigned long)(word + 1));
 }
 
-/* Of the same moment: with the tag, and without. */
+/* Unwind the stack twice at the same moment: with the tag, and with the original return address. */
 static enum hrtimer_restart look(struct hrtimer *timer)
 {
 	struct pt_regs *regs = get_irq_regs();
@@ -364,7 +364,7 @@ static void look_no_more(void *unused)
 	hrtimer_cancel(&seen.timer);
 }
 
-/* What a helper finds, and an interrupt. */
+/* Traces that are taken by a helper, and in interrupts. */
 static void unwind_helper(struct kunit *test)
 {
 	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, SIZE, 1, 0);
@@ -414,8 +414,8 @@ static void unwind_throw(struct kunit *test)
 }
 
 /*
- * 0: it runs; 1: it sleeps, tagged; 2: it has been looked at. What has been written before is seen
- * by whoever sees this.
+ * 0: the program runs; 1: it has a tag and sleeps; 2: its trace has been taken. Writes release,
+ * and reads acquire, what has been written before.
  */
 static atomic_t sleeping;
 
@@ -430,12 +430,12 @@ static void sleep_on_put(void)
 	take(SAVE, &seen.first[SAVE]);
 	seen.tagged = !!find_tag(sp);
 	atomic_set_release(&sleeping, 1);
-	/* For longer than it takes to look. */
+	/* Longer than it takes to unwind the stack. */
 	while (atomic_read_acquire(&sleeping) == 1)
 		schedule_timeout_uninterruptible(HZ / 5);
 }
 
-/* What /proc/PID/stack shows of a program that sleeps, read on another CPU. */
+/* The trace of a sleeping program that /proc/PID/stack would show, taken on another CPU. */
 static void unwind_sleeper(struct kunit *test)
 {
 	static const struct ftk_opts opts = {
@@ -452,7 +452,7 @@ static void unwind_sleeper(struct kunit *test)
 	ftk_runner_start(test, r, 1);
 	while (atomic_read_acquire(&sleeping) != 1 && !READ_ONCE(r->done))
 		schedule_timeout_uninterruptible(1);
-	/* It is about to sleep. */
+	/* The program may not have gone to sleep yet. */
 	schedule_timeout_uninterruptible(2);
 	t->nr = stack_trace_save_tsk(r->thread, t->entries, DEPTH, 0);
 	atomic_set_release(&sleeping, 2);

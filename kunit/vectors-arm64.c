@@ -235,7 +235,7 @@ const struct ftk_vector ftk_thunk_vectors[] = {
 	{}
 };
 
-/* What a kernel may do without, with its size. */
+/* Instructions that depend on the kernel's configuration, with their sizes. */
 #ifdef CONFIG_ARM64_BTI_KERNEL
 #define B	4
 #define BTI_JC	"\xdf\x24\x03\xd5"

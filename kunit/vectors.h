@@ -2,14 +2,13 @@
 /*
  * Golden vectors: what an architecture's decoder and encoder are expected to do
  *
- * The suite fastterm_encode knows no architecture. What it compares with stands
- * in vectors-<arch>.c, where <arch> is the folder's name in arch/; the Makefile
- * picks the one for the kernel that is built. A port copies one of these files,
- * keeps the names of the arrays, and takes its bytes from an assembler or a
- * manual, not from its own encoder.
+ * The suite fastterm_encode knows no architecture. Its expectations are in vectors-<arch>.c,
+ * where <arch> is the architecture's folder in arch/; the Makefile chooses the file. A port
+ * copies one of these files, keeps the names of the arrays, and takes the bytes from an
+ * assembler or a manual, not from its own encoder.
  *
- * Instructions are at ftk_vector_ip, rules do not depend on an address. Arrays end with an
- * empty entry.
+ * Instructions are at ftk_vector_ip; rules do not depend on an address. An empty entry ends each
+ * array.
  */
 #ifndef _BPF_FASTTERM_KUNIT_VECTORS_H
 #define _BPF_FASTTERM_KUNIT_VECTORS_H
@@ -20,17 +19,17 @@
 #define FTK_VECTOR_SIZE 24
 
 /**
- * struct ftk_vector - an instruction, and what is expected of it
- * @name: the instruction, in the assembler's words, or what becomes of it
+ * struct ftk_vector - an instruction, and the expected results
+ * @name: the instruction in the assembler's syntax, or what is done to it
  * @size: number of bytes of @code
- * @off: where the instruction begins in @code
- * @code: the code; for a thunk, what was there before
+ * @off: offset of the instruction in @code
+ * @code: the code; for a thunk, what is there before
  * @ret: what the function returns
- * @insn: of a decoder, what it says of the instruction; of an encoder, what it
- *	  is given; of a thunk, only the target
- * @want: the code after encoding, if that succeeds
+ * @insn: for a decoder, its result; for an encoder, its input; for a thunk, the target only
+ * @want: the code after encoding, if encoding succeeds
  *
- * What is to be decoded ends where it ends: a byte less, and it is incomplete.
+ * For a decoder, @code ends with the instruction, so that it is incomplete without its last
+ * byte.
  */
 struct ftk_vector {
 	const char *name;
@@ -46,12 +45,12 @@ struct ftk_vector {
 #define FTK_MAX_RANGES	3
 
 /**
- * struct ftk_rules_vector - a function, and the rules that are expected of it
- * @name: what is peculiar in it
+ * struct ftk_rules_vector - a function, and the rules that are expected for it
+ * @name: what distinguishes the function
  * @size: number of bytes of @code
  * @code: the function
  * @nr_ranges: number of @ranges
- * @ranges: where it is left
+ * @ranges: the code of the BPF instructions that leave the function; see fastterm_arch_rules()
  * @ret: what fastterm_arch_rules() returns
  * @rules: the rules
  */

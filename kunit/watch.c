@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the suites of the watchdog share: see watch.h
+ * Functions that the suites of the watchdog share; see watch.h
  */
 
 #include <linux/array_size.h>
@@ -27,16 +27,15 @@ static void see(void *unused, const struct bpf_prog *prog, int cpu, u64 ran_ns)
 	struct ftk_blamed *b = &ftk_blamed;
 
 	atomic_inc(&b->nr);
-	/* One CPU at a time writes these in the cases that read them. */
+	/* In the cases that read these values, only one CPU writes them at a time. */
 	atomic64_set(&b->least_ns, min_t(u64, atomic64_read(&b->least_ns), ran_ns));
 	atomic64_set(&b->most_ns, max_t(u64, atomic64_read(&b->most_ns), ran_ns));
 }
 
 /**
- * ftk_watch() - tell the watchdog what to do
- * @budget_ms: for how long programs may run, and those that sleep twice as long; 0:
- *	       for as long as they like
- * @period_ms: how often it looks
+ * ftk_watch() - configure the watchdog
+ * @budget_ms: the budget of programs; that of sleepable ones is twice as long. 0: no limit
+ * @period_ms: the period of samples
  */
 void ftk_watch(unsigned int budget_ms, unsigned int period_ms)
 {
@@ -46,7 +45,7 @@ void ftk_watch(unsigned int budget_ms, unsigned int period_ms)
 	fastterm_watchdog_update();
 }
 
-/* The programs of all other suites run for as long as they like. */
+/* Programs of all other suites have no limit. */
 static int __init no_watchdog(void)
 {
 	if (kunit_enabled())
@@ -58,8 +57,8 @@ late_initcall_sync(no_watchdog);
 static unsigned int period_before;
 
 /**
- * ftk_watch_init() - begin a case in which the watchdog looks at programs on any CPU
- * @test: the test case, which is skipped where they cannot be terminated
+ * ftk_watch_init() - begin a case in which the watchdog samples programs on all CPUs
+ * @test: the test case, which is skipped if programs cannot be terminated
  *
  * Return: 0, or an error.
  */
@@ -91,17 +90,17 @@ void ftk_watch_exit(struct kunit *test)
 }
 
 /**
- * ftk_runner_left() - wait until a runner has ended, which it does not by itself
- * @r: the runner
+ * ftk_runner_left() - wait until a runner has finished
+ * @r: the runner, whose program has to be terminated first
  *
  * Context: any thread, may sleep.
- * Return: false if it has not in FTK_PATIENCE.
+ * Return: false if it has not finished within FTK_PATIENCE.
  */
 bool ftk_runner_left(const struct ftk_runner *r)
 {
 	unsigned long end = jiffies + FTK_PATIENCE;
 
-	/* Pairs with the release at the end of its thread. */
+	/* Pairs with the release at the end of the runner's thread. */
 	while (!smp_load_acquire(&r->done)) {
 		if (time_after(jiffies, end))
 			return false;
@@ -111,11 +110,11 @@ bool ftk_runner_left(const struct ftk_runner *r)
 }
 
 /**
- * ftk_short() - a program that does no harm, and goes round all the same
+ * ftk_short() - write a short program with a loop
  * @insns: receives its instructions
- * @result: what it returns
+ * @result: the program's result
  *
- * Three turns of a loop: long enough to be hit by most samples.
+ * The loop has three iterations, so that most samples find the program running.
  */
 void ftk_short(struct bpf_insn insns[FTK_SHORT_LEN], u32 result)
 {
@@ -137,9 +136,9 @@ void ftk_short(struct bpf_insn insns[FTK_SHORT_LEN], u32 result)
 }
 
 /**
- * ftk_load_short() - load what ftk_short() says
+ * ftk_load_short() - load the program of ftk_short()
  * @test: the test case, at whose end it is freed
- * @type: its type
+ * @type: the program's type
  *
  * Return: the program, which returns XDP_PASS.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the suites of the watchdog share
+ * Functions that the suites of the watchdog share
  *
  *	ftk_watch(FTK_BUDGET_MS, 2);
  *	...
@@ -16,17 +16,17 @@
 struct ftk_runner;
 struct kunit;
 
-/* A budget that is soon over, in ms. */
+/* A short budget, in ms. */
 #define FTK_BUDGET_MS	50
 
-/* Number of instructions of ftk_short(). */
+/* Number of instructions that ftk_short() writes. */
 #define FTK_SHORT_LEN	11
 
 /**
- * struct ftk_blamed - what the watchdog has blamed since a case began
- * @nr: how often
- * @least_ns: the shortest time that one had been seen running
- * @most_ns: the longest
+ * struct ftk_blamed - terminations that the watchdog has requested since the case began
+ * @nr: number of requests
+ * @least_ns: the shortest time for which one of the programs was seen running
+ * @most_ns: the longest such time
  */
 struct ftk_blamed {
 	atomic_t nr;

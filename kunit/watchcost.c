@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the watchdog costs, in instructions, and that it needs nobody else
+ * The cost of the watchdog, in instructions; and that it works on a machine with one CPU
  *
- * On a machine with one processor whose clock counts instructions (boot parameter
- * fastterm_icount); elsewhere the cases are skipped.
+ * The cases need a machine with one CPU whose clock counts instructions (boot parameter
+ * fastterm_icount) and are skipped elsewhere.
  */
 
 #include <linux/delay.h>
@@ -21,10 +21,10 @@
 #include "runaway.h"
 #include "watch.h"
 
-/* As often as it may, so that what a sample costs stands out. */
+/* The shortest period, so that the cost of samples is measurable. */
 #define PERIOD_MS	1
 
-/* For how long something is done while the watchdog looks on, in ns without it. */
+/* How long the measured work takes, in ns, without samples. */
 #define LENGTH_NS	(40 * NSEC_PER_MSEC)
 
 static const u64 ctx[MAX_BPF_FUNC_ARGS];
@@ -48,7 +48,7 @@ static void watchcost_exit(struct kunit *test)
 	ftk_icount_exit(test);
 }
 
-/* Nobody else is there, and this thread neither comes back by itself nor is preempted. */
+/* There is one CPU only, and this thread neither gives it up nor is preempted. */
 static void watchdog_alone(struct kunit *test)
 {
 	static const struct bpf_insn body[] = { FTK_CALL(BPF_FUNC_get_current_uid_gid) };
@@ -57,7 +57,7 @@ static void watchdog_alone(struct kunit *test)
 	u64 broken = 0, begin;
 
 	KUNIT_EXPECT_FALSE(test, preempt_model_preemptible());
-	/* Where this is the first suite, others still do what the boot has left to them. */
+	/* If this is the first suite, other threads may still have work left from booting. */
 	msleep(500);
 	begin = ktime_get_mono_fast_ns();
 	ftk_watch(10, PERIOD_MS);
@@ -102,7 +102,7 @@ static u64 measure(void (*work)(const struct bpf_prog *prog), const struct bpf_p
 	return ktime_get_mono_fast_ns() - begin;
 }
 
-/* A sample takes its instructions from what it interrupts. */
+/* The instructions of a sample are those that are missing in what it interrupts. */
 static void compare(struct kunit *test, const char *what,
 		    void (*work)(const struct bpf_prog *prog), const struct bpf_prog *prog)
 {
@@ -111,7 +111,7 @@ static void compare(struct kunit *test, const char *what,
 
 	ftk_watch(0, PERIOD_MS);
 	times = div64_u64(LENGTH_NS * 100ull, measure(work, prog, 100));
-	/* Whoever still had to do something for others does it now. */
+	/* This run lets pending work of other threads be done. */
 	measure(work, prog, times);
 	without = measure(work, prog, times);
 	ftk_watch(MSEC_PER_SEC, PERIOD_MS);
@@ -121,7 +121,7 @@ static void compare(struct kunit *test, const char *what,
 	kunit_info(test, "%s: %llu instructions without samples, %llu with\n", what, without, with);
 	kunit_info(test, "%s: %u instructions for a sample; a hundred of them in a second are %u ppm of 10^9\n",
 		   what, per_sample, per_sample / 10);
-	/* At most 0.1 percent of a processor that does 10^9 in a second. */
+	/* 0.1 percent, at most, of a CPU that executes 10^9 instructions in a second. */
 	KUNIT_EXPECT_LE(test, per_sample, 10000);
 }
 
@@ -132,7 +132,7 @@ static void watchdog_samples(struct kunit *test)
 		ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT));
 }
 
-/* Who is not sampled does not notice whether others are. */
+/* A program that is not sampled runs equally fast with the watchdog on and off. */
 static void watchdog_no_cost(struct kunit *test)
 {
 	struct bpf_prog *prog = ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT);
@@ -145,9 +145,9 @@ static void watchdog_no_cost(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(ns); i++) {
 		ftk_watch(i * MSEC_PER_SEC, PERIOD_MS);
 		ns[i] = U64_MAX;
-		/* Not what happens once, as when RCU wants to know of a run. */
+		/* The minimum leaves out work that is done once, as when RCU waits for this CPU. */
 		for (round = 0; round < 10; round++) {
-			/* preempt_enable() takes longer where somebody waits for the processor. */
+			/* preempt_enable() takes longer if another thread waits for the CPU. */
 			cond_resched();
 			local_irq_disable();
 			ns[i] = min(ns[i], measure(do_bpf, prog, 100));
@@ -157,7 +157,7 @@ static void watchdog_no_cost(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, code, prog->bpf_func, prog->jited_len);
 	kunit_info(test, "100 runs without a sample: %llu instructions with the watchdog off, %llu with it on\n",
 		   ns[0], ns[1]);
-	/* Up to a tick of the clock. */
+	/* The difference may be up to a tick of the clock. */
 	KUNIT_EXPECT_LE(test, abs_diff(ns[0], ns[1]), 200);
 }
 

@@ -2,8 +2,8 @@
 /*
  * The watchdog
  *
- * Whatever runs for too long is terminated, wherever it runs, and nobody asks for it.
- * Other stalls are still found by those who have always found them.
+ * A program that runs for too long is terminated, wherever it runs, without a request from
+ * elsewhere. The kernel's other detectors still report other stalls.
  */
 
 #include <linux/atomic.h>
@@ -36,7 +36,7 @@
 #include "runaway.h"
 #include "watch.h"
 
-/* So short a period, that a program is sampled often. */
+/* A short period, so that a program is sampled often. */
 #define PERIOD_MS	2
 
 static void write_bad(struct kunit *test, const char *name, const unsigned int *value,
@@ -110,7 +110,7 @@ static const struct runaway {
 
 KUNIT_ARRAY_PARAM_DESC(runaways, runaways, name);
 
-/* It is terminated once, and not before it has run for as long as it may. */
+/* The program is terminated once, and not before its budget is over. */
 static void watchdog_runaway(struct kunit *test)
 {
 	const struct runaway *c = test->param_value;
@@ -128,8 +128,9 @@ static void watchdog_runaway(struct kunit *test)
 	ftk_runner_start(test, r, 1);
 	KUNIT_EXPECT_TRUE(test, ftk_runner_left(r));
 	/*
-	 * What a sample adds is bounded, so that this holds on any machine; but not with
-	 * interrupts off, when it is all the time for which nobody came by.
+	 * The time between two samples counts up to a limit, so that this holds on any machine.
+	 * It does not hold with interrupts off, where all of the time counts until another CPU
+	 * samples this one.
 	 */
 	most_ns = c->masked ? ktime_get_mono_fast_ns() - begin :
 			      (FTK_BUDGET_MS + 2 * PERIOD_MS) * NSEC_PER_MSEC;
@@ -142,7 +143,7 @@ static void watchdog_runaway(struct kunit *test)
 	KUNIT_EXPECT_LE(test, atomic64_read(&ftk_blamed.most_ns), most_ns);
 }
 
-/* The next line of the kernel's log that tells of a program. */
+/* Find the next line of the kernel log that reports the program. */
 static bool find_line(struct kmsg_dump_iter *iter, const char *begin, char *line, size_t size)
 {
 	unsigned long end = jiffies + FTK_PATIENCE;
@@ -172,7 +173,7 @@ static void expect_fdinfo(struct kunit *test, struct bpf_prog *prog, const char 
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, line), "%s", text);
 }
 
-/* Who looks into the log, or at the program, is told what has happened. */
+/* The kernel log and the program's fdinfo report the termination. */
 static void watchdog_log(struct kunit *test)
 {
 	const struct ftk_shape shape = { 4, .body = FTK_SNIPPET(body_helper) };
@@ -209,7 +210,7 @@ static void watchdog_log(struct kunit *test)
 	KUNIT_EXPECT_GE(test, kicks, 1);
 }
 
-/* What a program is attached to, to be entered through a trampoline. */
+/* A function to which a program is attached through a trampoline. */
 static noinline __noclone int ftk_traced(int value)
 {
 	barrier_data(&value);
@@ -218,7 +219,7 @@ static noinline __noclone int ftk_traced(int value)
 
 static int ftk_sink;
 
-/* With room for a jump in the midst of it. */
+/* A function with room for a jump in the middle of its code. */
 static noinline __noclone __no_sanitize_address int ftk_optimized(int value)
 {
 	WRITE_ONCE(ftk_sink, value);
@@ -229,9 +230,9 @@ static noinline __noclone __no_sanitize_address int ftk_optimized(int value)
 }
 
 /**
- * struct calling - a call from a thread of the kernel's, on the second CPU
- * @func: what is called, to which a program is attached
- * @done: it has returned
+ * struct calling - a call by a kernel thread on the second CPU
+ * @func: the function, to which a program is attached
+ * @done: the call has returned
  */
 struct calling {
 	int (*func)(int value);
@@ -247,7 +248,7 @@ static int call(void *data)
 	return value - 1;
 }
 
-/* If @prog were not terminated it would come back after 2^23 turns. */
+/* Call @func and expect that @prog is terminated. Otherwise it returns after 2^23 iterations. */
 static void expect_terminated(struct kunit *test, int (*func)(int value),
 			      const struct bpf_prog *prog)
 {
@@ -262,7 +263,7 @@ static void expect_terminated(struct kunit *test, int (*func)(int value),
 	KUNIT_EXPECT_EQ(test, ftk_terminations(prog), 1);
 }
 
-/* In a thread of the kernel's, whose stack has the trampoline on it and no way out. */
+/* In a kernel thread, with a trampoline on its stack that the kernel's unwinder cannot pass. */
 static void watchdog_trampoline(struct kunit *test)
 {
 	const struct ftk_shape shape = { 1, .body = FTK_SNIPPET(body_helper) };
@@ -280,7 +281,7 @@ static void watchdog_trampoline(struct kunit *test)
 	expect_terminated(test, ftk_traced, prog);
 }
 
-/* Off the beginning of a function, behind what ftrace has there. */
+/* An address behind the beginning of a function, and behind ftrace's instructions there. */
 static unsigned long amid(unsigned long func)
 {
 	struct fastterm_insn insn;
@@ -295,7 +296,7 @@ static unsigned long amid(unsigned long func)
 	return func + off;
 }
 
-/* Attached to where no unwinder finds what is below: a jump to code made for it. */
+/* In an optimized kprobe, a jump to code that was made for it: no unwinder finds the caller. */
 static void watchdog_optimized(struct kunit *test)
 {
 	const struct ftk_shape shape = { 1, .body = FTK_SNIPPET(body_helper) };
@@ -316,7 +317,7 @@ static void watchdog_optimized(struct kunit *test)
 	expect_terminated(test, ftk_optimized, prog);
 }
 
-/* Every CPU at once, that of the test's included: nobody is left to help. */
+/* Programs run on all CPUs at once, including the test's: no other CPU can help. */
 static void watchdog_all_stuck(struct kunit *test)
 {
 	const struct ftk_shape shape = { 4, .body = FTK_SNIPPET(body_helper) };
@@ -344,8 +345,8 @@ static void watchdog_all_stuck(struct kunit *test)
  * struct ticking - a timer that runs a program
  * @timer: the timer, whose function runs in a softirq
  * @prog: the program
- * @broken: what ftk_run_guarded() says
- * @done: it has returned
+ * @broken: the count of ftk_run_guarded()
+ * @done: the program has returned
  */
 struct ticking {
 	struct hrtimer timer;
@@ -362,7 +363,7 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	rcu_read_lock();
 	ftk_run_guarded(t->prog, ctx, &t->broken);
 	rcu_read_unlock();
-	/* Whoever sees this sees the rest. */
+	/* Pairs with the acquire in watchdog_softirq(). */
 	smp_store_release(&t->done, true);
 	return HRTIMER_NORESTART;
 }
@@ -374,7 +375,7 @@ static void start_ticking(void *data)
 	hrtimer_start(&t->timer, 0, HRTIMER_MODE_REL_PINNED_SOFT);
 }
 
-/* In a softirq, which is where timers run, and packets are received. */
+/* In a softirq, as for timers and received packets. */
 static void watchdog_softirq(struct kunit *test)
 {
 	const struct ftk_shape shape = { 4, .body = FTK_SNIPPET(body_helper) };
@@ -387,7 +388,7 @@ static void watchdog_softirq(struct kunit *test)
 	t->timer.function = tick;
 	ftk_watch(FTK_BUDGET_MS, PERIOD_MS);
 	KUNIT_ASSERT_EQ(test, 0, smp_call_function_single(1, start_ticking, t, true));
-	/* Pairs with the release at its end. */
+	/* Pairs with the release in the timer's function. */
 	while (!smp_load_acquire(&t->done) && time_before(jiffies, end))
 		schedule_timeout_uninterruptible(1);
 	KUNIT_ASSERT_TRUE(test, t->done);
@@ -396,10 +397,10 @@ static void watchdog_softirq(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->broken, 0);
 }
 
-/* So long after it was started, in ns, a timer calls. */
+/* A timer of the program expires after this time, in ns. */
 #define TIMER_NS	1000000
 
-/* A callback of a timer loops: no main function is below it. It comes to a CPU that is idle. */
+/* A loop in the callback of a timer, which has no main function below it, on an idle CPU. */
 static void watchdog_timer(struct kunit *test)
 {
 	const struct ftk_map m = ftk_map_typed(test);
@@ -428,7 +429,7 @@ static void watchdog_timer(struct kunit *test)
 		FTK_CALL(BPF_FUNC_timer_start),
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN(),
-		/* 25: what the timer calls */
+		/* 25: the callback of the timer */
 		BPF_MOV64_IMM(BPF_REG_1, FTK_FOREVER),
 		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
 		BPF_MOV64_IMM(BPF_REG_3, 0),
@@ -436,7 +437,7 @@ static void watchdog_timer(struct kunit *test)
 		FTK_CALL(BPF_FUNC_loop),
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN(),
-		/* 33: what that loop does, for ever */
+		/* 33: the callback of the timer's loop, which loops as well */
 		BPF_MOV64_IMM(BPF_REG_1, FTK_FOREVER),
 		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 6),
 		BPF_MOV64_IMM(BPF_REG_3, 0),
@@ -467,12 +468,12 @@ static void watchdog_timer(struct kunit *test)
 }
 
 /**
- * struct masked - a program that runs where its caller takes no interrupts
+ * struct masked - a program that is run with interrupts off
  * @prog: the program
- * @ctx: its context, as struct ftk_shape wants it
- * @broken: what ftk_run_guarded() says
- * @cpu: where it is to run, in an NMI
- * @ran: it has begun to
+ * @ctx: its context, as struct ftk_shape requires
+ * @broken: the count of ftk_run_guarded()
+ * @cpu: the CPU on which it is to run in an NMI
+ * @ran: it has been started
  */
 struct masked {
 	struct bpf_prog *prog;
@@ -492,8 +493,8 @@ static void run_masked(void *data)
 }
 
 /*
- * In an interrupt: an NMI ends it, or where there is none, the kernel calls its callbacks
- * no more. If neither happens, this does not come back.
+ * In an interrupt, an NMI terminates the program. Without NMIs, the kernel's loops over its
+ * callbacks end. If neither happens, the call does not return.
  */
 static void watchdog_masked(struct kunit *test)
 {
@@ -522,13 +523,16 @@ static void run_in_nmi(struct pt_regs *regs)
 	run_masked(m);
 }
 
-/* Has itself sampled: by an NMI, where there are any. */
+/* Request a sample of this CPU, which is taken by an NMI if the machine has NMIs. */
 static void send_nmi(void *data)
 {
 	const struct masked *m = data;
 	u32 tries, i;
 
-	/* If the neighbour asks for a sample at the same time, it is the watchdog's. */
+	/*
+	 * If another CPU samples this one at the same time, the NMI may be taken for the
+	 * watchdog's.
+	 */
 	for (tries = 0; tries < 3 && !READ_ONCE(m->ran); tries++) {
 		fastterm_sample(m->cpu, run_in_nmi, true);
 		for (i = 0; i < 1000000 && !READ_ONCE(m->ran); i++)
@@ -536,7 +540,7 @@ static void send_nmi(void *data)
 	}
 }
 
-/* Nothing interrupts an NMI: its neighbour has the kernel call its callbacks no more. */
+/* Nothing interrupts an NMI: another CPU makes the kernel's loops over callbacks end. */
 static void watchdog_in_nmi(struct kunit *test)
 {
 	const struct ftk_shape shape = { 4, true, .body = FTK_SNIPPET(body_helper) };
@@ -551,11 +555,11 @@ static void watchdog_in_nmi(struct kunit *test)
 	if (!m->ran)
 		kunit_skip(test, "no NMI on this machine");
 	KUNIT_EXPECT_EQ(test, m->broken, 0);
-	/* It has not been redirected. */
+	/* The program has not been redirected. */
 	KUNIT_EXPECT_EQ(test, ftk_terminations(m->prog), 0);
 }
 
-/* Sleepable programs have a budget of their own. */
+/* Sleepable programs have their own budget. */
 static void watchdog_sleepable(struct kunit *test)
 {
 	const struct ftk_shape shape = { 4, .body = FTK_SNIPPET(body_helper) };
@@ -582,9 +586,9 @@ static void write_value(struct kunit *test, const char *fs, const char *name,
 }
 
 /**
- * struct stalling - somebody who keeps a CPU, and is no program
- * @ms: for how long
- * @begun: it has begun
+ * struct stalling - kernel code that keeps a CPU busy
+ * @ms: how long
+ * @begun: it has started
  */
 struct stalling {
 	unsigned int ms;
@@ -606,7 +610,7 @@ static int stall(void *data)
 	return 0;
 }
 
-/* RCU waits for it, and so do we. */
+/* Keep a CPU busy, and wait for a grace period, which this delays. */
 static void stall_for(struct kunit *test, unsigned int ms)
 {
 	struct stalling s = {
@@ -622,7 +626,7 @@ static void stall_for(struct kunit *test, unsigned int ms)
 	KUNIT_EXPECT_EQ(test, kthread_stop(other), 0);
 }
 
-/* What is no program is none of the watchdog's business, and still somebody else's. */
+/* The watchdog does not report kernel code that is no program, and the other detectors still do. */
 static void watchdog_others(struct kunit *test)
 {
 	ftk_watch(FTK_BUDGET_MS, PERIOD_MS);
@@ -632,7 +636,7 @@ static void watchdog_others(struct kunit *test)
 	write_value(test, "proc", "sys/kernel/watchdog_thresh", "10\n");
 	pr_info("# expect splat: rcu: INFO: rcu_\\w+ (self-)?detected\n");
 	write_value(test, "sysfs", "module/rcupdate/parameters/rcu_cpu_stall_timeout", "3\n");
-	/* Lockdep's RCU gives everybody five seconds more. */
+	/* With CONFIG_PROVE_RCU, the timeout is five seconds longer. */
 	stall_for(test, (IS_ENABLED(CONFIG_PROVE_RCU) ? 10 : 5) * MSEC_PER_SEC);
 	write_value(test, "sysfs", "module/rcupdate/parameters/rcu_cpu_stall_timeout", "21\n");
 	pr_info("# expect splat: end\n");
@@ -640,9 +644,9 @@ static void watchdog_others(struct kunit *test)
 }
 
 /**
- * struct turns - a program is run on the second CPU
- * @prog: it
- * @sample: the CPU is sampled before
+ * struct turns - a program that is run on the second CPU
+ * @prog: the program
+ * @sample: request a sample of this CPU before
  */
 struct turns {
 	struct bpf_prog *prog;
@@ -663,7 +667,7 @@ static int take_turns(void *data)
 	return ftk_run(t->prog, ctx);
 }
 
-/* How many turns its loop takes. */
+/* Run the program and return the number of iterations of its loop. */
 static u64 turns(struct kunit *test, struct turns *t, const struct ftk_map *count)
 {
 	const u32 key = 0;
@@ -680,7 +684,7 @@ static void cut_no_more(void *unused)
 	fastterm_cut_loops(1, false);
 }
 
-/* A CPU was not heard of for long, as a virtual one may be, and takes interrupts after all. */
+/* A CPU that did not respond for a while, such as a virtual one, turns out to take interrupts. */
 static void watchdog_mistaken(struct kunit *test)
 {
 	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
@@ -705,17 +709,20 @@ static void watchdog_mistaken(struct kunit *test)
 
 	ftk_attach(test, ftk_load_counter(test, &entered, &opts));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, cut_no_more, NULL));
-	/* The timer of the last case may come once more, and any other kick. */
+	/*
+	 * The watchdog's timer of the last case, or another kick, may still come and undo the
+	 * cut.
+	 */
 	do {
 		fastterm_cut_loops(1, true);
 		nr = turns(test, &t, &count);
 		runs++;
 	} while (nr != 1 && time_before(jiffies, end));
 	KUNIT_EXPECT_EQ(test, nr, 1);
-	/* What is entered there is not refused. */
+	/* A program that is entered there is not refused. */
 	KUNIT_ASSERT_TRUE(test, ftk_map_lookup(&entered, &key, &nr));
 	KUNIT_EXPECT_EQ(test, nr, runs);
-	/* It is the kicks of samples, and not that timer. */
+	/* The kick of a sample undoes the cut, and not that timer. */
 	t.sample = true;
 	for (i = 0; i < 10; i++) {
 		fastterm_cut_loops(1, true);
