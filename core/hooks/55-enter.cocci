@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Where the kernel refuses to enter a program recursively, refuse it also if it would become part of an activation that
-// is being terminated. Perf events run with interrupts off, where no program is refused.
+// is being terminated. Programs of perf events are an exception: they are entered for each event.
 // Changes: kernel/bpf/trampoline.c 3
 // Changes: kernel/trace/bpf_trace.c 4
 
