@@ -120,6 +120,7 @@ struct fastterm_side {
  * @id_gen: bpf_verifier_env.id_gen before anything was explored
  * @alu_limits: bpf_verifier_env.explore_alu_limits before anything was explored
  * @allow_uninit: bpf_verifier_env.allow_uninit_stack, as it is for the original
+ * @unwritten: the most that fastterm_leaves_unwritten() has returned of a skipped call
  * @log: the user's log, to which nothing is added while both images are explored
  * @verdict: the result
  */
@@ -144,6 +145,7 @@ struct fastterm_check {
 	u32 id_gen;
 	bool alu_limits;
 	bool allow_uninit;
+	u32 unwritten;
 	struct bpf_verifier_log log;
 	struct fastterm_verdict verdict;
 };
@@ -242,16 +244,18 @@ static void fastterm_fork_here(struct bpf_verifier_env *env);
 
 /*
  * Has @by memory on the stack that was written, and is read later, where @st has unwritten
- * memory?
+ * memory? Only memory counts that a skipped call may leave unwritten: @size bytes from the
+ * top of each frame.
  */
-static bool fastterm_lacks(const struct bpf_verifier_state *st, const struct bpf_verifier_state *by)
+static bool fastterm_lacks(const struct bpf_verifier_state *st, const struct bpf_verifier_state *by,
+			   u32 size)
 {
 	u32 frame, i;
 
 	for (frame = 0; frame <= by->curframe; frame++) {
 		const struct bpf_func_state *has = by->frame[frame], *lacks = st->frame[frame];
 
-		for (i = 0; i < has->allocated_stack; i++) {
+		for (i = 0; i < min_t(u32, has->allocated_stack, size); i++) {
 			const u32 slot = i / BPF_REG_SIZE, byte = i % BPF_REG_SIZE;
 
 			if (has->stack[slot].spilled_ptr.live & REG_LIVE_READ &&
@@ -284,7 +288,8 @@ static void fastterm_pruned(struct bpf_verifier_env *env, const struct bpf_verif
 	 * If a program may read unwritten memory, states are equal whether memory was
 	 * written or not.
 	 */
-	if (!fastterm_in_stub(env) && c->allow_uninit && fastterm_lacks(env->cur_state, by))
+	if (!fastterm_in_stub(env) && c->allow_uninit &&
+	    fastterm_lacks(env->cur_state, by, c->unwritten))
 		fastterm_fork_here(env);
 	env->cur_state->fastterm.cover = by->fastterm.node;
 	/* Has a callback returned to the kept call that has run it? */

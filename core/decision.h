@@ -153,6 +153,9 @@ void fastterm_decide_first(const struct bpf_verifier_env *env, const struct bpf_
 			   bool is_part, bool throws, struct fastterm_decision *d);
 void fastterm_decide(struct bpf_verifier_env *env, const struct bpf_verifier_state *before,
 		     const struct bpf_insn *insn, struct fastterm_decision *d);
+u32 fastterm_leaves_unwritten(const struct bpf_verifier_env *env,
+			      const struct bpf_verifier_state *before, const struct bpf_insn *insn,
+			      const struct fastterm_decision *d);
 void fastterm_decide_last(const struct bpf_insn *insn, struct fastterm_decision *d);
 s64 fastterm_value(const struct fastterm_decision *d);
 void *fastterm_stub(enum fastterm_value value, u8 fill);

@@ -438,17 +438,6 @@ static void fastterm_fork_here(struct bpf_verifier_env *env)
 
 #define FASTTERM_TAKES_NEXT	"the stub image takes the next element of an iterator"
 
-/* Is a pointer to the stack passed to a call? Registers that are not arguments count as well. */
-static bool fastterm_hands_stack(const struct bpf_reg_state *regs)
-{
-	u8 arg;
-
-	for (arg = BPF_REG_1; arg <= BPF_REG_5; arg++)
-		if (regs[arg].type == PTR_TO_STACK)
-			return true;
-	return false;
-}
-
 /*
  * May the stub image make a call? If it takes elements of an iterator on one path only, the
  * iterator is not in the state that the verifier assumes, and a loop over it need not end.
@@ -457,11 +446,13 @@ static bool fastterm_hands_stack(const struct bpf_reg_state *regs)
 static int fastterm_may_keep(struct bpf_verifier_env *env)
 {
 	const struct bpf_reg_state *regs = cur_regs(env);
+	u8 arg;
 
 	if (fastterm_decision(env, env->insn_idx)->is_next || is_iter_next_insn(env, env->insn_idx))
 		return fastterm_say(env, FASTTERM_TAKES_NEXT);
-	if (calls_callback(env, env->insn_idx) && fastterm_hands_stack(regs))
-		return fastterm_say(env, "the stub image hands its stack to a callback");
+	for (arg = BPF_REG_1; calls_callback(env, env->insn_idx) && arg <= BPF_REG_5; arg++)
+		if (regs[arg].type == PTR_TO_STACK)
+			return fastterm_say(env, "the stub image hands its stack to a callback");
 	return 0;
 }
 
@@ -477,7 +468,7 @@ static int fastterm_stub_call(struct bpf_verifier_env *env)
 		fastterm_assume(env, env->insn_idx, d);
 	if (!d->kind || d->why)
 		return fastterm_may_keep(env);
-	if (fastterm_hands_stack(regs))
+	if (fastterm_leaves_unwritten(env, env->cur_state, &env->prog->insnsi[env->insn_idx], d))
 		env->cur_state->fastterm.alike = false;
 	if (d->fill & FASTTERM_FILL) {
 		arg = fastterm_fill_arg(d);
@@ -625,6 +616,7 @@ static void fastterm_called(struct bpf_verifier_env *env, const struct bpf_insn 
 		fastterm_part(&elem->st);
 	if (fastterm_in_stub(env) || d->why || c->verdict.why)
 		return;
+	c->unwritten = max(c->unwritten, fastterm_leaves_unwritten(env, &c->before, insn, d));
 	err = fastterm_skip(env, &c->before, insn_idx, d);
 	if (!err && !fastterm_may_result(env, &c->before, d))
 		err = fastterm_fork(env, insn_idx);
@@ -922,6 +914,7 @@ static int fastterm_both(struct bpf_verifier_env *env, fastterm_explore_fn main,
 	fastterm_trace_begin(&c->trace);
 	c->traced = false;
 	c->changed = false;
+	c->unwritten = 0;
 	memset(&c->verdict, 0, sizeof(c->verdict));
 
 	c->log = env->log;

@@ -694,6 +694,50 @@ void fastterm_decide_last(const struct bpf_insn *insn, struct fastterm_decision 
 }
 
 /**
+ * fastterm_leaves_unwritten() - may a call write stack memory that its stub does not write?
+ * @env: the verifier's environment
+ * @before: the state before the call
+ * @insn: the call
+ * @d: the decision on it, which is to skip it
+ *
+ * The prototype says which arguments point to memory that the call may write. The size of
+ * that memory is not looked at: all memory above the pointer counts.
+ *
+ * Context: process context.
+ * Return: the memory that counts, as a number of bytes from the top of a frame; 0 if there
+ * is none.
+ */
+u32 fastterm_leaves_unwritten(const struct bpf_verifier_env *env,
+			      const struct bpf_verifier_state *before, const struct bpf_insn *insn,
+			      const struct fastterm_decision *d)
+{
+	const struct bpf_reg_state *args = args_of(before);
+	const u8 filled = d->fill & FASTTERM_FILL ? fastterm_fill_arg(d) : 0;
+	struct memory_args mem;
+	u32 unwritten = 0;
+	u8 arg, bits = 0;
+
+	for (arg = 1; arg <= MAX_BPF_FUNC_REG_ARGS; arg++)
+		if (args[arg - 1].type == PTR_TO_STACK && arg != filled)
+			bits |= BIT(arg);
+	if (!bits)
+		return 0;
+	mem = memory_args(env, insn);
+	if (!mem.writes)
+		return 0;
+	for (arg = 1; arg <= MAX_BPF_FUNC_REG_ARGS; arg++) {
+		const struct bpf_reg_state *ptr = &args[arg - 1];
+
+		if (!(bits & mem.uninit & BIT(arg)))
+			continue;
+		if (!tnum_is_const(ptr->var_off))
+			return MAX_BPF_STACK;
+		unwritten = max_t(s64, unwritten, -(ptr->off + (s64)ptr->var_off.value));
+	}
+	return unwritten;
+}
+
+/**
  * fastterm_value() - get the number that the stub of a call returns
  * @d: the decision, which is to skip the call
  *
