@@ -305,7 +305,7 @@ static const struct check_program programs[] = {
 	{ "memory that is filled on one way of two", FASTTERM_FILLS,
 	  BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_F_TEST_STATE_FREQ, .make = make_fill_on_one_way,
 	  .refusal = FASTTERM_REFUSED_VERIFIER },
-	{ "memory that a function fills, on a path that is pruned", FASTTERM_SUBPROG_CALL,
+	{ "memory that a function fills, on a path that is pruned", FASTTERM_FILLS,
 	  BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_F_TEST_STATE_FREQ, BIT(1), BIT(1),
 	  make_global_pruned, .refusal = FASTTERM_REFUSED_VERIFIER },
 	{ "a result that is followed", FASTTERM_RESULT,
