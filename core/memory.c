@@ -8,6 +8,7 @@
  */
 #include <linux/atomic.h>
 #include <linux/bpf.h>
+#include <linux/cache.h>
 #include <linux/cacheflush.h>
 #include <linux/err.h>
 #include <linux/errno.h>

@@ -5,6 +5,7 @@
  */
 #include <linux/array_size.h>
 #include <linux/build_bug.h>
+#include <linux/cache.h>
 #include <linux/init.h>
 #include <linux/string.h>
 #include <linux/sysctl.h>

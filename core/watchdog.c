@@ -17,6 +17,7 @@
 #define pr_fmt(fmt) "fastterm: " fmt
 
 #include <linux/bpf.h>
+#include <linux/cache.h>
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/err.h>
