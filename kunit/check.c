@@ -186,8 +186,10 @@ static u32 make_fill(struct kunit *test, struct bpf_insn *insns)
 static u32 make_written_on_one_way(struct bpf_insn *insns)
 {
 	return MAKE(insns,
+		/* R6 is for later: another number than the one that decides here. */
 		FTK_CALL(BPF_FUNC_get_prandom_u32),
 		BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		FTK_CALL(BPF_FUNC_get_prandom_u32),
 		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 4),
 		BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -8),
 		BPF_STX_MEM(BPF_H, BPF_REG_10, BPF_REG_0, -6),
