@@ -72,6 +72,7 @@ static notrace bool is_leaving(void)
 
 /**
  * fastterm_refuses() - would a program become part of the activation that is leaving?
+ * @prog: the program; NULL if there may be several
  *
  * The scheduler enters programs on behalf of other tasks as well, with interrupts off. So
  * no program is refused in a task that has interrupts off.
@@ -80,7 +81,7 @@ static notrace bool is_leaving(void)
  * program that is attached to this function would call it again.
  * Return: true if it would.
  */
-bool notrace fastterm_refuses(void)
+bool notrace fastterm_refuses(const struct bpf_prog *prog)
 {
 	return (interrupt_context_level() || !irqs_disabled()) && is_leaving();
 }

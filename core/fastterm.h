@@ -51,7 +51,7 @@ int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu);
 int bpf_fastterm_outcome(int cpu, struct fastterm_outcome *outcome);
 
 DECLARE_PER_CPU(bool, fastterm_leaving);
-bool fastterm_refuses(void);
+bool fastterm_refuses(const struct bpf_prog *prog);
 bool fastterm_stops_loops(void);
 
 /**
@@ -85,17 +85,20 @@ static __always_inline bool fastterm_should_stop(void)
 
 /**
  * fastterm_should_refuse() - is a program to be kept from running now?
+ * @prog: the program that is about to be entered; NULL if there may be several
  *
- * It is if it would become part of an activation that is being terminated. The kernel calls
- * this where it refuses to enter a program recursively, and refuses the program in the
- * same way.
+ * It is if it would become part of an activation that is being terminated, or if it would
+ * run while an interrupt of ours looks at this CPU, in which nothing can be terminated
+ * here. A program whose value permits or denies something is never kept from running. The
+ * kernel calls this where it refuses to enter a program recursively, and refuses the
+ * program in the same way.
  *
  * Context: any in which programs are entered: the CPU does not change.
  * Return: true if the program should not be entered.
  */
-static __always_inline bool fastterm_should_refuse(void)
+static __always_inline bool fastterm_should_refuse(const struct bpf_prog *prog)
 {
-	return fastterm_any_leaving() && fastterm_refuses();
+	return fastterm_any_leaving() && fastterm_refuses(prog);
 }
 
 /* Behind the call of a callback that has returned @ret: end the loop if the caller should stop. */
@@ -141,7 +144,7 @@ void fastterm_insn_patched(struct bpf_verifier_env *env,
 			   const struct bpf_prog *prog, u32 off, u32 len);
 void fastterm_verified(struct bpf_verifier_env *env, int err);
 void fastterm_jited(struct bpf_prog *prog, const u32 *end);
-void fastterm_loaded(struct bpf_prog *prog);
+int fastterm_loaded(struct bpf_prog *prog);
 void fastterm_publish(struct bpf_prog *prog);
 bool fastterm_last_put(struct bpf_prog *prog, bool deferred);
 bool fastterm_ended(struct bpf_prog_aux *aux, rcu_callback_t again);
@@ -173,7 +176,7 @@ static __always_inline bool fastterm_should_stop(void)
 	return false;
 }
 
-static __always_inline bool fastterm_should_refuse(void)
+static __always_inline bool fastterm_should_refuse(const struct bpf_prog *prog)
 {
 	return false;
 }
@@ -199,7 +202,11 @@ static inline void fastterm_insn_patched(struct bpf_verifier_env *env,
 					 u32 off, u32 len) { }
 static inline void fastterm_verified(struct bpf_verifier_env *env, int err) { }
 static inline void fastterm_jited(struct bpf_prog *prog, const u32 *end) { }
-static inline void fastterm_loaded(struct bpf_prog *prog) { }
+static inline int fastterm_loaded(struct bpf_prog *prog)
+{
+	return 0;
+}
+
 static inline void fastterm_publish(struct bpf_prog *prog) { }
 static inline bool fastterm_last_put(struct bpf_prog *prog, bool deferred)
 {

@@ -313,7 +313,7 @@ static enum fastterm_absence build(struct bpf_prog *prog,
  * Context: process context, may sleep; after the JIT, before the program is visible to
  * users.
  */
-void fastterm_loaded(struct bpf_prog *prog)
+int fastterm_loaded(struct bpf_prog *prog)
 {
 	struct fastterm_prog *fprog = prog->aux->fastterm.prog;
 	u32 i;
@@ -334,6 +334,7 @@ void fastterm_loaded(struct bpf_prog *prog)
 		fastterm_layout_free(ours->layout);
 		ours->layout = NULL;
 	}
+	return 0;
 }
 
 /**

@@ -16,7 +16,9 @@ symbol err, free_used_maps;
  prog = bpf_prog_select_runtime(prog, &err);
  if (err < 0)
  	goto free_used_maps;
-+fastterm_loaded(prog);
++err = fastterm_loaded(prog) ?: err;
++if (err < 0)
++	goto free_used_maps;
 
 @@
 identifier prog;

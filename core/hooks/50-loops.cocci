@@ -2,8 +2,8 @@
 // Kernel functions that call a callback in a loop test after each call whether the program is being terminated.
 // Changes: kernel/bpf/bpf_iter.c 2
 // Changes: kernel/bpf/arraymap.c 2
-// Changes: kernel/bpf/hashtab.c 2
-// Changes: kernel/bpf/ringbuf.c 2
+// Changes: kernel/bpf/hashtab.c 3
+// Changes: kernel/bpf/ringbuf.c 3
 // Changes: kernel/bpf/task_iter.c 2
 
 @@
@@ -22,6 +22,32 @@ expression ret;
  ret = cb(...);
 +fastterm_ask(ret);
  ...+>
+ }
+
+// These may go on for a long time without calling the callback: through empty buckets and discarded samples.
+@@
+expression htab;
+identifier i;
+@@
+ bpf_for_each_hash_elem(...)
+ {
+ <...
+-for (i = 0; i < htab->n_buckets; i++)
++for (i = 0; i < htab->n_buckets && !fastterm_should_stop(); i++)
+ { ... }
+ ...>
+ }
+
+@@
+symbol err, rb, sample, size;
+@@
+ bpf_user_ringbuf_drain(...)
+ {
+ <...
++if (fastterm_should_stop())
++	break;
+ err = __bpf_user_ringbuf_peek(rb, &sample, &size);
+ ...>
  }
 
 @@

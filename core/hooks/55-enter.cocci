@@ -11,9 +11,19 @@
 
 @@
 identifier inc = {this_cpu_inc_return, __this_cpu_inc_return};
-expression active;
+expression prog;
 @@
  unlikely(
--	inc(active) != 1
-+	inc(active) != 1 || fastterm_should_refuse()
+-	inc(*(prog->active)) != 1
++	inc(*(prog->active)) != 1 || fastterm_should_refuse(prog)
+ )
+
+// These run the programs of an array.
+@@
+identifier inc = {this_cpu_inc_return, __this_cpu_inc_return};
+symbol bpf_prog_active;
+@@
+ unlikely(
+-	inc(bpf_prog_active) != 1
++	inc(bpf_prog_active) != 1 || fastterm_should_refuse(NULL)
  )
