@@ -577,6 +577,13 @@ static bool fastterm_skips(struct bpf_verifier_env *env, const struct bpf_insn *
 	return skipped;
 }
 
+/* Is a global function called there? */
+static bool fastterm_calls_global(struct bpf_verifier_env *env, u32 i)
+{
+	return env->insn_aux_data[i].fastterm.kind == FASTTERM_SUBPROG &&
+	       fastterm_is_global(env, i);
+}
+
 /**
  * fastterm_called() - decide on a call, and push its stub state
  * @env: the verifier's environment
@@ -595,7 +602,12 @@ static void fastterm_called(struct bpf_verifier_env *env, const struct bpf_insn 
 	struct fastterm_decision *d;
 	int err;
 
-	if (*result || !c || !c->joint)
+	if (*result || !c)
+		return;
+	if (!fastterm_in_stub(env) &&
+	    (insn->src_reg != BPF_PSEUDO_CALL || fastterm_calls_global(env, insn_idx)))
+		c->verdict.visits++;
+	if (!c->joint)
 		return;
 	*result = fastterm_order_async(env);
 	if (*result || env->cur_state->speculative)
@@ -938,13 +950,6 @@ static int fastterm_both(struct bpf_verifier_env *env, fastterm_explore_fn main,
 	if (c->verdict.unbounded)
 		fastterm_refuse(env, FASTTERM_REFUSED_UNBOUNDED, c->verdict.insn);
 	return err;
-}
-
-/* Is a global function called there? */
-static bool fastterm_calls_global(struct bpf_verifier_env *env, u32 i)
-{
-	return env->insn_aux_data[i].fastterm.kind == FASTTERM_SUBPROG &&
-	       fastterm_is_global(env, i);
 }
 
 /* Store the result for later steps of the load. */

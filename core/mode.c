@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which programs get stub images: the sysctl kernel.bpf_fastterm, "off", "needed" or "all".
- * A new value applies to programs that are loaded from then on.
+ * Which programs get stub images: the sysctl kernel.bpf_fastterm, "off", "needed", "all"
+ * or "required". A new value applies to programs that are loaded from then on.
  */
 #include <linux/array_size.h>
 #include <linux/build_bug.h>
@@ -18,6 +18,7 @@ static const char *const names[] = {
 	[FASTTERM_MODE_OFF] = "off",
 	[FASTTERM_MODE_NEEDED] = "needed",
 	[FASTTERM_MODE_ALL] = "all",
+	[FASTTERM_MODE_REQUIRED] = "required",
 };
 
 static_assert(ARRAY_SIZE(names) == FASTTERM_MODES);
@@ -25,7 +26,7 @@ static_assert(ARRAY_SIZE(names) == FASTTERM_MODES);
 static int mode_handler(const struct ctl_table *table, int write, void *buffer,
 			size_t *lenp, loff_t *ppos)
 {
-	char name[8] = "";
+	char name[16] = "";
 	struct ctl_table text = { .data = name, .maxlen = sizeof(name) };
 	int err, mode;
 

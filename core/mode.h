@@ -10,12 +10,15 @@
  * @FASTTERM_MODE_OFF: none
  * @FASTTERM_MODE_NEEDED: those that can run for a long time
  * @FASTTERM_MODE_ALL: all
+ * @FASTTERM_MODE_REQUIRED: those that can run for a long time; those of them that get none
+ *			    are not loaded
  * @FASTTERM_MODES: number of modes
  */
 enum fastterm_mode {
 	FASTTERM_MODE_OFF,
 	FASTTERM_MODE_NEEDED,
 	FASTTERM_MODE_ALL,
+	FASTTERM_MODE_REQUIRED,
 	FASTTERM_MODES,
 };
 

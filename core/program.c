@@ -6,10 +6,13 @@
  * Sites are found here, in the program as the verifier has left it. sites.c decides which
  * of them the stub image skips.
  */
+#define pr_fmt(fmt) "fastterm: " fmt
+
 #include <linux/atomic.h>
 #include <linux/bpf_verifier.h>
 #include <linux/fastterm.h>
 #include <linux/filter.h>
+#include <linux/ratelimit.h>
 #include <linux/slab.h>
 
 #include "decision.h"
@@ -21,6 +24,7 @@
 
 atomic_t fastterm_nr_progs = ATOMIC_INIT(0);
 atomic_t fastterm_ended_progs = ATOMIC_INIT(0);
+atomic_t fastterm_nr_guards = ATOMIC_INIT(0);
 atomic_t fastterm_loads[FASTTERM_ABSENCES];
 
 /* The function that instruction @insn is in, which is @func or a later one. */
@@ -32,21 +36,34 @@ static u32 func_of(const struct bpf_verifier_env *env, u32 func, u32 insn)
 	return func;
 }
 
-/* A run of so many instructions is short, even if every fourth calls a helper. */
+/*
+ * A run of so many instructions is short, if it makes at most so many calls. How long a call
+ * takes is not known: a helper may copy megabytes, and other programs may be attached to it.
+ */
 #define MAX_SHORT_RUN	200000u
+#define MAX_SHORT_CALLS	100u
 
 /*
- * Is it certain, as far as jumps are concerned, that no run executes more than
- * MAX_SHORT_RUN instructions?
+ * Global functions are verified once for all their calls, and may call each other. If all of
+ * them together have at most MAX_GLOBAL_CALLS calls, no run enters a function more than
+ * MAX_ENTRIES times: 3 * 3 * 3 * 3 * 4 calls, one inside the other.
+ */
+#define MAX_GLOBAL_CALLS	16u
+#define MAX_ENTRIES		324u
+
+/*
+ * Is every run short?
  *
  * The verifier simulates loops iteration by iteration. Where it prunes a state, it has
- * simulated an equivalent state up to the exit, and has counted those instructions. So it
- * has counted every instruction of the longest run, unless the program calls global
- * functions, which are verified once for all their calls.
+ * simulated an equivalent state up to the exit, and has counted those instructions and calls.
+ * So it has counted everything on the longest run, but for repeated calls of global functions.
  */
 static bool is_walked(const struct bpf_verifier_env *env, const struct fastterm_prog *fprog)
 {
-	return !fprog->verdict.calls_global && env->insn_processed <= MAX_SHORT_RUN;
+	if (fprog->verdict.calls_global)
+		return env->insn_processed <= MAX_SHORT_RUN / MAX_ENTRIES &&
+		       fprog->verdict.visits <= MAX_GLOBAL_CALLS;
+	return env->insn_processed <= MAX_SHORT_RUN && fprog->verdict.visits <= MAX_SHORT_CALLS;
 }
 
 static void find_loops(const struct bpf_verifier_env *env, struct fastterm_prog *fprog)
@@ -79,6 +96,8 @@ static void find_loops(const struct bpf_verifier_env *env, struct fastterm_prog 
 		if (aux->is_iter_next)
 			__set_bit(FASTTERM_ITERATOR, &seen);
 	}
+	if (!walked)
+		__set_bit(FASTTERM_CALLS, &seen);
 	fprog->why_long = seen ? __ffs(seen) : FASTTERM_SHORT;
 	fprog->loops |= seen & (BIT(FASTTERM_ITERATOR) | BIT(FASTTERM_TAIL) |
 				BIT(FASTTERM_BACK_EDGE));
@@ -239,6 +258,9 @@ void fastterm_verified(struct bpf_verifier_env *env, int err)
 	ours->checked = NULL;
 	if (err)
 		goto out;
+	/* If there is no memory below, this is not undone: then only more stacks are searched. */
+	if (fastterm_is_guard(env->prog))
+		atomic_inc(&fastterm_nr_guards);
 
 	nr = checked ? find_sites(env, NULL) : 0;
 	fprog = kvzalloc(struct_size(fprog, sites, nr), GFP_KERNEL_ACCOUNT);
@@ -275,8 +297,7 @@ static enum fastterm_absence build(struct bpf_prog *prog,
 		return FASTTERM_NOT_JITED;
 	if (READ_ONCE(fastterm_mode) == FASTTERM_MODE_OFF)
 		return FASTTERM_OFF;
-	if (READ_ONCE(fastterm_mode) == FASTTERM_MODE_NEEDED &&
-	    fprog->why_long == FASTTERM_SHORT)
+	if (READ_ONCE(fastterm_mode) != FASTTERM_MODE_ALL && fprog->why_long == FASTTERM_SHORT)
 		return FASTTERM_NOT_NEEDED;
 	/* If memory was short, the stub image has not been explored completely. */
 	if (!fprog->verdict.insns || fprog->verdict.why == FASTTERM_REFUSED_MEMORY)
@@ -304,14 +325,27 @@ static enum fastterm_absence build(struct bpf_prog *prog,
 	}
 }
 
+/* Is the program refused because of kernel.bpf_fastterm? Returns 0 or an error. */
+static int require(const struct bpf_prog *prog, const struct fastterm_prog *fprog)
+{
+	if (READ_ONCE(fastterm_mode) != FASTTERM_MODE_REQUIRED || bpf_prog_is_offloaded(prog->aux))
+		return 0;
+	if (fprog && (!fprog->absence || fprog->why_long == FASTTERM_SHORT))
+		return 0;
+	pr_warn_ratelimited("program %s (tag %*phN) is refused, since kernel.bpf_fastterm is \"required\", and it could not be terminated: %s\n",
+			    prog->aux->name, BPF_TAG_SIZE, prog->tag,
+			    fastterm_absence_name(fprog ? fprog->absence : FASTTERM_NO_MEMORY));
+	return !fprog || fprog->absence == FASTTERM_NO_MEMORY ? -ENOMEM : -EOPNOTSUPP;
+}
+
 /**
  * fastterm_loaded() - make a program's stub images if it gets any
  * @prog: the program
  *
- * The program is loaded whether this succeeds or not.
- *
  * Context: process context, may sleep; after the JIT, before the program is visible to
  * users.
+ * Return: 0, whether this succeeds or not; an error if stub images are required: -ENOMEM if
+ * there was no memory for them, or -EOPNOTSUPP.
  */
 int fastterm_loaded(struct bpf_prog *prog)
 {
@@ -334,7 +368,7 @@ int fastterm_loaded(struct bpf_prog *prog)
 		fastterm_layout_free(ours->layout);
 		ours->layout = NULL;
 	}
-	return 0;
+	return require(prog, fprog);
 }
 
 /**
@@ -428,6 +462,8 @@ void fastterm_free(struct bpf_prog_aux *aux)
 		forget_ways(ours->prog);
 		kvfree(ours->prog);
 		atomic_dec(&fastterm_nr_progs);
+		if (fastterm_is_guard(aux->prog))
+			atomic_dec(&fastterm_nr_guards);
 	}
 	if (ours->checked)
 		fastterm_trace_free(&ours->checked->trace);

@@ -22,7 +22,8 @@ struct dentry;
  * @FASTTERM_ITERATOR: it has an open-coded iterator
  * @FASTTERM_MAY_GOTO: it has a may_goto
  * @FASTTERM_TAIL: it has a tail call
- * @FASTTERM_BACK_EDGE: it jumps back, and the verifier gives no bound of the iterations
+ * @FASTTERM_BACK_EDGE: it jumps back, and the verifier gives no small bound of the iterations
+ * @FASTTERM_CALLS: it may make many calls
  * @FASTTERM_SLEEPABLE: it may sleep
  * @FASTTERM_LONGS: number of reasons
  */
@@ -33,6 +34,7 @@ enum fastterm_long {
 	FASTTERM_MAY_GOTO,
 	FASTTERM_TAIL,
 	FASTTERM_BACK_EDGE,
+	FASTTERM_CALLS,
 	FASTTERM_SLEEPABLE,
 	FASTTERM_LONGS,
 };
@@ -142,6 +144,9 @@ extern atomic_t fastterm_nr_progs;
  */
 extern atomic_t fastterm_ended_progs;
 
+/* The number of guards among the programs that are loaded; see fastterm_is_guard(). */
+extern atomic_t fastterm_nr_guards;
+
 /* How many programs have been loaded since boot, by the reason why they have no images. */
 extern atomic_t fastterm_loads[FASTTERM_ABSENCES];
 
@@ -168,6 +173,35 @@ static inline u32 fastterm_nr_funcs(const struct bpf_prog *prog)
 static inline struct bpf_prog *fastterm_func(struct bpf_prog *prog, u32 i)
 {
 	return prog->aux->real_func_cnt ? prog->aux->func[i] : prog;
+}
+
+/**
+ * fastterm_is_guard() - does a program's value permit or deny something?
+ * @prog: the program
+ *
+ * A guard decides for its caller. It is neither refused nor moved because its caller is
+ * terminated, or the caller could walk past it.
+ *
+ * Context: any.
+ * Return: true if it does, or if it is part of an implementation that the kernel relies on.
+ */
+static __always_inline bool fastterm_is_guard(const struct bpf_prog *prog)
+{
+	switch (prog->type) {
+	case BPF_PROG_TYPE_LSM:
+	case BPF_PROG_TYPE_STRUCT_OPS:
+	case BPF_PROG_TYPE_CGROUP_SKB:
+	case BPF_PROG_TYPE_CGROUP_SOCK:
+	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
+	case BPF_PROG_TYPE_CGROUP_SOCKOPT:
+	case BPF_PROG_TYPE_CGROUP_SYSCTL:
+	case BPF_PROG_TYPE_CGROUP_DEVICE:
+		return true;
+	case BPF_PROG_TYPE_TRACING:
+		return prog->expected_attach_type == BPF_MODIFY_RETURN;
+	default:
+		return false;
+	}
 }
 
 /**

@@ -28,6 +28,7 @@ static struct dentry *dir;
 static const char *const longs[] = {
 	[FASTTERM_SHORT] = "no",
 	[FASTTERM_BACK_EDGE] = "jumps back",
+	[FASTTERM_CALLS] = "may make many calls",
 	[FASTTERM_CALLBACK] = "hands a callback to a function that iterates",
 	[FASTTERM_ITERATOR] = "has an open-coded iterator",
 	[FASTTERM_MAY_GOTO] = "has a may_goto",
@@ -52,6 +53,18 @@ static const char *const absences[] = {
 };
 
 static_assert(ARRAY_SIZE(absences) == FASTTERM_ABSENCES);
+
+/**
+ * fastterm_absence_name() - say why a program has no stub images
+ * @absence: the reason
+ *
+ * Context: any.
+ * Return: the reason in words.
+ */
+const char *fastterm_absence_name(enum fastterm_absence absence)
+{
+	return absences[absence];
+}
 
 static const char *const refusals[] = {
 	[FASTTERM_REFUSED_VERIFIER] = "",

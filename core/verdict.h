@@ -154,6 +154,8 @@ enum fastterm_refusal {
  * @again: decisions have changed, and both images were explored again
  * @alone: the original was explored again on its own
  * @calls_global: the program calls a global function
+ * @visits: how many calls of kernel functions and of global functions the verifier has
+ *	    processed in the original
  * @unbounded: there is no bound of how long the stub image runs
  * @bound: the most instructions from a redirect to the exit
  * @native_bound: the most native instructions from a redirect to the exit; 0 if it is not
@@ -170,6 +172,7 @@ struct fastterm_verdict {
 	bool again;
 	bool alone;
 	bool calls_global;
+	u32 visits;
 	bool unbounded;
 	u32 bound;
 	u32 native_bound;

@@ -398,6 +398,41 @@ static void check_unwritten(struct kunit *test)
 }
 
 /*
+ * Where images are required, a program that can run for long and has none is not loaded. One
+ * that is short is.
+ */
+static void check_required(struct kunit *test)
+{
+	const struct bpf_insn insns[] = {
+		BPF_MOV64_IMM(BPF_REG_1, 3),
+		BPF_LD_IMM64_RAW(BPF_REG_2, BPF_PSEUDO_FUNC, 11),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		BPF_MOV64_IMM(BPF_REG_4, 0),
+		FTK_CALL(BPF_FUNC_loop),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, -16),
+		BPF_MOV64_IMM(BPF_REG_2, 16),
+		FTK_CALL(BPF_FUNC_get_current_comm),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_10, -16),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+		/* The callback. */
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+
+	fastterm_mode = FASTTERM_MODE_REQUIRED;
+	KUNIT_EXPECT_EQ(test, ftk_load_errno(test, insns, ARRAY_SIZE(insns), NULL), 0);
+	/* Without the rule, the verifier does not accept the stub image. */
+	WRITE_ONCE(fastterm_blind, BIT(FASTTERM_FILLS));
+	KUNIT_EXPECT_EQ(test, ftk_load_errno(test, insns, ARRAY_SIZE(insns), NULL), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, ftk_load_errno(test, insns + ARRAY_SIZE(insns) - 2, 2, NULL), 0);
+	fastterm_mode = FASTTERM_MODE_NEEDED;
+	KUNIT_EXPECT_EQ(test, ftk_load_errno(test, insns, ARRAY_SIZE(insns), NULL), 0);
+	WRITE_ONCE(fastterm_blind, 0);
+}
+
+/*
  * The verifier puts addresses into programs: of maps, of the BTF of allocated objects, of the
  * program itself. They differ from load to load, and the machine code that loads a constant has
  * as many instructions as the constant needs (arm64, riscv64).
@@ -711,6 +746,7 @@ static struct kunit_case check_cases[] = {
 	KUNIT_CASE_PARAM(check_rules, programs_gen_params),
 	KUNIT_CASE_PARAM(check_same, programs_gen_params),
 	KUNIT_CASE(check_unwritten),
+	KUNIT_CASE(check_required),
 	KUNIT_CASE(check_async),
 	KUNIT_CASE(check_limits),
 	KUNIT_CASE(check_speculation),

@@ -53,6 +53,8 @@ static void mode_values(struct kunit *test)
 	expect_mode(test, file, FASTTERM_MODE_OFF, "off\n");
 	KUNIT_EXPECT_EQ(test, ftk_write(test, file, "all"), 3);
 	expect_mode(test, file, FASTTERM_MODE_ALL, "all\n");
+	KUNIT_EXPECT_EQ(test, ftk_write(test, file, "required\n"), 9);
+	expect_mode(test, file, FASTTERM_MODE_REQUIRED, "required\n");
 	KUNIT_EXPECT_EQ(test, ftk_write(test, file, "needed\n"), 7);
 	expect_mode(test, file, FASTTERM_MODE_NEEDED, "needed\n");
 }

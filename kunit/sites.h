@@ -106,7 +106,7 @@ struct sites_program {
 	bool throws;
 	struct bpf_insn insns[56];
 	enum fastterm_long why_long;
-	struct sites_expected sites[10];
+	struct sites_expected sites[20];
 };
 
 #define MAP_FD(reg, map) \
