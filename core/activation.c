@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The activation that is being terminated on a CPU: which code belongs to it, and its exit.
+ * The activations that are to leave on a CPU: which code belongs to them, and their exit.
  */
 #include <linux/atomic.h>
 #include <linux/bpf.h>
@@ -11,19 +11,22 @@
 #include <linux/panic.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
-#include <linux/sched.h>
-#include <linux/sched/task_stack.h>
+#include <linux/rcupdate.h>
 
 #include "activation.h"
+#include "events.h"
+#include "image.h"
 #include "program.h"
 #include "trace.h"
 #include "trigger.h"
+#include "walk.h"
 
-DEFINE_PER_CPU(struct fastterm_activation, fastterm_activation);
+DEFINE_PER_CPU(struct fastterm_cpu, fastterm_cpu);
 
 /*
- * Set while the CPU's activation is FASTTERM_LEAVING, or while no interrupt reaches the
- * CPU. While it is clear, callers in <linux/fastterm.h> need not test anything else.
+ * Set while an activation on this CPU is to leave, while an interrupt of ours is handled, or
+ * while no interrupt reaches the CPU. While it is clear, callers in <linux/fastterm.h> need
+ * not test anything else.
  */
 DEFINE_PER_CPU(bool, fastterm_leaving);
 
@@ -33,57 +36,97 @@ DEFINE_PER_CPU(bool, fastterm_leaving);
  */
 static DEFINE_PER_CPU(bool, irqs_unreachable);
 
-/*
- * Is an address above the stack pointer, and on the same stack? Only the bounds of the
- * task's stack are known; other stacks are assumed not to be larger than that.
+/**
+ * fastterm_update_flag() - clear fastterm_leaving, unless there is a reason for it to be set
+ * @c: this CPU's terminations
+ *
+ * Context: any, with interrupts off.
  */
-static __always_inline bool is_above(unsigned long sp, unsigned long addr)
+notrace void fastterm_update_flag(struct fastterm_cpu *c)
 {
-	unsigned long task = (unsigned long)task_stack_page(current);
-	bool sp_on_task = sp - task < THREAD_SIZE;
-	bool addr_on_task = addr - task < THREAD_SIZE;
+	WRITE_ONCE(*c->flag, false);
+	/*
+	 * Whatever becomes a reason from here on, in an NMI or by another CPU, sets the flag
+	 * itself. Pairs with fastterm_cut_loops().
+	 */
+	smp_mb();
+	if (c->busy || __this_cpu_read(irqs_unreachable) || this_cpu_read(fastterm_nr_leaving))
+		WRITE_ONCE(*c->flag, true);
+}
 
-	return addr >= sp && sp_on_task == addr_on_task && addr - sp < THREAD_SIZE;
+NOKPROBE_SYMBOL(fastterm_update_flag);
+
+/*
+ * Is the caller, which an activation that is to leave has called, part of a guard that the
+ * activation has caused to run?
+ */
+static notrace bool is_in_guard(const struct fastterm_tag *tag)
+{
+	const struct bpf_prog *base = NULL;
+	struct fastterm_walk w;
+	struct fastterm_where where;
+	bool guard = false;
+	int err;
+
+	for (err = fastterm_walk_here(&w, &where); !err && !guard; err = fastterm_walk_next(&w)) {
+		if (where.again)
+			continue;
+		if (where.tag == tag)
+			break;
+		/* An activation ends here that is nested in the one that is to leave. */
+		guard = base && fastterm_is_guard(base);
+		base = NULL;
+		if (fastterm_is_base(&w.text))
+			base = w.text.image ? w.text.image->fprog->prog : w.text.prog;
+	}
+	return guard;
 }
 
 /*
- * Is the caller part of the activation that is leaving? Programs that interrupt it, and
- * other tasks, are not affected. In the same task and at the same context level, code whose
- * frames are above the base frame on the stack was called from the activation, or was
- * entered by the scheduler or by a fault. The latter two cannot be told apart from it, so
- * loops of their programs end early as well. Not traced, because fastterm_refuses() calls
- * it.
+ * Is the caller part of an activation that is to leave? A guard is not, nor is what is
+ * nested in a guard. Not traced, because fastterm_refuses() calls it.
  */
 static notrace bool is_leaving(void)
 {
-	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
+	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
 	const struct fastterm_tag *tag;
+	unsigned long flags;
+	bool leaving;
 
-	if (atomic_read(&a->state) != FASTTERM_LEAVING)
-		return false;
-	/*
-	 * The caller may have been preempted. Since then the activation may have left, and
-	 * the termination of another one been requested.
-	 */
-	tag = READ_ONCE(a->tag);
-	return tag && tag->task == current && a->level == interrupt_context_level() &&
-	       is_above((unsigned long)__builtin_frame_address(0), tag->sp);
+	tag = fastterm_tag_around((unsigned long)__builtin_frame_address(0),
+				  interrupt_context_level());
+	if (!tag || !atomic_read(&fastterm_nr_guards))
+		return tag;
+	rcu_read_lock();
+	raw_local_irq_save(flags);
+	leaving = !fastterm_interrupt_begins(c);
+	if (!leaving) {
+		leaving = !is_in_guard(tag);
+		fastterm_interrupt_ends(c);
+	}
+	raw_local_irq_restore(flags);
+	rcu_read_unlock();
+	return leaving;
 }
 
 /**
- * fastterm_refuses() - would a program become part of the activation that is leaving?
+ * fastterm_refuses() - is a program to be kept from running now?
  * @prog: the program; NULL if there may be several
  *
  * The scheduler enters programs on behalf of other tasks as well, with interrupts off. So
- * no program is refused in a task that has interrupts off.
+ * no program is refused in a task that has interrupts off because it would become part of
+ * an activation that is to leave.
  *
  * Context: any in which programs are entered: the CPU does not change. Not traced: a
  * program that is attached to this function would call it again.
- * Return: true if it would.
+ * Return: true if it is.
  */
 bool notrace fastterm_refuses(const struct bpf_prog *prog)
 {
-	return (interrupt_context_level() || !irqs_disabled()) && is_leaving();
+	if (prog && fastterm_is_guard(prog))
+		return false;
+	return this_cpu_ptr(&fastterm_cpu)->busy ||
+	       ((interrupt_context_level() || !irqs_disabled()) && is_leaving());
 }
 
 /**
@@ -108,6 +151,8 @@ bool fastterm_stops_loops(void)
 void fastterm_cut_loops(int cpu, bool cut)
 {
 	WRITE_ONCE(per_cpu(irqs_unreachable, cpu), cut);
+	/* Pairs with fastterm_update_flag(). */
+	smp_mb();
 	if (cut)
 		WRITE_ONCE(per_cpu(fastterm_leaving, cpu), true);
 }
@@ -115,46 +160,41 @@ void fastterm_cut_loops(int cpu, bool cut)
 /**
  * fastterm_irqs_reach_again() - undo fastterm_cut_loops(), since this CPU takes interrupts
  *
- * Context: hardirq, or an NMI that has interrupted code with interrupts on.
+ * Context: an interrupt of ours: hardirq, or an NMI that has interrupted code with
+ * interrupts on.
  */
 void fastterm_irqs_reach_again(void)
 {
-	const struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
-
-	/* fastterm_cut_loops(cpu, false) leaves fastterm_leaving set. */
-	if (!__this_cpu_read(irqs_unreachable) && !__this_cpu_read(fastterm_leaving))
-		return;
+	/* When the interrupt ends, fastterm_leaving is cleared if nothing else needs it. */
 	__this_cpu_write(irqs_unreachable, false);
-	__this_cpu_write(fastterm_leaving, atomic_read(&a->state) == FASTTERM_LEAVING);
 }
 
 /*
- * The activation that is being terminated on this CPU has returned to its tag. Since the
- * caller has read @state, an interrupt may have put another activation in its place: then
- * the exit is not reported.
+ * An activation that was to leave has left. The state that a kick needs is consistent before
+ * anything is called that can be traced: a program that runs there can be terminated like any
+ * other.
  */
-static void activation_exited(struct fastterm_activation *a, const struct fastterm_tag *tag,
-			      int state, unsigned long result)
+static notrace void left(struct fastterm_cpu *c, struct fastterm_tag *tag, unsigned long result)
 {
-	if (!fastterm_begin_exit(a, state))
-		return;
-	if (a->tag != tag) {
-		fastterm_cancel_exit(a, state);
-		/*
-		 * A kick that came while the state was CLAIMED did nothing, and scheduled
-		 * no further kick.
-		 */
-		irq_work_queue(&a->soon);
-		return;
+	struct fastterm_outcome outcome;
+	unsigned long flags;
+
+	raw_local_irq_save(flags);
+	tag->outcome.exit_ns = fastterm_lap(&tag->since);
+	outcome = tag->outcome;
+	atomic_inc(&tag->fprog->prog->aux->fastterm.terminations);
+	if (fastterm_begin_exit(c, tag)) {
+		c->outcome = outcome;
+		fastterm_finish_exit(c);
 	}
-	/* Programs that are attached to the tracepoint are not part of the activation. */
-	WRITE_ONCE(*a->flag, __this_cpu_read(irqs_unreachable));
-	a->outcome.exit_ns = fastterm_lap(a);
-	if (state == FASTTERM_LEAVING) {
-		trace_bpf_fastterm_exit(&a->outcome, result);
-		fastterm_trigger_exited(&a->outcome);
-	}
-	fastterm_finish_exit(a);
+	fastterm_tag_free(tag);
+	if (!this_cpu_read(fastterm_nr_leaving))
+		fastterm_update_flag(c);
+	raw_local_irq_restore(flags);
+	if (fastterm_events_any())
+		fastterm_events_fire();
+	trace_bpf_fastterm_exit(&outcome, result);
+	fastterm_trigger_exited(&outcome);
 }
 
 /**
@@ -168,27 +208,17 @@ static void activation_exited(struct fastterm_activation *a, const struct fastte
  */
 unsigned long notrace fastterm_exit(unsigned long sp, unsigned long *result)
 {
-	struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
-	/* Acquire: the requester has written @a before it has set the state. */
-	int state = atomic_read_acquire(&a->state);
-	struct fastterm_tag *tag = READ_ONCE(a->tag);
+	struct fastterm_tag *tag = fastterm_tag_at(sp);
 	unsigned long back;
 
-	/*
-	 * An activation that a kick has put there meanwhile has another stack pointer, or
-	 * no tag.
-	 */
-	if (state != FASTTERM_LEAVING || !tag || tag->sp != sp)
-		tag = fastterm_tag_at(sp);
 	/* The return address is in the tag only. */
 	if (!tag)
 		panic("fastterm: a program returns from nowhere\n");
 	back = tag->back;
-	if (tag->leaving)
-		atomic_inc(&tag->fprog->prog->aux->fastterm.terminations);
-	if (READ_ONCE(a->tag) == tag && (state == FASTTERM_WANTED || state == FASTTERM_LEAVING))
-		activation_exited(a, tag, state, *result);
-	fastterm_tag_free(tag);
+	if (READ_ONCE(tag->leaving))
+		left(this_cpu_ptr(&fastterm_cpu), tag, *result);
+	else
+		fastterm_tag_free(tag);
 	return back;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The activation that is being terminated on a CPU, the states of a termination, and the
- * tags by which an activation is recognised.
+ * The activations that are being terminated on a CPU, the tags by which they are recognised,
+ * and the states of a request for a termination.
  */
 #ifndef _BPF_FASTTERM_ACTIVATION_H
 #define _BPF_FASTTERM_ACTIVATION_H
@@ -14,8 +14,12 @@
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/sched/clock.h>
 #include <linux/types.h>
+
+#include "compat.h"
+#include "events.h"
 
 struct fastterm_finds;
 struct fastterm_prog;
@@ -30,10 +34,18 @@ struct task_struct;
  * @task: the task in which it runs
  * @sp: stack pointer behind the return of its base frame
  * @back: the original return address of its base frame
+ * @outer: the next activation on the same stack that is tagged, as the last sample has found
+ *	   it; NULL if there is none
  * @ran_ns: for how long a trigger has seen it running
- * @leaving: it has been redirected
+ * @leaving: it is being terminated
+ * @complete: all of its frames have been moved
+ * @level: the context in which it runs, as interrupt_context_level() numbers them
+ * @since: when the last of the outcome's times began, by sched_clock(), in ns
+ * @outcome: what will be reported about its termination
  *
- * A tag belongs to the CPU on which its activation runs, and only that CPU writes it. It is
+ * A tag belongs to the CPU on which its activation runs, and only that CPU writes it. Each
+ * activation is terminated by itself: one that is being terminated, and is interrupted,
+ * preempted or asleep, does not keep another one on its CPU from being terminated. A tag is
  * aligned so that its index in the CPU's table is computed by a shift.
  */
 struct fastterm_tag {
@@ -42,46 +54,55 @@ struct fastterm_tag {
 	const struct task_struct *task;
 	unsigned long sp;
 	unsigned long back;
+	struct fastterm_tag *outer;
 	u64 ran_ns;
 	bool leaving;
+	bool complete;
+	u8 level;
+	u64 since;
+	struct fastterm_outcome outcome;
 } ____cacheline_aligned;
 
+/* Number of activations on this CPU that are to leave. An NMI may change it at any time. */
+DECLARE_PER_CPU(u32, fastterm_nr_leaving);
+
 struct fastterm_tag *fastterm_tag_at(unsigned long sp);
-void fastterm_tag_free(const struct fastterm_tag *tag);
+void fastterm_tag_free(struct fastterm_tag *tag);
+void fastterm_tag_leaves(struct fastterm_tag *tag);
 struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
-					 const struct fastterm_prog *fprog);
+					 const struct fastterm_prog *fprog, u8 level,
+					 bool sleeps);
+struct fastterm_tag *fastterm_tag_around(unsigned long sp, u8 level);
+struct fastterm_tag *fastterm_tag_leaving(bool incomplete);
 
 /**
- * struct fastterm_activation - the activation that is being terminated on a CPU
- * @state: enum fastterm_state
- * @fprog: the program; not to be dereferenced after it has left
+ * struct fastterm_cpu - the terminations on a CPU
+ * @state: enum fastterm_state, of the last request
+ * @fprog: its program; not to be dereferenced after it has left
  * @ended: fastterm_ended_progs at the time of the request
- * @tag: its tag; NULL as long as any activation of the program will do
- * @outcome: what will be reported about it
+ * @tag: the activation that was found
+ * @outcome: the outcome of the last termination; while none has been found, what will
+ *	     become of it
  * @since: when the last of the outcome's times began, by sched_clock(), in ns
- * @level: context in which it runs, as interrupt_context_level() numbers them
  * @requests: number of requests since boot
  * @taken: the CPU has taken an ordinary kick since the last request
- * @complete: every frame has been moved
  * @unfinished: number of kicks in a row that have left something to do
- * @busy: a kick is being handled; an NMI may interrupt it
+ * @busy: an interrupt of ours is being handled; an NMI may interrupt it
  * @flag: this CPU's fastterm_leaving
  * @finds: this CPU's buffer for what a kick finds
  * @timer: the next kick, if the last one has left something to do
  * @tick: otherwise the next kick, which comes with the tick
  * @soon: arms @timer on behalf of an NMI
  */
-struct fastterm_activation {
+struct fastterm_cpu {
 	atomic_t state;
 	const struct fastterm_prog *fprog;
 	int ended;
 	struct fastterm_tag *tag;
 	struct fastterm_outcome outcome;
 	u64 since;
-	u8 level;
 	u32 requests;
 	bool taken;
-	bool complete;
 	u32 unfinished;
 	bool busy;
 	bool *flag;
@@ -91,37 +112,82 @@ struct fastterm_activation {
 	struct irq_work soon;
 };
 
-DECLARE_PER_CPU(struct fastterm_activation, fastterm_activation);
+DECLARE_PER_CPU(struct fastterm_cpu, fastterm_cpu);
+
+void fastterm_update_flag(struct fastterm_cpu *c);
 
 /**
- * enum fastterm_state - the state of the termination on a CPU
+ * fastterm_interrupt_begins() - begin an interrupt of ours
+ * @c: this CPU's terminations
+ *
+ * No other interrupt could terminate a program that is entered from here on, so none is: the
+ * kernel refuses tracing programs until fastterm_interrupt_ends(), as it refuses recursive
+ * ones. Whatever is called in between may be traced and probed. The two functions themselves
+ * are inline, so that they cannot be.
+ *
+ * Context: hardirq or NMI, with interrupts off.
+ * Return: false if this is an NMI that has interrupted another interrupt of ours: then there
+ * is nothing to do.
+ */
+static __always_inline bool fastterm_interrupt_begins(struct fastterm_cpu *c)
+{
+	if (c->busy)
+		return false;
+	c->busy = true;
+	WRITE_ONCE(*c->flag, true);
+	barrier();
+	return true;
+}
+
+/**
+ * fastterm_interrupt_ends() - end an interrupt of ours
+ * @c: this CPU's terminations
+ *
+ * Context: the same as of fastterm_interrupt_begins().
+ */
+static __always_inline void fastterm_interrupt_ends(struct fastterm_cpu *c)
+{
+	if (fastterm_events_any()) {
+		if (in_nmi())
+			irq_work_queue(&c->soon);
+		else
+			fastterm_events_later();
+	}
+	barrier();
+	c->busy = false;
+	if (!this_cpu_read(fastterm_nr_leaving))
+		fastterm_update_flag(c);
+}
+
+/**
+ * enum fastterm_state - the state of the last request for a termination on a CPU
  * @FASTTERM_IDLE: there has been no termination yet
- * @FASTTERM_CLAIMED: a termination is about to be requested, or about to end
- * @FASTTERM_WANTED: a termination has been requested; no kick has found the program yet
- * @FASTTERM_LEAVING: a kick has found the program and has tagged its base frame
+ * @FASTTERM_CLAIMED: a requester is writing the request, or the CPU the outcome
+ * @FASTTERM_WANTED: a program is to be terminated; no kick has found it yet
+ * @FASTTERM_LEAVING: its activation has been found, or a trigger has asked for this one
  * @FASTTERM_GONE: the activation has left
  * @FASTTERM_LOST: the program was not found, and kicks no longer look for it
  *
- *	            .----------------------.
- *	            v                      |
- *	IDLE --> CLAIMED --> WANTED --> LEAVING --> GONE
- *	            ^          | |                   | ^
- *	            |          | `-------------------|-'
- *	            |          `------> LOST         |
- *	            `---------------------+----------'
+ *	IDLE --> CLAIMED --> WANTED --> LEAVING --> CLAIMED --> GONE
+ *	            ^ |        |           ^                      |
+ *	            | `--------|-----------'                      |
+ *	            |          `------> LOST                      |
+ *	            `--------------------+------------------------'
  *
  * Only the functions below change the state:
  *
  *	IDLE, GONE, LOST --> CLAIMED	fastterm_claim()
- *	LEAVING --> CLAIMED		fastterm_give_way()
  *	CLAIMED --> WANTED		fastterm_want()
- *	WANTED --> LEAVING		fastterm_leave()
+ *	WANTED, CLAIMED --> LEAVING	fastterm_leave()
  *	WANTED --> LOST			fastterm_lose()
- *	WANTED, LEAVING --> GONE	fastterm_begin_exit(), fastterm_finish_exit()
+ *	LEAVING --> CLAIMED --> GONE	fastterm_begin_exit(), fastterm_finish_exit()
  *
  * Requesters on any CPU compete for CLAIMED. All other transitions are made on the CPU
- * itself, unless it has gone offline. The functions are inline because a kick calls them:
- * this way they cannot be traced or probed, and cost no call.
+ * itself, unless it has gone offline. While the state is CLAIMED, interrupts are off: no
+ * program can run that would keep it from changing. A trigger does not depend on the
+ * state: where another termination is under way, its own is not reported. The functions
+ * are inline because a kick calls them: this way they cannot be traced or probed, and cost
+ * no call.
  */
 enum fastterm_state {
 	FASTTERM_IDLE,
@@ -133,151 +199,150 @@ enum fastterm_state {
 };
 
 /**
- * fastterm_claim() - claim a CPU's activation for the next termination
- * @a: the activation, of any CPU
+ * fastterm_claim() - claim a CPU's state for the next request
+ * @c: the terminations of any CPU
  * @id: the id of the program that is to be terminated
  *
  * Only one of several concurrent requesters succeeds, and none while a termination is under
- * way. After that, no other code writes @a until the requester calls fastterm_want().
+ * way that is to be reported. After that, no other code writes the request until the
+ * requester calls fastterm_want() or fastterm_leave().
  *
- * Context: any.
+ * Context: any, with interrupts off.
  * Return: 0; -EALREADY if the program is being terminated on that CPU; -EBUSY if another
- * program is, or if another requester has claimed the activation.
+ * program is, or if another requester has claimed the state.
  */
-static __always_inline int fastterm_claim(struct fastterm_activation *a, u32 id)
+static __always_inline int fastterm_claim(struct fastterm_cpu *c, u32 id)
 {
-	int state = atomic_read(&a->state);
+	int state = atomic_read(&c->state);
 
 	do {
 		if (state == FASTTERM_CLAIMED)
 			return -EBUSY;
 		if (state == FASTTERM_WANTED || state == FASTTERM_LEAVING)
-			return READ_ONCE(a->outcome.id) == id ? -EALREADY : -EBUSY;
-	} while (!atomic_try_cmpxchg_acquire(&a->state, &state, FASTTERM_CLAIMED));
+			return READ_ONCE(c->outcome.id) == id ? -EALREADY : -EBUSY;
+	} while (!atomic_try_cmpxchg_acquire(&c->state, &state, FASTTERM_CLAIMED));
 	return 0;
 }
 
 /**
- * fastterm_give_way() - claim this CPU's activation in spite of a termination under way
- * @a: this CPU's activation
- *
- * An activation that is LEAVING, but is interrupted, preempted or asleep, gives way to
- * another activation on its CPU. It still leaves and is counted, but its exit is not
- * reported. If a kernel function goes on calling its callbacks, triggers suspect it again.
- *
- * Context: any that does not change the CPU.
- * Return: true if the activation was LEAVING, and is claimed now.
- */
-static __always_inline bool fastterm_give_way(struct fastterm_activation *a)
-{
-	int leaving = FASTTERM_LEAVING;
-
-	return atomic_try_cmpxchg_acquire(&a->state, &leaving, FASTTERM_CLAIMED);
-}
-
-/**
  * fastterm_want() - publish what is to be terminated
- * @a: the activation, of any CPU, which the caller has claimed
+ * @c: the terminations of any CPU, whose state the caller has claimed
  *
- * Release: a reader of the state sees what the caller has written to @a before.
+ * Release: a reader of the state sees what the caller has written to @c before.
  *
- * Context: any.
+ * Context: any, with interrupts off.
  */
-static __always_inline void fastterm_want(struct fastterm_activation *a)
+static __always_inline void fastterm_want(struct fastterm_cpu *c)
 {
-	atomic_set_release(&a->state, FASTTERM_WANTED);
+	atomic_set_release(&c->state, FASTTERM_WANTED);
 }
 
 /**
- * fastterm_leave() - note that a kick has found the activation and tagged its base frame
- * @a: this CPU's activation, which is WANTED, or LEAVING already
+ * fastterm_leave() - note which activation is to leave
+ * @c: this CPU's terminations, whose state is WANTED or claimed by the caller
+ * @tag: the activation
  *
- * Context: hardirq or NMI, with interrupts off; a kick.
+ * Context: hardirq or NMI, with interrupts off.
  */
-static __always_inline void fastterm_leave(struct fastterm_activation *a)
+static __always_inline void fastterm_leave(struct fastterm_cpu *c, struct fastterm_tag *tag)
 {
-	atomic_set(&a->state, FASTTERM_LEAVING);
+	c->tag = tag;
+	atomic_set_release(&c->state, FASTTERM_LEAVING);
 }
 
 /**
  * fastterm_lose() - stop looking for the program
- * @a: the activation, of this CPU or of one that has gone offline; nothing happens unless
- *     it is WANTED
+ * @c: the terminations of this CPU or of one that has gone offline; nothing happens unless
+ *     the state is WANTED
  *
- * From here on the activation may be claimed again.
+ * From here on the state may be claimed again.
  *
  * Context: any.
  */
-static __always_inline void fastterm_lose(struct fastterm_activation *a)
+static __always_inline void fastterm_lose(struct fastterm_cpu *c)
 {
 	int wanted = FASTTERM_WANTED;
 
-	atomic_try_cmpxchg(&a->state, &wanted, FASTTERM_LOST);
+	atomic_try_cmpxchg(&c->state, &wanted, FASTTERM_LOST);
 }
 
 /**
- * fastterm_begin_exit() - claim an activation that has returned, to write its outcome
- * @a: this CPU's activation
- * @state: WANTED or LEAVING, as the caller has read it
+ * fastterm_begin_exit() - claim the state, to write the outcome of an activation
+ * @c: this CPU's terminations
+ * @tag: the activation, which has left
  *
- * The state is CLAIMED until the outcome has been written. It may be WANTED before, since a
- * program may leave before a kick finds it.
- *
- * Context: any that does not change the CPU.
- * Return: true if the state was still @state. Then the caller has to call
- * fastterm_finish_exit() or fastterm_cancel_exit().
+ * Context: any, with interrupts off.
+ * Return: true if it is the activation of the last request. Then the caller has to call
+ * fastterm_finish_exit().
  */
-static __always_inline bool fastterm_begin_exit(struct fastterm_activation *a, int state)
+static __always_inline bool fastterm_begin_exit(struct fastterm_cpu *c,
+						const struct fastterm_tag *tag)
 {
-	return atomic_try_cmpxchg(&a->state, &state, FASTTERM_CLAIMED);
-}
-
-/**
- * fastterm_cancel_exit() - restore the state, since another activation has returned
- * @a: this CPU's activation
- * @state: the same as for fastterm_begin_exit()
- *
- * Context: any that does not change the CPU.
- */
-static __always_inline void fastterm_cancel_exit(struct fastterm_activation *a, int state)
-{
-	atomic_set_release(&a->state, state);
+	if (atomic_read(&c->state) != FASTTERM_LEAVING || c->tag != tag)
+		return false;
+	atomic_set(&c->state, FASTTERM_CLAIMED);
+	return true;
 }
 
 /**
  * fastterm_finish_exit() - publish the outcome of an activation that has left
- * @a: this CPU's activation
+ * @c: this CPU's terminations
  *
- * Release: a reader of the state sees the outcome. From here on the activation may be
- * claimed again.
+ * Release: a reader of the state sees the outcome. From here on the state may be claimed
+ * again.
  *
- * Context: any that does not change the CPU.
+ * Context: any, with interrupts off.
  */
-static __always_inline void fastterm_finish_exit(struct fastterm_activation *a)
+static __always_inline void fastterm_finish_exit(struct fastterm_cpu *c)
 {
-	atomic_set_release(&a->state, FASTTERM_GONE);
+	atomic_set_release(&c->state, FASTTERM_GONE);
 }
 
 /**
- * fastterm_lap() - measure one of the outcome's times, and begin the next one
- * @a: the activation
+ * fastterm_lap() - measure one of an outcome's times, and begin the next one
+ * @since: when this one began; receives the present time
  *
  * If another CPU has made the request, its clock may be ahead of this CPU's clock: then the
- * time is 0. The clock is read by a function that cannot be traced or probed: a program
- * that is attached to it would run while no program can be terminated on this CPU.
+ * time is 0. The clock is read by a function that cannot be traced or probed.
  *
  * Context: any that does not change the CPU.
- * Return: the time since the last call, in ns.
+ * Return: the time since then, in ns.
  */
-static __always_inline u64 fastterm_lap(struct fastterm_activation *a)
+static __always_inline u64 fastterm_lap(u64 *since)
 {
-	u64 now = sched_clock_noinstr(), since = a->since;
+	u64 now = sched_clock_noinstr(), then = *since;
 
-	a->since = now;
-	return now > since ? now - since : 0;
+	*since = now;
+	return now > then ? now - then : 0;
 }
 
-void fastterm_redirect_init(struct fastterm_activation *activation, int cpu);
-int fastterm_redirect(struct fastterm_activation *activation, struct pt_regs *regs);
+/* The value of interrupt_context_level() if preempt_count() were @count. */
+static __always_inline u8 fastterm_level_of(unsigned long count)
+{
+	return !!(count & NMI_MASK) + !!(count & (NMI_MASK | HARDIRQ_MASK)) +
+	       !!(count & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET));
+}
+
+/**
+ * fastterm_level() - get the level of the interrupted context
+ * @regs: the interrupted registers
+ *
+ * Only an NMI interrupts a hardirq; what the NMI itself has added to the count is taken off.
+ *
+ * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
+ * Return: the level, as interrupt_context_level() numbers them.
+ */
+static __always_inline u8 fastterm_level(struct pt_regs *regs)
+{
+	const unsigned long count = preempt_count();
+
+	if (fastterm_irqs_were_on(regs))
+		return !!(count & SOFTIRQ_OFFSET);
+	return fastterm_level_of(count - NMI_OFFSET - HARDIRQ_OFFSET);
+}
+
+void fastterm_redirect_init(struct fastterm_cpu *c, int cpu);
+int fastterm_redirect(struct fastterm_cpu *c, struct pt_regs *regs, u8 level,
+		      struct fastterm_tag **found);
 
 #endif /* _BPF_FASTTERM_ACTIVATION_H */

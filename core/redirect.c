@@ -5,14 +5,17 @@
  * An activation is one entry of a program by the kernel. What is moved is the base frame,
  * which is that of the main function, and all frames of programs above it: functions,
  * callbacks, extensions, and those of activations nested in it. The frames of the caller are
- * not changed: for the caller, the program returns as usual.
+ * not changed: for the caller, the program returns as usual. Guards are an exception: a
+ * program whose value permits or denies something decides by itself, and neither it nor what
+ * is nested in it is moved because its caller is terminated.
  *
- * This takes two passes. The first pass finds all addresses at which the interrupted
+ * This takes two passes. The first pass finds the addresses at which the interrupted
  * context will continue, up to the return address of the base frame. The second pass
  * writes: first it replaces that return address by the exit tag, by which the activation is
  * recognised from then on, then it moves the addresses in programs to the same offsets in
  * the stub images. The stack is valid after each of these writes: what cannot be moved
- * continues in P, and a later kick moves it.
+ * continues in P, and a later kick moves it. So does what there is no room for: each kick
+ * moves the innermost addresses that have not been moved yet.
  */
 #include <linux/array_size.h>
 #include <linux/bpf.h>
@@ -29,7 +32,7 @@
 #include "program.h"
 #include "walk.h"
 
-/* The number of addresses in programs on one stack; the verifier allows eight nested calls. */
+/* How many addresses one kick moves: more than nearly all stacks have. */
 #define MAX_MOVES 64
 
 /**
@@ -45,30 +48,25 @@ struct move {
 /**
  * struct fastterm_finds - what the first pass finds
  * @walk: the walk, at the last slot that the pass has visited
- * @base: the slot of the base frame's return address, as found so far; NULL if there is
- *	  none
- * @end: behind the last of the addresses in programs that come before @base
+ * @tag: the activation that is to leave, if it is tagged
+ * @base: otherwise the slot of its base frame's return address, as found so far; NULL if
+ *	  there is none
+ * @end: behind the last of the addresses in programs that come before the base
+ * @more: there are more addresses than there is room for
  * @kept: storage for @base while the pass goes on
  * @moves: the addresses in programs, the innermost first, and room for one more slot
  */
 struct fastterm_finds {
 	struct fastterm_walk walk;
+	struct fastterm_tag *tag;
 	const struct fastterm_where *base;
 	const struct move *end;
+	bool more;
 	struct fastterm_where kept;
 	struct move moves[MAX_MOVES + 1];
 };
 
 static DEFINE_PER_CPU(struct fastterm_finds, finds);
-
-/* Is a tag that of the activation that is to be terminated? */
-static bool is_wanted(const struct fastterm_activation *a, const struct fastterm_where *where)
-{
-	const struct fastterm_tag *tag = fastterm_tag_at(where->sp);
-
-	return tag && (a->tag ? tag == a->tag :
-				tag->fprog == a->fprog && tag->id == a->outcome.id);
-}
 
 /**
  * fastterm_is_safepoint() - may a program continue in its stub image at an offset?
@@ -97,74 +95,112 @@ static unsigned long in_stub_image(const struct fastterm_text *text)
 }
 
 /*
- * Find the addresses in programs, up to the slot with the base frame's return address. An
- * activation ends with the frame of its main function. A callback that the kernel calls by
- * itself, as from a timer, has no main function: its base frame is the outermost frame of
- * the program.
+ * Is this the tag of an activation that is to leave? A trigger or an earlier kick has said
+ * so; or the request is for its program. The id is compared as well: another program may have
+ * been allocated at the same address.
  */
-static int find(struct fastterm_finds *f, const struct fastterm_activation *a,
-		struct pt_regs *regs)
+static bool is_to_leave(const struct fastterm_tag *tag, const struct fastterm_prog *wanted, u32 id)
 {
-	const struct fastterm_prog *met = NULL, *likely = NULL;
+	return tag->leaving || (wanted && tag->fprog == wanted && tag->id == id);
+}
+
+/*
+ * Find the addresses in programs, up to the slot with the return address of the base frame
+ * of an activation that is to leave. An activation ends with the frame of its main function.
+ * A callback that the kernel calls by itself, as from a timer, has no main function: its
+ * base frame is the outermost frame of the program.
+ */
+static int find(struct fastterm_finds *f, const struct fastterm_cpu *c, struct pt_regs *regs,
+		u8 level)
+{
+	const struct fastterm_prog *met = NULL, *wanted = NULL, *likely = NULL;
+	const u32 id = c->outcome.id;
 	struct fastterm_walk *w = &f->walk;
-	struct move *move = f->moves;
+	struct move *move = f->moves, *known = NULL;
 	const struct fastterm_image *image;
 	bool ours = false, passed = false;
-	int err;
+	const struct bpf_prog *base = NULL;
+	struct fastterm_where *where;
+	int err, state;
 
+	f->tag = NULL;
 	f->base = NULL;
-	/* The program is still there, as no program has been freed since the request. */
-	if (a->ended == atomic_read(&fastterm_ended_progs))
-		likely = a->fprog;
+	f->more = false;
+	/* While the state is one of these, no requester changes the rest. */
+	state = atomic_read_acquire(&c->state);
+	if (state == FASTTERM_WANTED)
+		wanted = c->fprog;
+	/* The program is still there if no program has been freed since the request. */
+	if ((wanted || state == FASTTERM_LEAVING) &&
+	    c->ended == atomic_read(&fastterm_ended_progs))
+		likely = c->fprog;
 	for (err = fastterm_walk_begin(w, regs, likely, &move->where); !err;
 	     err = fastterm_walk_next(w)) {
+		where = w->where;
 		image = w->text.image;
-		/*
-		 * Compare the id as well: another program may have been allocated at the
-		 * same address.
-		 */
-		if (image && image->fprog == a->fprog && image->fprog->id == a->outcome.id)
-			met = image->fprog;
-		if (ours && passed && !move->where.again) {
-			f->base = &move->where;
+		if (where->tag && is_to_leave(where->tag, wanted, id)) {
+			f->tag = where->tag;
 			f->end = move;
 			return 0;
 		}
-		if (!image && fastterm_is_tag(&move->where)) {
-			/* The frames beyond a tag belong to another activation. */
-			if (!is_wanted(a, &move->where))
-				return -EFAULT;
-			f->base = &move->where;
-			f->end = move;
-			return 0;
+		if (wanted) {
+			if (image && image->fprog == wanted && image->fprog->id == id)
+				met = wanted;
+			if (ours && passed && !where->again) {
+				f->tag = where->tag;
+				f->base = where;
+				f->end = move;
+				return 0;
+			}
+			if (ours && !where->again && (!image || image->fprog != met)) {
+				f->kept = *where;
+				f->base = &f->kept;
+				f->end = move;
+			}
+			ours = image && image->fprog == met;
+			passed = ours && fastterm_is_base(&w->text);
 		}
-		if (ours && !move->where.again && (!image || image->fprog != met)) {
-			f->kept = move->where;
-			f->base = &f->kept;
-			f->end = move;
+		/* An activation ends here. If it is that of a guard, it is not moved. */
+		if (base && !where->again) {
+			if (fastterm_is_guard(base)) {
+				f->more = false;
+				f->moves[0].where = *where;
+				move = f->moves;
+				where = &move->where;
+				w->where = where;
+			}
+			known = move;
+			base = NULL;
 		}
-		ours = image && image->fprog == met;
-		if (!image)
+		if (fastterm_is_base(&w->text))
+			base = image ? image->fprog->prog : w->text.prog;
+		if (!image || w->text.copy)
 			continue;
-		/*
-		 * A tagged activation may have run the program again: it does not end here,
-		 * but at its tag.
-		 */
-		if (ours)
-			passed = fastterm_is_base(&w->text) && !a->tag;
-		if (w->text.copy)
+		if (move == f->moves + MAX_MOVES) {
+			f->more = true;
 			continue;
+		}
 		move->to = in_stub_image(&w->text);
-		if (++move == f->moves + MAX_MOVES)
-			return -EFAULT;
+		move++;
 		w->where = &move->where;
 	}
-	if (err != -ENOENT)
-		return err;
+	if (err == -EFAULT && known > f->moves) {
+		/*
+		 * Something on the stack is not understood. If the activation that is to leave
+		 * is behind it, the activations in front of it are nested in that one.
+		 */
+		f->tag = fastterm_tag_around(kernel_stack_pointer(regs), level);
+		f->end = known;
+		f->more = true;
+		return f->tag ? 0 : err;
+	}
 	/* The walk has ended in the program: the return address of the base frame is not known. */
-	if (ours && !a->tag)
+	if (err == -ENOENT && ours)
 		return -EFAULT;
-	return a->tag || !f->base ? -ENOENT : 0;
+	if (err != -ENOENT || !f->base)
+		return err;
+	f->tag = f->base->tag;
+	return 0;
 }
 
 /* Write one address. */
@@ -180,52 +216,77 @@ static int move_one(const struct move *move, struct pt_regs *regs)
 
 /**
  * fastterm_redirect_init() - give a CPU's kicks a buffer for what they find
- * @a: the CPU's activation
+ * @c: the CPU's terminations
  * @cpu: the CPU
  *
  * Context: any, before the first kick.
  */
-void fastterm_redirect_init(struct fastterm_activation *a, int cpu)
+void fastterm_redirect_init(struct fastterm_cpu *c, int cpu)
 {
-	a->finds = per_cpu_ptr(&finds, cpu);
+	c->finds = per_cpu_ptr(&finds, cpu);
+}
+
+/* The request has found its activation, which leaves from now on. */
+static void found(struct fastterm_cpu *c, struct fastterm_tag *tag)
+{
+	/* After a tail call, the frame belongs to another program. */
+	tag->fprog = c->fprog;
+	tag->id = c->outcome.id;
+	tag->since = c->since;
+	tag->outcome = c->outcome;
+	fastterm_tag_leaves(tag);
+	fastterm_leave(c, tag);
 }
 
 /**
  * fastterm_redirect() - move an activation to the stub images, as far as possible
- * @a: this CPU's activation, which is WANTED or LEAVING
+ * @c: this CPU's terminations
  * @regs: the registers that the kick has interrupted
+ * @level: the level of the interrupted context
+ * @found_tag: receives the innermost activation there that is to leave; NULL if there is none
  *
  * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
  * Return: 0 if all of the activation continues in stub images; -EAGAIN if some or all of it
- * does not; -ENOENT if the interrupted context is not part of the activation; -EFAULT if
+ * does not; -ENOENT if the interrupted context is not part of such an activation; -EFAULT if
  * the stack made no sense. Unless 0 or -EAGAIN is returned, nothing has been written.
  */
-int fastterm_redirect(struct fastterm_activation *a, struct pt_regs *regs)
+int fastterm_redirect(struct fastterm_cpu *c, struct pt_regs *regs, u8 level,
+		      struct fastterm_tag **found_tag)
 {
-	struct fastterm_finds *f = a->finds;
+	struct fastterm_finds *f = c->finds;
 	const struct move *move;
 	struct fastterm_tag *tag;
 	int err, missed = 0;
+	u32 frames;
 
+	*found_tag = NULL;
 	/* Interrupts are off, which is a read-side critical section; lockdep does not know that. */
 	rcu_lock_acquire(&rcu_lock_map);
-	err = find(f, a, regs);
+	err = find(f, c, regs, level);
 	rcu_lock_release(&rcu_lock_map);
 	if (err)
 		return err;
-	tag = fastterm_is_tag(f->base) ? fastterm_tag_at(f->base->sp) :
-					 fastterm_tag_return(f->base, a->fprog);
-	if (IS_ERR_OR_NULL(tag))
-		return tag ? PTR_ERR(tag) : -EFAULT;
-	tag->leaving = true;
-	WRITE_ONCE(a->tag, tag);
-	fastterm_leave(a);
+	tag = f->tag ?: fastterm_tag_return(f->base, c->fprog, level, false);
+	if (IS_ERR(tag))
+		return PTR_ERR(tag);
+	if (!tag->leaving)
+		found(c, tag);
+	else if (atomic_read(&c->state) == FASTTERM_WANTED && tag->fprog == c->fprog &&
+		 tag->id == c->outcome.id)
+		fastterm_leave(c, tag);
+	*found_tag = tag;
+	frames = tag->outcome.frames;
 	for (move = f->moves; move < f->end; move++) {
 		err = move_one(move, regs);
 		if (err)
 			missed = err;
 		else if (!move->where.again)
-			a->outcome.frames++;
+			tag->outcome.frames++;
 	}
+	if (f->more)
+		missed = -EAGAIN;
+	/* Kicks that only verify a finished redirect are not counted. */
+	tag->outcome.kicks += !tag->complete || tag->outcome.frames != frames;
+	tag->complete = !missed;
 	return missed;
 }

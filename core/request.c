@@ -2,12 +2,14 @@
 /*
  * Requests for termination, and the kicks that carry them out.
  *
- * A requester claims the CPU's activation, writes down what is to be terminated, and
- * interrupts the CPU. Everything else happens on that CPU, in kicks that repeat until the
- * activation has left. As long as something is left to do, the next kick comes soon. After
- * that, kicks come with each tick until the activation has left, since a function that the
- * program was about to enter may have become part of the activation. A kick allocates no
- * memory, takes no lock that another CPU may hold, and waits for no other CPU.
+ * A requester claims the CPU's state, writes down what is to be terminated, and interrupts
+ * the CPU; a trigger says which of the CPU's own activations is to leave. Everything else
+ * happens on that CPU, in kicks that repeat until all such activations have left. As long as
+ * something is left to do, the next kick comes soon. After that, kicks come with each tick,
+ * since a function that the program was about to enter may have become part of the
+ * activation. A kick allocates no memory, takes no lock that another CPU may hold, and waits
+ * for no other CPU. What it calls may be traced and probed, but no program is entered there:
+ * see fastterm_interrupt_begins().
  */
 #include <linux/bpf.h>
 #include <linux/cpuhotplug.h>
@@ -19,6 +21,7 @@
 #include <linux/hrtimer.h>
 #include <linux/init.h>
 #include <linux/irq_work.h>
+#include <linux/kprobes.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
@@ -28,11 +31,10 @@
 
 #include "activation.h"
 #include "compat.h"
+#include "events.h"
 #include "program.h"
-#include "trigger.h"
-
-#define CREATE_TRACE_POINTS
 #include "trace.h"
+#include "trigger.h"
 
 /* The shortest and the longest time to the next kick, in ns. */
 #define AGAIN_MIN	(20ull * NSEC_PER_USEC)
@@ -44,50 +46,51 @@
  */
 #define MAX_MISSES	200u
 
-/*
- * May the activation that is leaving give way to the one with @tag, which runs on this CPU
- * now? It may if all of its frames have been moved, so that it needs no more kicks.
- */
-static bool may_give_way(const struct fastterm_activation *a, const struct fastterm_tag *tag)
-{
-	return tag && a->complete && !a->busy && a->tag != tag;
-}
-
 /* A CPU that is offline runs no program. */
 static int cpu_dead(unsigned int cpu)
 {
-	fastterm_lose(per_cpu_ptr(&fastterm_activation, cpu));
+	fastterm_lose(per_cpu_ptr(&fastterm_cpu, cpu));
 	return 0;
 }
 
 /*
- * Request the termination of the activation with @tag or, if that is NULL, of any
- * activation of the program. The caller does not change the CPU.
+ * Claim a CPU's state and begin a new outcome. The caller, which has interrupts off, has to
+ * call fastterm_want() or fastterm_leave() next.
  */
-static int want(const struct fastterm_prog *fprog, struct fastterm_tag *tag, int cpu)
+static int begin_request(struct fastterm_cpu *c, const struct fastterm_prog *fprog, u32 id)
 {
-	struct fastterm_activation *a = per_cpu_ptr(&fastterm_activation, cpu);
-	int err = 0;
+	int err = fastterm_claim(c, id);
 
-	if (!may_give_way(a, tag) || !fastterm_give_way(a))
-		err = fastterm_claim(a, fprog->id);
+	if (err)
+		return err;
+	WRITE_ONCE(c->requests, c->requests + 1);
+	/*
+	 * Pairs with bpf_fastterm_outcome(): a reader of any part of the new outcome sees the
+	 * new count.
+	 */
+	smp_wmb();
+	/* A program without images may be freed without being counted as ended. */
+	c->fprog = fprog->images ? fprog : NULL;
+	c->ended = atomic_read(&fastterm_ended_progs);
+	c->outcome = (struct fastterm_outcome){ .id = id };
+	c->taken = true;
+	return 0;
+}
+
+/* Request the termination of any activation of the program. */
+static int want(const struct fastterm_prog *fprog, int cpu)
+{
+	struct fastterm_cpu *c = per_cpu_ptr(&fastterm_cpu, cpu);
+	unsigned long flags;
+	int err;
+
+	/* No program can interrupt this and keep the state CLAIMED. */
+	raw_local_irq_save(flags);
+	err = begin_request(c, fprog, fprog->id);
 	if (!err) {
-		trace_bpf_fastterm_request(fprog->id, cpu);
-		WRITE_ONCE(a->requests, a->requests + 1);
-		/*
-		 * Pairs with bpf_fastterm_outcome(): a reader of any part of the new
-		 * outcome sees the new count.
-		 */
-		smp_wmb();
-		a->fprog = fprog;
-		a->ended = atomic_read(&fastterm_ended_progs);
-		WRITE_ONCE(a->tag, tag);
-		a->outcome = (struct fastterm_outcome){ .id = fprog->id };
-		a->complete = false;
-		a->unfinished = 0;
-		a->taken = true;
-		fastterm_lap(a);
-		fastterm_want(a);
+		c->unfinished = 0;
+		fastterm_lap(&c->since);
+		fastterm_want(c);
 		/* Either this sees that the CPU is offline, or cpu_dead() sees the state WANTED. */
 		smp_mb();
 		if (!cpu_online(cpu)) {
@@ -95,6 +98,7 @@ static int want(const struct fastterm_prog *fprog, struct fastterm_tag *tag, int
 			err = -ESRCH;
 		}
 	}
+	raw_local_irq_restore(flags);
 	return err;
 }
 
@@ -120,7 +124,7 @@ static int want(const struct fastterm_prog *fprog, struct fastterm_tag *tag, int
 int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
 {
 	const struct fastterm_prog *fprog = prog->aux->fastterm.prog;
-	struct fastterm_activation *a;
+	struct fastterm_cpu *c;
 	int err;
 
 	if (!fastterm_supported())
@@ -130,11 +134,13 @@ int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
 	if (cpu < 0 || cpu >= nr_cpu_ids || !cpu_online(cpu))
 		return -ESRCH;
 
-	a = per_cpu_ptr(&fastterm_activation, cpu);
+	c = per_cpu_ptr(&fastterm_cpu, cpu);
 	preempt_disable();
-	err = want(fprog, NULL, cpu);
+	err = want(fprog, cpu);
+	if (!err)
+		trace_bpf_fastterm_request(fprog->id, cpu);
 	if (!err || err == -EALREADY)
-		fastterm_arch_kick(cpu, !xchg(&a->taken, false));
+		fastterm_arch_kick(cpu, !xchg(&c->taken, false));
 	preempt_enable();
 	return err;
 }
@@ -150,33 +156,33 @@ int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
  */
 int bpf_fastterm_outcome(int cpu, struct fastterm_outcome *outcome)
 {
-	const struct fastterm_activation *a = per_cpu_ptr(&fastterm_activation, cpu);
+	const struct fastterm_cpu *c = per_cpu_ptr(&fastterm_cpu, cpu);
 	/* Acquire: read the count before the state, and the state before the outcome. */
-	u32 requests = smp_load_acquire(&a->requests);
-	int state = atomic_read_acquire(&a->state);
+	u32 requests = smp_load_acquire(&c->requests);
+	int state = atomic_read_acquire(&c->state);
 
 	if (state == FASTTERM_IDLE)
 		return -ENODATA;
 	if (state != FASTTERM_GONE && state != FASTTERM_LOST)
 		return -EINPROGRESS;
-	*outcome = a->outcome;
+	*outcome = c->outcome;
 	/* A changed count means that the outcome may be that of the next termination. */
 	smp_rmb();
-	if (requests != READ_ONCE(a->requests))
+	if (requests != READ_ONCE(c->requests))
 		return -EINPROGRESS;
 	return state == FASTTERM_GONE ? 0 : -ESRCH;
 }
 
-static void kick_in(struct fastterm_activation *a, u64 ns)
+static void kick_in(struct fastterm_cpu *c, u64 ns)
 {
-	hrtimer_start(&a->timer, ns_to_ktime(ns), HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_start(&c->timer, ns_to_ktime(ns), HRTIMER_MODE_REL_PINNED_HARD);
 }
 
-static u64 how_soon(const struct fastterm_activation *a)
+static u64 how_soon(const struct fastterm_cpu *c)
 {
-	if (a->complete)
+	if (!c->unfinished)
 		return TICK_NSEC;
-	return min(AGAIN_MIN << min(a->unfinished, 6), AGAIN_MAX);
+	return min(AGAIN_MIN << min(c->unfinished, 6), AGAIN_MAX);
 }
 
 /* tick_nohz_tick_stopped() is slow: call it only where the tick may be stopped. */
@@ -185,89 +191,72 @@ static bool tick_stopped(void)
 	return (is_idle_task(current) || tick_nohz_full_enabled()) && tick_nohz_tick_stopped();
 }
 
-/*
- * Schedule the next kick. @err is what fastterm_redirect() has returned. Returns false if
- * there will be no further kick, since the program is not running.
- */
-static bool schedule_next_kick(struct fastterm_activation *a, int err)
+/* Has the last request not found its program yet, or an activation frames that are not moved? */
+static bool is_unfinished(const struct fastterm_cpu *c)
 {
-	bool leaving = atomic_read(&a->state) == FASTTERM_LEAVING;
+	return atomic_read(&c->state) == FASTTERM_WANTED || fastterm_tag_leaving(true);
+}
 
-	a->unfinished = err ? a->unfinished + 1 : 0;
-	if (!leaving && a->unfinished >= MAX_MISSES)
-		return false;
-	/* A stack that makes no sense now does not mean that frames are left to be moved. */
-	if (err != -EFAULT)
-		a->complete = leaving && (!err || err == -ENOENT);
-	/* With the tick stopped, lazy irq_work runs at once and requeues itself: use the timer. */
-	if (a->complete && !tick_stopped())
-		irq_work_queue(&a->tick);
-	else if (in_nmi())
-		irq_work_queue(&a->soon);
+/*
+ * Schedule the next kick, if anything is left to leave. @err is what fastterm_redirect() has
+ * returned. A context that is not part of any such activation cannot be helped soon: what is
+ * left is interrupted, preempted or asleep.
+ */
+static void schedule_next_kick(struct fastterm_cpu *c, int err)
+{
+	const bool wanted = atomic_read(&c->state) == FASTTERM_WANTED;
+
+	if (!wanted && !this_cpu_read(fastterm_nr_leaving)) {
+		c->unfinished = 0;
+		return;
+	}
+	if (wanted || (err && err != -ENOENT && fastterm_tag_leaving(true)))
+		c->unfinished++;
 	else
-		kick_in(a, how_soon(a));
-	return true;
+		c->unfinished = 0;
+	/* With the tick stopped, lazy irq_work runs at once and requeues itself: use the timer. */
+	if (!c->unfinished && !tick_stopped())
+		irq_work_queue(&c->tick);
+	else if (in_nmi())
+		irq_work_queue(&c->soon);
+	else
+		kick_in(c, how_soon(c));
 }
 
-/* The value of interrupt_context_level() if preempt_count() were @count. */
-static u8 level_of(unsigned long count)
+/* Look for activations that are to leave, and move the innermost one. */
+static void handle_kick(struct fastterm_cpu *c, struct pt_regs *regs)
 {
-	return !!(count & NMI_MASK) + !!(count & (NMI_MASK | HARDIRQ_MASK)) +
-	       !!(count & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET));
-}
-
-/*
- * The level of the interrupted context, as interrupt_context_level() numbers them. Only an
- * NMI interrupts a hardirq; what the NMI itself has added to the count is taken off.
- */
-static u8 interrupted_level(struct pt_regs *regs)
-{
-	const unsigned long count = preempt_count();
-
-	if (fastterm_irqs_were_on(regs))
-		return !!(count & SOFTIRQ_OFFSET);
-	return level_of(count - NMI_OFFSET - HARDIRQ_OFFSET);
-}
-
-static __always_inline bool kicked(struct fastterm_activation *a, struct pt_regs *regs)
-{
-	bool wanted = atomic_read(&a->state) == FASTTERM_WANTED;
-	u8 level = interrupted_level(regs);
-	u32 frames = a->outcome.frames;
+	/* Acquire: the requester has written @c before it has set the state. */
+	const bool wanted = atomic_read_acquire(&c->state) == FASTTERM_WANTED;
+	struct fastterm_outcome *outcome = &c->outcome;
+	struct fastterm_tag *tag;
+	bool counts = true;
+	u8 level;
 	int err;
 
-	if (wanted)
-		a->outcome.request_ns += fastterm_lap(a);
-	err = fastterm_redirect(a, regs);
-	a->outcome.refused += err == -EFAULT;
-	/* Kicks that only verify a finished redirect are not counted. */
-	a->outcome.kicks += !a->complete || a->outcome.frames != frames;
-	if (atomic_read(&a->state) == FASTTERM_LEAVING) {
-		if (wanted)
-			a->level = level;
-		WRITE_ONCE(*a->flag, true);
-	}
-	trace_bpf_fastterm_redirect(&a->outcome, level, err);
-	return schedule_next_kick(a, err);
-}
-
-static void handle_kick(struct fastterm_activation *a, struct pt_regs *regs)
-{
-	int state = atomic_read_acquire(&a->state);
-	bool lost;
-
 	if (!in_nmi())
-		WRITE_ONCE(a->taken, true);
-	if (!regs || (state != FASTTERM_WANTED && state != FASTTERM_LEAVING) || a->busy)
-		return;
-	/* An NMI that interrupts this sees busy, and does nothing. */
-	a->busy = true;
-	barrier();
-	lost = !kicked(a, regs);
-	barrier();
-	a->busy = false;
-	if (lost)
-		fastterm_lose(a);
+		WRITE_ONCE(c->taken, true);
+	if (!wanted) {
+		tag = fastterm_tag_leaving(true) ?: fastterm_tag_leaving(false);
+		if (!tag)
+			return;
+		outcome = &tag->outcome;
+		counts = !tag->complete;
+	}
+	level = fastterm_level(regs);
+	if (wanted)
+		outcome->request_ns += fastterm_lap(&c->since);
+	err = fastterm_redirect(c, regs, level, &tag);
+	if (tag) {
+		outcome = &tag->outcome;
+	} else {
+		outcome->kicks += counts;
+		outcome->refused += err == -EFAULT;
+	}
+	fastterm_event_redirect(outcome, level, err);
+	schedule_next_kick(c, err);
+	if (atomic_read(&c->state) == FASTTERM_WANTED && c->unfinished >= MAX_MISSES)
+		fastterm_lose(c);
 }
 
 /**
@@ -275,17 +264,30 @@ static void handle_kick(struct fastterm_activation *a, struct pt_regs *regs)
  * @tag: the tag
  * @regs: the interrupted registers
  *
- * The interrupt in which this is called is the first kick.
+ * The interrupt in which this is called is the first kick. If the program has no stub image,
+ * what is nested in its activation is terminated, and no tracing program is entered from it
+ * any more: then it is short.
  *
- * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
- * Return: the same as for bpf_fastterm_terminate().
+ * Context: an interrupt of ours; in the one that interrupted @regs.
+ * Return: 0; -EALREADY if the activation is being terminated.
  */
 int fastterm_terminate_tag(struct fastterm_tag *tag, struct pt_regs *regs)
 {
-	int err = want(tag->fprog, tag, smp_processor_id());
+	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
+	int err = 0;
 
-	if (!err || err == -EALREADY)
-		handle_kick(this_cpu_ptr(&fastterm_activation), regs);
+	if (tag->leaving) {
+		err = -EALREADY;
+	} else {
+		tag->outcome = (struct fastterm_outcome){ .id = tag->id };
+		fastterm_lap(&tag->since);
+		fastterm_tag_leaves(tag);
+		/* If another request is under way, the outcome is only reported to triggers. */
+		if (!begin_request(c, tag->fprog, tag->id))
+			fastterm_leave(c, tag);
+		fastterm_event_request(tag->id);
+	}
+	handle_kick(c, regs);
 	return err;
 }
 
@@ -316,20 +318,23 @@ void fastterm_sample(int cpu, fastterm_sampled_fn sampled, bool insist)
  * This does nothing if there is neither an activation to terminate on this CPU nor a
  * request for a sample, or if every frame has been moved and interrupts are on.
  *
- * Context: hardirq or NMI, with interrupts off; from the architecture's backend.
+ * Context: hardirq or NMI, with interrupts off; from the architecture's backend. Neither
+ * traced nor probed.
  */
-void fastterm_kicked(struct pt_regs *regs)
+notrace void fastterm_kicked(struct pt_regs *regs)
 {
-	struct fastterm_activation *a = this_cpu_ptr(&fastterm_activation);
+	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
 	fastterm_sampled_fn sampled = NULL;
 
+	if (!regs || !fastterm_interrupt_begins(c))
+		return;
 	/*
 	 * A trigger's own interrupt may come later than this, as when a virtual CPU is
 	 * scheduled again.
 	 */
-	if (regs && fastterm_irqs_were_on(regs))
+	if (fastterm_irqs_were_on(regs))
 		fastterm_irqs_reach_again();
-	if (regs && __this_cpu_read(sampled_by))
+	if (__this_cpu_read(sampled_by))
 		sampled = this_cpu_xchg(sampled_by, NULL);
 	if (sampled)
 		sampled(regs);
@@ -337,60 +342,77 @@ void fastterm_kicked(struct pt_regs *regs)
 	 * In an NMI, do not wait for the tick: interrupts may be off, and the program
 	 * entered again.
 	 */
-	if (!a->complete || in_nmi())
-		handle_kick(a, regs);
+	if (is_unfinished(c) || in_nmi())
+		handle_kick(c, regs);
+	fastterm_interrupt_ends(c);
 }
 
-static enum hrtimer_restart kick_by_timer(struct hrtimer *timer)
+NOKPROBE_SYMBOL(fastterm_kicked);
+
+static notrace enum hrtimer_restart kick_by_timer(struct hrtimer *timer)
 {
-	struct fastterm_activation *a = container_of(timer, typeof(*a), timer);
+	struct fastterm_cpu *c = container_of(timer, typeof(*c), timer);
+	struct pt_regs *regs = get_irq_regs();
 
 	/*
-	 * Timers of a CPU that goes offline move to another CPU, which has an activation of
+	 * Timers of a CPU that goes offline move to another CPU, which has terminations of
 	 * its own.
 	 */
-	if (a == this_cpu_ptr(&fastterm_activation))
-		handle_kick(a, get_irq_regs());
+	if (c == this_cpu_ptr(&fastterm_cpu) && regs && fastterm_interrupt_begins(c)) {
+		handle_kick(c, regs);
+		fastterm_interrupt_ends(c);
+	}
 	return HRTIMER_NORESTART;
 }
+
+NOKPROBE_SYMBOL(kick_by_timer);
 
 /*
  * Runs in the tick, which has stored the interrupted registers; or without registers, if
  * the tick is stopped.
  */
-static void kick_by_tick(struct irq_work *work)
+static notrace void kick_by_tick(struct irq_work *work)
 {
-	struct fastterm_activation *a = container_of(work, typeof(*a), tick);
+	struct fastterm_cpu *c = container_of(work, struct fastterm_cpu, tick);
 	struct pt_regs *regs = get_irq_regs();
 
+	if (!fastterm_interrupt_begins(c))
+		return;
 	if (regs)
-		handle_kick(a, regs);
-	else if (atomic_read(&a->state) == FASTTERM_LEAVING)
-		kick_in(a, TICK_NSEC);
+		handle_kick(c, regs);
+	else if (this_cpu_read(fastterm_nr_leaving))
+		kick_in(c, TICK_NSEC);
+	fastterm_interrupt_ends(c);
 }
 
-static void kick_after_nmi(struct irq_work *work)
+NOKPROBE_SYMBOL(kick_by_tick);
+
+static notrace void kick_after_nmi(struct irq_work *work)
 {
-	struct fastterm_activation *a = container_of(work, typeof(*a), soon);
+	struct fastterm_cpu *c = container_of(work, struct fastterm_cpu, soon);
 
-	if (atomic_read(&a->state) == FASTTERM_WANTED ||
-	    atomic_read(&a->state) == FASTTERM_LEAVING)
-		kick_in(a, how_soon(a));
+	if (!fastterm_interrupt_begins(c))
+		return;
+	if (atomic_read(&c->state) == FASTTERM_WANTED || this_cpu_read(fastterm_nr_leaving))
+		kick_in(c, how_soon(c));
+	fastterm_interrupt_ends(c);
 }
+
+NOKPROBE_SYMBOL(kick_after_nmi);
 
 static int __init fastterm_request_init(void)
 {
-	struct fastterm_activation *a;
+	struct fastterm_cpu *c;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		a = per_cpu_ptr(&fastterm_activation, cpu);
-		a->flag = per_cpu_ptr(&fastterm_leaving, cpu);
-		fastterm_redirect_init(a, cpu);
-		hrtimer_init(&a->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
-		a->timer.function = kick_by_timer;
-		a->tick = IRQ_WORK_INIT_LAZY(kick_by_tick);
-		a->soon = IRQ_WORK_INIT_HARD(kick_after_nmi);
+		c = per_cpu_ptr(&fastterm_cpu, cpu);
+		c->flag = per_cpu_ptr(&fastterm_leaving, cpu);
+		fastterm_redirect_init(c, cpu);
+		hrtimer_init(&c->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+		c->timer.function = kick_by_timer;
+		c->tick = IRQ_WORK_INIT_LAZY(kick_by_tick);
+		c->soon = IRQ_WORK_INIT_HARD(kick_after_nmi);
 	}
 	cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "bpf/fastterm:dead", NULL, cpu_dead);
 	return 0;

@@ -24,6 +24,7 @@
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/task_stack.h>
 
 #include <asm/sections.h>
 
@@ -34,12 +35,12 @@
 #include "walk.h"
 
 /*
- * The size of a CPU's table: more than the programs that are interrupted or preempted on
- * one CPU at a time. Programs that may sleep use only some of the tags, so that sleepers,
- * however many, leave tags for other programs.
+ * The size of a CPU's table: more than the activations that are interrupted or preempted on
+ * one CPU at a time. Activations that may sleep use only some of the tags, so that sleepers,
+ * however many, leave tags for others.
  */
-#define MAX_TAGS 12
-#define MAX_SLEEPERS 6
+#define MAX_TAGS 32
+#define MAX_SLEEPERS 16
 
 /**
  * struct tags - the tags of a CPU
@@ -52,6 +53,8 @@ struct tags {
 };
 
 static DEFINE_PER_CPU(struct tags, tags);
+
+DEFINE_PER_CPU(u32, fastterm_nr_leaving);
 
 static __always_inline struct fastterm_tag *tag_at(struct tags *t, unsigned long sp)
 {
@@ -106,13 +109,29 @@ notrace unsigned long fastterm_untag(const struct task_struct *task, unsigned lo
  *
  * Context: any that does not change the CPU.
  */
-notrace void fastterm_tag_free(const struct fastterm_tag *tag)
+notrace void fastterm_tag_free(struct fastterm_tag *tag)
 {
 	struct tags *t = this_cpu_ptr(&tags);
 
+	if (tag->leaving)
+		this_cpu_dec(fastterm_nr_leaving);
+	tag->leaving = false;
 	/* The caller has read the tag before it is freed. */
 	barrier();
 	atomic_andnot(BIT(tag - t->tag), &t->used);
+}
+
+/**
+ * fastterm_tag_leaves() - note that an activation is to leave
+ * @tag: the activation, which is not known to be
+ *
+ * Context: an interrupt of ours.
+ */
+void fastterm_tag_leaves(struct fastterm_tag *tag)
+{
+	tag->complete = false;
+	WRITE_ONCE(tag->leaving, true);
+	this_cpu_inc(fastterm_nr_leaving);
 }
 
 /*
@@ -121,16 +140,83 @@ notrace void fastterm_tag_free(const struct fastterm_tag *tag)
  */
 static struct fastterm_tag *tag_for(struct tags *t, unsigned long sp, bool sleepable)
 {
+	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
 	struct fastterm_tag *tag = tag_at(t, sp);
 	u32 free;
 
-	if (tag)
+	if (tag) {
+		if (fastterm_begin_exit(c, tag))
+			fastterm_finish_exit(c);
+		fastterm_tag_free(tag);
 		return tag;
-	/* Programs that may sleep use the first tags, other programs the last free one. */
+	}
+	/* Activations that may sleep use the first tags, others the last free one. */
 	free = ~atomic_read(&t->used) & GENMASK((sleepable ? MAX_SLEEPERS : MAX_TAGS) - 1, 0);
 	if (!free)
 		return NULL;
 	return &t->tag[sleepable ? __ffs(free) : __fls(free)];
+}
+
+/*
+ * Is an address above the stack pointer, and on the same stack? Only the bounds of the
+ * task's stack are known; other stacks are assumed not to be larger than that.
+ */
+static __always_inline bool is_above(unsigned long sp, unsigned long addr)
+{
+	unsigned long task = (unsigned long)task_stack_page(current);
+	bool sp_on_task = sp - task < THREAD_SIZE;
+	bool addr_on_task = addr - task < THREAD_SIZE;
+
+	return addr >= sp && sp_on_task == addr_on_task && addr - sp < THREAD_SIZE;
+}
+
+/**
+ * fastterm_tag_around() - find the activation that is to leave and that has called some code
+ * @sp: a stack pointer of that code, in the current task
+ * @level: the context of that code, as interrupt_context_level() numbers them
+ *
+ * Programs that interrupt the activation, and other tasks, are not affected. In the same
+ * task and at the same context level, code whose frames are above the base frame on the
+ * stack was called from the activation, or was entered by the scheduler or by a fault. The
+ * latter two cannot be told apart from it here.
+ *
+ * Context: any that does not change the CPU.
+ * Return: the innermost such activation; NULL if there is none.
+ */
+notrace struct fastterm_tag *fastterm_tag_around(unsigned long sp, u8 level)
+{
+	struct tags *t = this_cpu_ptr(&tags);
+	u32 used = atomic_read(&t->used);
+	struct fastterm_tag *tag, *best = NULL;
+
+	for (; used; used &= used - 1) {
+		tag = &t->tag[__ffs(used)];
+		if (READ_ONCE(tag->leaving) && tag->task == current && tag->level == level &&
+		    is_above(sp, tag->sp) && (!best || tag->sp < best->sp))
+			best = tag;
+	}
+	return best;
+}
+
+/**
+ * fastterm_tag_leaving() - find any activation on this CPU that is to leave
+ * @incomplete: only one of which not all frames have been moved
+ *
+ * Context: any that does not change the CPU.
+ * Return: the activation; NULL if there is none.
+ */
+struct fastterm_tag *fastterm_tag_leaving(bool incomplete)
+{
+	struct tags *t = this_cpu_ptr(&tags);
+	u32 used = this_cpu_read(fastterm_nr_leaving) ? atomic_read(&t->used) : 0;
+	struct fastterm_tag *tag;
+
+	for (; used; used &= used - 1) {
+		tag = &t->tag[__ffs(used)];
+		if (tag->leaving && !(incomplete && tag->complete))
+			return tag;
+	}
+	return NULL;
 }
 
 /* Test the kernel's own text first: it is the usual case, and the test is fast. */
@@ -143,6 +229,8 @@ static bool is_text(unsigned long ip)
  * fastterm_tag_return() - tag an activation
  * @where: the slot of its base frame's return address, which is not a tag yet
  * @fprog: its program
+ * @level: the context in which it runs, as interrupt_context_level() numbers them
+ * @sleeps: it may sleep, whatever its program may
  *
  * Context: hardirq or NMI, with interrupts off; in the one that has interrupted the
  * activation.
@@ -150,7 +238,8 @@ static bool is_text(unsigned long ip)
  * sense, -ENOSPC if no tag is free, or the error of fastterm_move().
  */
 struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
-					 const struct fastterm_prog *fprog)
+					 const struct fastterm_prog *fprog, u8 level,
+					 bool sleeps)
 {
 	struct tags *t = this_cpu_ptr(&tags);
 	struct fastterm_tag *tag;
@@ -158,7 +247,7 @@ struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
 
 	if (!where->sp || !is_text(where->ip))
 		return ERR_PTR(-EFAULT);
-	tag = tag_for(t, where->sp, fprog->prog->sleepable);
+	tag = tag_for(t, where->sp, sleeps || fprog->prog->sleepable);
 	if (!tag)
 		return ERR_PTR(-ENOSPC);
 	tag->fprog = fprog;
@@ -166,8 +255,9 @@ struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
 	tag->task = current;
 	tag->sp = where->sp;
 	tag->back = where->ip;
+	tag->outer = NULL;
 	tag->ran_ns = 0;
-	tag->leaving = false;
+	tag->level = level;
 	/* An unwinder on any CPU that reads the tag's address from the stack also finds the tag. */
 	smp_wmb();
 	atomic_or(BIT(tag - t->tag), &t->used);
@@ -179,88 +269,132 @@ struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
 }
 
 /**
- * struct outermost - the outermost activation on a stack
- * @walk: the walk
- * @where: the slot that the walk has come to
- * @fprog: the program of the activation, as far as the walk has come
- * @main: the last slot in a program was in its main function
- * @base: the slot behind that one; without an address if there is no program
+ * struct base - where an activation ends
+ * @where: the slot of its base frame's return address
+ * @fprog: its program; NULL if there is no such activation
+ * @main: its base frame is that of the main function
  */
-struct outermost {
-	struct fastterm_walk walk;
+struct base {
 	struct fastterm_where where;
 	const struct fastterm_prog *fprog;
 	bool main;
-	struct fastterm_where base;
 };
 
-/* Find the outermost activation, or the first one that is tagged. */
-static int find_outermost(struct outermost *o, struct pt_regs *regs)
+/**
+ * struct suspects - the activations on a stack that are tagged
+ * @walk: the walk
+ * @where: the slot that the walk has come to
+ * @level: the level of the interrupted context
+ * @innermost: the innermost of those that have been tagged
+ * @err: why one of them has not been tagged
+ */
+struct suspects {
+	struct fastterm_walk walk;
+	struct fastterm_where where;
+	u8 level;
+	struct fastterm_tag *innermost;
+	int err;
+};
+
+/* Tag the activation that ends at @base, and list it by its place on the stack. */
+static void suspect(struct suspects *s, const struct base *base)
 {
-	const struct fastterm_where *where = &o->where;
-	const struct fastterm_image *image;
-	bool behind = false;
+	struct fastterm_tag *tag = base->where.tag, **at = &s->innermost;
+
+	while (*at && (*at)->sp < base->where.sp)
+		at = &(*at)->outer;
+	/* It may be of several kinds; since it was tagged, base->where.tag is out of date. */
+	if (*at && (*at)->sp == base->where.sp)
+		return;
+	/* A call may be patched in here, and would overwrite a tag in the link register. */
+	if (!tag && s->walk.patched && base->where.at == s->walk.frame.link)
+		tag = ERR_PTR(-EAGAIN);
+	else if (!tag)
+		tag = fastterm_tag_return(&base->where, base->fprog, s->level,
+					  !base->main && !s->level);
+	if (IS_ERR(tag)) {
+		s->err = PTR_ERR(tag);
+		return;
+	}
+	/* After a tail call, the frame belongs to another program. */
+	tag->fprog = base->fprog;
+	tag->id = base->fprog->id;
+	tag->outer = *at;
+	*at = tag;
+}
+
+/* The program that a slot is in, if it can be told from its main function or its image. */
+static const struct fastterm_prog *program_of(const struct fastterm_text *text)
+{
+	if (text->image)
+		return text->image->fprog;
+	return fastterm_is_base(text) ? text->prog->aux->fastterm.prog : NULL;
+}
+
+static int find_suspects(struct suspects *s, struct pt_regs *regs)
+{
+	struct base outermost = {}, stoppable = {}, atomic = {}, base = {};
+	const struct fastterm_where *where = &s->where;
+	const struct fastterm_text *text = &s->walk.text;
+	bool inside = false;
 	int err;
 
-	for (err = fastterm_walk_begin(&o->walk, regs, NULL, &o->where); !err;
-	     err = fastterm_walk_next(&o->walk)) {
-		if (behind || fastterm_is_tag(where))
-			o->base = *where;
-		if (fastterm_is_tag(where))
-			return 0;
-		image = o->walk.text.image;
-		behind = image;
-		if (behind) {
-			o->fprog = image->fprog;
-			o->main = fastterm_is_base(&o->walk.text);
+	for (err = fastterm_walk_begin(&s->walk, regs, NULL, &s->where); !err;
+	     err = fastterm_walk_next(&s->walk)) {
+		if (inside && !where->again) {
+			base.where = *where;
+			outermost = base;
+			if (base.fprog->images)
+				stoppable = base;
+			if (base.fprog->images && !base.fprog->prog->sleepable)
+				atomic = base;
+			if (base.main && fastterm_is_guard(base.fprog->prog))
+				suspect(s, &base);
 		}
+		if (where->again)
+			continue;
+		base.fprog = text->prog ? program_of(text) : NULL;
+		base.main = fastterm_is_base(text);
+		inside = base.fprog;
 	}
 	/*
 	 * The caller's stack may be one that cannot be walked, as under an optimized
 	 * kprobe. The walk has come far enough if it has passed the main function.
 	 */
-	if (behind || (err != -ENOENT && !o->main))
+	if (inside || (err != -ENOENT && !outermost.main))
 		return -EFAULT;
-	return o->fprog ? 0 : -ENOENT;
+	if (!outermost.fprog)
+		return -ENOENT;
+	suspect(s, &outermost);
+	if (stoppable.fprog)
+		suspect(s, &stoppable);
+	if (atomic.fprog)
+		suspect(s, &atomic);
+	return 0;
 }
 
 /**
- * fastterm_suspect() - tag the outermost activation of the interrupted context
+ * fastterm_suspect() - tag the activations of the interrupted context
  * @regs: the interrupted registers
  *
- * Programs without stub images are skipped, as they cannot be terminated. Contexts that the
+ * Four kinds of activations are tagged: the outermost one, the outermost one that has a stub
+ * image, the outermost one of those that may not sleep, since its budget is another one, and
+ * each guard. All others are counted with the one that they are nested in. Contexts that the
  * interrupted one has interrupted itself are not searched.
  *
  * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
- * Return: its tag, which may have been there before; an error if there is none: -ENOENT if
- * no such program has been interrupted, -EFAULT if the stack made no sense, -EAGAIN where a
- * tag would be lost, or those of fastterm_tag_return().
+ * Return: the tag of the innermost of them, whose @outer leads to the others; an error if
+ * there is none: -ENOENT if no program has been interrupted, -EFAULT if the stack made no
+ * sense, -EAGAIN where a tag would be lost, or those of fastterm_tag_return().
  */
 struct fastterm_tag *fastterm_suspect(struct pt_regs *regs)
 {
-	struct outermost o = {};
-	struct fastterm_tag *tag;
+	struct suspects s = { .level = fastterm_level(regs) };
 	int err;
 
 	/* Interrupts are off, which is a read-side critical section; lockdep does not know that. */
 	rcu_lock_acquire(&rcu_lock_map);
-	err = find_outermost(&o, regs);
+	err = find_suspects(&s, regs);
 	rcu_lock_release(&rcu_lock_map);
-	if (err)
-		return ERR_PTR(err);
-	if (!fastterm_is_tag(&o.base)) {
-		/* A call may be patched in here, and would overwrite a tag in the link register. */
-		if (o.walk.patched && o.base.at == o.walk.frame.link)
-			return ERR_PTR(-EAGAIN);
-		return fastterm_tag_return(&o.base, o.fprog);
-	}
-	tag = fastterm_tag_at(o.base.sp);
-	if (!tag)
-		return ERR_PTR(-EFAULT);
-	/* After a tail call, the frame belongs to another program. */
-	if (o.fprog) {
-		tag->fprog = o.fprog;
-		tag->id = o.fprog->id;
-	}
-	return tag;
+	return s.innermost ?: ERR_PTR(err ?: s.err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints: bpf_fastterm:bpf_fastterm_overrun, _request, _redirect and _exit.
+ * Tracepoints: bpf_fastterm:bpf_fastterm_overrun, _request, _redirect and _exit. They are
+ * reached only where programs that are attached to them can be terminated: see events.c.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM bpf_fastterm
@@ -12,27 +13,29 @@
 #include <linux/fastterm.h>
 #include <linux/tracepoint.h>
 
+#include "events.h"
+
 /*
  * A trigger has seen a program run for longer than it may. The type is enum bpf_prog_type,
  * the function the one that it is attached to, if any.
  */
 TRACE_EVENT(bpf_fastterm_overrun,
-	    TP_PROTO(const struct bpf_prog *prog, int cpu, u64 ran_ns),
-	    TP_ARGS(prog, cpu, ran_ns),
+	    TP_PROTO(const struct fastterm_overrun *overrun, int cpu),
+	    TP_ARGS(overrun, cpu),
 	    TP_STRUCT__entry(__field(u32, id)
 			     __array(char, name, BPF_OBJ_NAME_LEN)
 			     __array(u8, tag, BPF_TAG_SIZE)
 			     __field(u32, type)
-			     __string(func, prog->aux->attach_func_name ?: "")
+			     __string(func, overrun->func)
 			     __field(int, cpu)
 			     __field(u64, ran_ns)),
-	    TP_fast_assign(__entry->id = prog->aux->id;
-			   memcpy(__entry->name, prog->aux->name, BPF_OBJ_NAME_LEN);
-			   memcpy(__entry->tag, prog->tag, BPF_TAG_SIZE);
-			   __entry->type = prog->type;
+	    TP_fast_assign(__entry->id = overrun->id;
+			   memcpy(__entry->name, overrun->name, BPF_OBJ_NAME_LEN);
+			   memcpy(__entry->tag, overrun->tag, BPF_TAG_SIZE);
+			   __entry->type = overrun->type;
 			   __assign_str(func);
 			   __entry->cpu = cpu;
-			   __entry->ran_ns = ran_ns;),
+			   __entry->ran_ns = overrun->ran_ns;),
 	    TP_printk("prog=%u name=%s tag=%s type=%u func=%s target_cpu=%d ran_ns=%llu",
 		      __entry->id, __entry->name, __print_hex_str(__entry->tag, BPF_TAG_SIZE),
 		      __entry->type, __get_str(func), __entry->cpu, __entry->ran_ns)

@@ -8,10 +8,13 @@
  *
  *	static void sampled(struct pt_regs *regs)
  *	{
- *		struct fastterm_tag *tag = fastterm_suspect(regs);
+ *		struct fastterm_tag *tag;
  *
- *		if (!IS_ERR(tag) && is_over_budget(tag))
- *			fastterm_terminate_tag(tag, regs);
+ *		for (tag = fastterm_suspect(regs); !IS_ERR_OR_NULL(tag); tag = tag->outer)
+ *			if (is_over_budget(tag)) {
+ *				fastterm_terminate_tag(tag, regs);
+ *				break;
+ *			}
  *	}
  *
  * If two triggers request a sample of a CPU at the same time, only the last one gets it,
@@ -32,7 +35,8 @@ struct pt_regs;
  * typedef fastterm_sampled_fn - called in the interrupt that fastterm_sample() has requested
  * @regs: the interrupted registers
  *
- * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
+ * Context: an interrupt of ours (see fastterm_interrupt_begins()), which is a hardirq or an
+ * NMI, with interrupts off; in the one that interrupted @regs.
  */
 typedef void (*fastterm_sampled_fn)(struct pt_regs *regs);
 

@@ -15,6 +15,7 @@
 #include <linux/bpf.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/fastterm.h>
 #include <linux/fastterm_arch.h>
 #include <linux/filter.h>
 #include <linux/kernel.h>
@@ -26,6 +27,7 @@
 
 #include <asm/sections.h>
 
+#include "activation.h"
 #include "image.h"
 #include "program.h"
 #include "walk.h"
@@ -203,6 +205,15 @@ static __always_inline int arrive(struct fastterm_walk *w, enum fastterm_form fo
 		f->ip = ip;
 		kernel = __is_kernel_text(ip);
 		form = FASTTERM_PLAIN;
+	}
+	where->tag = NULL;
+	if (kernel && program && fastterm_is_exit(ip)) {
+		where->tag = fastterm_tag_at(f->sp);
+		if (!where->tag)
+			return -EFAULT;
+		ip = where->tag->back;
+		f->ip = ip;
+		kernel = __is_kernel_text(ip);
 	}
 	where->at = at;
 	where->ip = ip;
@@ -426,6 +437,7 @@ int fastterm_walk_begin(struct fastterm_walk *w, struct pt_regs *regs,
 	where->at = NULL;
 	where->ip = f->ip;
 	where->sp = f->sp;
+	where->tag = NULL;
 	where->form = FASTTERM_PLAIN;
 	where->again = false;
 	if (__is_kernel_text(f->ip) || !find_text(w, f->ip, &w->text, &rules)) {
@@ -466,6 +478,45 @@ static noinline int find_next(struct fastterm_walk *w)
 }
 
 /**
+ * fastterm_walk_here() - begin a walk at the caller of this function
+ * @w: the walk
+ * @where: receives the first slot: the return address of the caller
+ *
+ * Context: any, with interrupts off until the walk has ended.
+ * Return: 0; -ENOENT or -EFAULT if the caller's stack cannot be walked.
+ */
+noinline int fastterm_walk_here(struct fastterm_walk *w, struct fastterm_where *where)
+{
+	const unsigned long stack = (unsigned long)task_stack_page(current);
+	struct fastterm_frame *f = &w->frame;
+	struct pt_regs none = {};
+	int err;
+
+	memset(w, 0, sizeof(*w));
+	w->where = where;
+	f->sp = current_stack_pointer;
+	f->bottom = f->sp;
+	f->low = f->sp;
+	f->high = f->sp - stack < THREAD_SIZE ? stack + THREAD_SIZE : 0;
+	w->tracers.floor = f->sp;
+	/* This finds the end of the stack. All other members are about interrupted registers. */
+	err = fastterm_arch_begin(&none, f);
+	if (err)
+		return err;
+	f->link = NULL;
+	f->shadow = NULL;
+	f->ip = _THIS_IP_;
+	f->fp = (unsigned long)__builtin_frame_address(0);
+	/* The frame of this function is gone when the walk goes on. */
+	err = fastterm_arch_step(f);
+	if (err)
+		return err;
+	f->ip = read_stripped(f->at);
+	f->low = (unsigned long)(f->at + 1);
+	return fastterm_walk_next(w);
+}
+
+/**
  * fastterm_walk_next() - go to the next slot
  * @w: the walk
  *
@@ -487,6 +538,7 @@ int fastterm_walk_next(struct fastterm_walk *w)
 	struct fastterm_frame *f = &w->frame;
 	struct fastterm_where *where = w->where;
 	const struct fastterm_image *image;
+	struct fastterm_tag *tag = NULL;
 	unsigned long cfa, *at, fp, ip;
 	u32 off;
 
@@ -503,6 +555,12 @@ int fastterm_walk_next(struct fastterm_walk *w)
 	if (__is_kernel_text(ip)) {
 		if (fastterm_is_tracer(ip))
 			return find_next(w);
+		if (fastterm_is_exit(ip)) {
+			tag = fastterm_tag_at(cfa);
+			if (!tag || !__is_kernel_text(tag->back))
+				return find_next(w);
+			ip = tag->back;
+		}
 		w->text.prog = NULL;
 		w->text.image = NULL;
 		w->rule = NULL;
@@ -532,6 +590,7 @@ int fastterm_walk_next(struct fastterm_walk *w)
 	where->at = at;
 	where->ip = ip;
 	where->sp = cfa;
+	where->tag = tag;
 	where->again = false;
 	return 0;
 }

@@ -18,13 +18,14 @@
  * A stack may have several activations, nested in each other, as when a program is attached
  * to a function that another program calls. An activation ends with its base frame, which
  * is that of the main function (fastterm_is_base()). The next slot belongs to the code that
- * has entered the program. Callbacks that the kernel calls by itself, as from a timer, are
- * activations without a main function: their base frame is the outermost frame of the
- * program.
+ * has entered the program: where.tag is set if the activation is tagged, and the walk goes on
+ * behind the tag. Callbacks that the kernel calls by itself, as from a timer, are activations
+ * without a main function: their base frame is the outermost frame of the program.
  */
 #ifndef _BPF_FASTTERM_WALK_H
 #define _BPF_FASTTERM_WALK_H
 
+#include <linux/bpf.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/fastterm_arch.h>
@@ -37,6 +38,7 @@
 
 #include "image.h"
 
+struct fastterm_tag;
 struct llist_node;
 
 /**
@@ -70,9 +72,10 @@ enum fastterm_form {
  * struct fastterm_where - a slot: where an address is stored at which execution continues
  * @at: its location: in the interrupted registers, on a stack, or in a tracer's data; NULL
  *	for the interrupted pc
- * @ip: the address, without a signature
+ * @ip: the address, without a signature; if there is a tag, the one that it has replaced
  * @sp: the stack pointer when execution continues there, right behind the return; 0 if it
  *	is not known, which it always is for returns into programs and from programs
+ * @tag: the tag that is stored in place of the address; NULL if there is none
  * @form: how the address is stored
  * @again: this is a further location of the last slot's address
  */
@@ -80,6 +83,7 @@ struct fastterm_where {
 	unsigned long *at;
 	unsigned long ip;
 	unsigned long sp;
+	struct fastterm_tag *tag;
 	enum fastterm_form form;
 	bool again;
 };
@@ -126,26 +130,23 @@ struct fastterm_walk {
 	unsigned long *copies[FASTTERM_MAX_COPIES];
 };
 
-/* Is the address in a slot a tag? */
-static inline bool fastterm_is_tag(const struct fastterm_where *where)
-{
-	return where->ip == (unsigned long)fastterm_arch_exit;
-}
-
 /**
  * fastterm_is_base() - does an activation end with a function's frame?
  * @text: the function of a program that a slot's address is in
  *
  * Context: any in which the program is not freed.
- * Return: true if it is a main function that has a stub image.
+ * Return: true if it is a main function.
  */
 static inline bool fastterm_is_base(const struct fastterm_text *text)
 {
-	return text->image && text->image->main;
+	if (text->image)
+		return text->image->main;
+	return text->prog && !text->prog->aux->func_idx;
 }
 
 int fastterm_walk_begin(struct fastterm_walk *walk, struct pt_regs *regs,
 			const struct fastterm_prog *likely, struct fastterm_where *where);
+int fastterm_walk_here(struct fastterm_walk *walk, struct fastterm_where *where);
 int fastterm_walk_next(struct fastterm_walk *walk);
 
 int fastterm_move_signed(const struct fastterm_where *where, unsigned long to);

@@ -26,6 +26,7 @@
 #include <linux/hrtimer.h>
 #include <linux/init.h>
 #include <linux/irq_work.h>
+#include <linux/kprobes.h>
 #include <linux/percpu.h>
 #include <linux/ptrace.h>
 #include <linux/ratelimit.h>
@@ -38,8 +39,8 @@
 
 #include "activation.h"
 #include "compat.h"
+#include "events.h"
 #include "program.h"
-#include "trace.h"
 #include "trigger.h"
 #include "watchdog.h"
 
@@ -49,22 +50,14 @@ unsigned int fastterm_period_ms __read_mostly = 10;
 
 /**
  * struct overrun - what the kernel log will say about a termination
- * @name: the program's name
- * @hook: its type, as the kernel calls it
- * @func: the function that it is attached to, if any
- * @tag: its tag
- * @ran_ns: for how long it has been seen running
+ * @it: the program
+ * @has_image: it has a stub image
  * @pending: it is being terminated, and has not left yet
  * @outcome: the outcome of the termination
- *
- * All of this is copied, since the program may be freed before it is printed.
  */
 struct overrun {
-	char name[BPF_OBJ_NAME_LEN];
-	const char *hook;
-	char func[64];
-	u8 tag[BPF_TAG_SIZE];
-	u64 ran_ns;
+	struct fastterm_overrun it;
+	bool has_image;
 	bool pending;
 	struct fastterm_outcome outcome;
 };
@@ -124,10 +117,12 @@ static void report(struct irq_work *work)
 	const struct watch *w = container_of(work, struct watch, report);
 	const struct overrun *o = &w->overrun;
 
-	pr_warn_ratelimited("program %s (id %u, tag %*phN, %s%s%s) ran for %llu ms on CPU %d: terminated, %u frames, %u kicks; if it is meant to, raise kernel.bpf_fastterm_budget_ms\n",
-			    o->name, o->outcome.id, BPF_TAG_SIZE, o->tag, o->hook,
-			    *o->func ? " " : "", o->func,
-			    div_u64(o->ran_ns, NSEC_PER_MSEC), smp_processor_id(),
+	pr_warn_ratelimited("program %s (id %u, tag %*phN, %s%s%s) ran for %llu ms on CPU %d: %s, %u frames, %u kicks; if it is meant to, raise kernel.bpf_fastterm_budget_ms\n",
+			    o->it.name, o->outcome.id, BPF_TAG_SIZE, o->it.tag, hooks[o->it.type],
+			    *o->it.func ? " " : "", o->it.func,
+			    div_u64(o->it.ran_ns, NSEC_PER_MSEC), smp_processor_id(),
+			    o->has_image ? "terminated" :
+					   "it has no stub image, so only what it has caused to run was terminated",
 			    o->outcome.frames, o->outcome.kicks);
 }
 
@@ -154,28 +149,33 @@ static void blame(struct watch *w, struct fastterm_tag *tag, struct pt_regs *reg
 {
 	const struct bpf_prog *prog = tag->fprog->prog;
 	struct overrun *o = &w->overrun;
+	struct fastterm_overrun it = { .id = tag->id, .type = prog->type, .ran_ns = tag->ran_ns };
 
 	/* It may be being terminated already. */
-	if (fastterm_terminate_tag(tag, regs))
+	if (tag->leaving)
 		return;
-	trace_bpf_fastterm_overrun(prog, smp_processor_id(), tag->ran_ns);
+	strscpy(it.name, prog->aux->name);
+	memcpy(it.tag, prog->tag, sizeof(it.tag));
+	strscpy(it.func, prog->aux->attach_func_name ?: "");
+	fastterm_event_overrun(&it);
+	fastterm_terminate_tag(tag, regs);
 	/* With interrupts off, the last message may not have been printed yet. */
 	if (irq_work_is_busy(&w->report))
 		return;
-	strscpy(o->name, prog->aux->name);
-	o->hook = hooks[prog->type];
-	strscpy(o->func, prog->aux->attach_func_name ?: "");
-	memcpy(o->tag, prog->tag, sizeof(o->tag));
-	o->ran_ns = tag->ran_ns;
-	o->outcome.id = tag->fprog->id;
+	o->it = it;
+	o->has_image = tag->fprog->images;
+	o->outcome.id = tag->id;
 	o->pending = true;
 }
 
-/* Returns the time to the next sample, in ns. */
+/*
+ * Count the time for each activation on the stack that is tagged, and terminate the
+ * innermost one that is over its budget. Returns the time to the next sample, in ns.
+ */
 static u64 sample(struct watch *w, struct pt_regs *regs)
 {
 	u64 now = ktime_get_mono_fast_ns(), next = period(), ran, may;
-	struct fastterm_tag *tag;
+	struct fastterm_tag *tag, *over = NULL;
 
 	/*
 	 * After a longer gap between samples, the program may have been preempted
@@ -184,21 +184,23 @@ static u64 sample(struct watch *w, struct pt_regs *regs)
 	 */
 	ran = now - w->last;
 	if (fastterm_irqs_were_on(regs))
-		ran = min(ran, 2 * next);
+		ran = min(ran, 2 * period());
 	WRITE_ONCE(w->last, now);
 	if (user_mode(regs))
 		return next;
-	tag = fastterm_suspect(regs);
-	if (IS_ERR(tag))
-		return next;
-	/* At the first sample the time is not known; 1 marks the activation as seen. */
-	tag->ran_ns += tag->ran_ns ? ran : 1;
-	may = budget(tag->fprog->prog);
-	if (!may)
-		return next;
-	if (tag->ran_ns <= may)
-		return min(next, may - tag->ran_ns + 1);
-	blame(w, tag, regs);
+	for (tag = fastterm_suspect(regs); !IS_ERR_OR_NULL(tag); tag = tag->outer) {
+		/* At the first sample the time is not known; 1 marks the activation as seen. */
+		tag->ran_ns += tag->ran_ns ? ran : 1;
+		may = budget(tag->fprog->prog);
+		if (!may || tag->leaving)
+			continue;
+		if (tag->ran_ns <= may)
+			next = min(next, may - tag->ran_ns + 1);
+		else
+			over = over ?: tag;
+	}
+	if (over)
+		blame(w, over, regs);
 	return next;
 }
 
@@ -249,15 +251,11 @@ static void sampled(struct pt_regs *regs)
 	look_after_neighbour();
 }
 
-static enum hrtimer_restart sample_by_timer(struct hrtimer *timer)
+static enum hrtimer_restart handle_timer(struct watch *w)
 {
-	struct watch *w = container_of(timer, struct watch, timer);
 	struct pt_regs *regs = get_irq_regs();
 	u64 next = period();
 
-	/* A timer that is armed while its CPU goes offline may run on another CPU. */
-	if (w != this_cpu_ptr(&watches))
-		return HRTIMER_NORESTART;
 	if (regs && is_on())
 		next = sample(w, regs);
 	/* Pairs with smp_mb() in look_after_neighbour(). */
@@ -268,9 +266,26 @@ static enum hrtimer_restart sample_by_timer(struct hrtimer *timer)
 		return HRTIMER_NORESTART;
 	}
 	look_after_neighbour();
-	hrtimer_forward_now(timer, ns_to_ktime(next));
+	hrtimer_forward_now(&w->timer, ns_to_ktime(next));
 	return HRTIMER_RESTART;
 }
+
+static notrace enum hrtimer_restart sample_by_timer(struct hrtimer *timer)
+{
+	struct watch *w = container_of(timer, struct watch, timer);
+	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
+	enum hrtimer_restart again;
+
+	/* A timer that is armed while its CPU goes offline may run on another CPU. */
+	if (w != this_cpu_ptr(&watches))
+		return HRTIMER_NORESTART;
+	fastterm_interrupt_begins(c);
+	again = handle_timer(w);
+	fastterm_interrupt_ends(c);
+	return again;
+}
+
+NOKPROBE_SYMBOL(sample_by_timer);
 
 /* Stagger the timers, so that a CPU does not check its neighbour just when that samples itself. */
 static void start(void *unused)

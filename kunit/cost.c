@@ -23,7 +23,6 @@
 
 #include "../activation.h"
 #include "../program.h"
-#include "../trace.h"
 #include "../verdict.h"
 #include "../walk.h"
 #include "prog.h"
@@ -119,13 +118,12 @@ static void see(void *data, const struct fastterm_outcome *outcome, u8 level, in
 {
 	struct cost *c = data;
 
-	c->redirect[c->nr] = sched_clock_noinstr() - this_cpu_read(fastterm_activation.since);
+	c->redirect[c->nr] = sched_clock_noinstr() - this_cpu_read(fastterm_cpu.since);
 }
 
 static void see_no_more(void *c)
 {
-	unregister_trace_bpf_fastterm_redirect(see, c);
-	tracepoint_synchronize_unregister();
+	ftk_on_kick_end();
 }
 
 static int compare(const void *a, const void *b)
@@ -205,7 +203,7 @@ static u32 kick_and_see(struct kunit *test, struct cost *c)
 	const struct fastterm_verdict *v = &c->prog->aux->fastterm.prog->verdict;
 	u32 i, longest;
 
-	KUNIT_ASSERT_EQ(test, 0, register_trace_bpf_fastterm_redirect(see, c));
+	KUNIT_ASSERT_EQ(test, 0, ftk_on_kick(see, c));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, see_no_more, c));
 	kick(test, c, strike);
 	kunit_release_action(test, see_no_more, c);

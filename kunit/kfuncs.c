@@ -14,6 +14,8 @@
 static struct ftk_thing ftk_the_thing;
 atomic_t ftk_things = ATOMIC_INIT(0);
 
+atomic_t ftk_nr_permitted = ATOMIC_INIT(0);
+
 void (*ftk_on_put)(void);
 
 __bpf_kfunc_start_defs();
@@ -59,6 +61,12 @@ __bpf_kfunc int ftk_thing_read(void *dst, u32 dst__sz)
 	return 0;
 }
 
+__bpf_kfunc int ftk_guarded(void)
+{
+	atomic_inc(&ftk_nr_permitted);
+	return 0;
+}
+
 __bpf_kfunc int bpf_iter_ftk_thing_new(struct bpf_iter_ftk_thing *it)
 {
 	atomic_inc(&ftk_things);
@@ -87,6 +95,7 @@ BTF_ID_FLAGS(func, ftk_thing_first)
 BTF_ID_FLAGS(func, ftk_thing_note)
 BTF_ID_FLAGS(func, ftk_thing_count)
 BTF_ID_FLAGS(func, ftk_thing_read)
+BTF_ID_FLAGS(func, ftk_guarded)
 BTF_ID_FLAGS(func, bpf_iter_ftk_thing_new, KF_ITER_NEW)
 BTF_ID_FLAGS(func, bpf_iter_ftk_thing_next, KF_ITER_NEXT | KF_RET_NULL)
 BTF_ID_FLAGS(func, bpf_iter_ftk_thing_destroy, KF_ITER_DESTROY)
@@ -97,9 +106,10 @@ static const struct btf_kfunc_id_set ftk_thing_set = {
 	.set = &ftk_thing_ids,
 };
 
-/* The function that sleepable programs may be attached to. */
+/* The functions that sleepable programs may be attached to, and guards. */
 BTF_KFUNCS_START(ftk_sleepable_ids)
 BTF_ID_FLAGS(func, ftk_thing_put, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, ftk_guarded, KF_SLEEPABLE)
 BTF_KFUNCS_END(ftk_sleepable_ids)
 
 static const struct btf_kfunc_id_set ftk_sleepable_set = {

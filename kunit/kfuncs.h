@@ -25,6 +25,9 @@ extern atomic_t ftk_things;
 /* If set, called whenever a thing is put, in the context of the program. */
 extern void (*ftk_on_put)(void);
 
+/* How often ftk_guarded() has been entered, which a guard may deny. */
+extern atomic_t ftk_nr_permitted;
+
 struct ftk_thing *ftk_thing_get(void);
 void ftk_thing_put(struct ftk_thing *thing);
 struct ftk_thing *ftk_thing_find(int value);
@@ -32,6 +35,7 @@ struct ftk_thing *ftk_thing_first(void);
 void ftk_thing_note(int value);
 int ftk_thing_count(void);
 int ftk_thing_read(void *dst, u32 dst__sz);
+int ftk_guarded(void);
 int bpf_iter_ftk_thing_new(struct bpf_iter_ftk_thing *it);
 struct ftk_thing *bpf_iter_ftk_thing_next(struct bpf_iter_ftk_thing *it);
 void bpf_iter_ftk_thing_destroy(struct bpf_iter_ftk_thing *it);

@@ -251,6 +251,20 @@ static void refuse_tracepoint(struct kunit *test)
 	expect_refused_frees(test, prog, &count);
 }
 
+/*
+ * A kick calls functions that can be traced. Programs on them are refused: no interrupt could
+ * terminate them there.
+ */
+static void refuse_in_kick(struct kunit *test)
+{
+	struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	struct bpf_prog *prog = trace_function(test, "fastterm_event_redirect", 0, &count);
+
+	kick_holder(test, &usual, NULL);
+	KUNIT_EXPECT_EQ(test, counted(test, &count), 0);
+	KUNIT_EXPECT_GE(test, refusals(prog), NR_KICKS);
+}
+
 /* Number of calls of ftk_visit(), and of those during which this CPU's activation was leaving. */
 static u32 nr_visits, nr_leaving;
 
@@ -263,7 +277,7 @@ static noinline __noclone u32 ftk_visit(u32 nr)
 static void visit(void)
 {
 	nr_visits = ftk_visit(nr_visits);
-	nr_leaving += atomic_read(this_cpu_ptr(&fastterm_activation.state)) == FASTTERM_LEAVING;
+	nr_leaving += atomic_read(this_cpu_ptr(&fastterm_cpu.state)) == FASTTERM_LEAVING;
 }
 
 static void visit_by_irq(struct irq_work *work)
@@ -350,6 +364,7 @@ static struct kunit_case refuse_cases[] = {
 	KUNIT_CASE_SLOW(refuse_kprobe_multi),
 	KUNIT_CASE_SLOW(refuse_trace_event),
 	KUNIT_CASE_SLOW(refuse_tracepoint),
+	KUNIT_CASE_SLOW(refuse_in_kick),
 	KUNIT_CASE_SLOW(refuse_no_interrupt),
 	KUNIT_CASE_SLOW(refuse_no_scheduler),
 	KUNIT_CASE_SLOW(refuse_no_perf_event),

@@ -18,8 +18,8 @@
 
 #include <kunit/test.h>
 
+#include "../events.h"
 #include "../mode.h"
-#include "../trace.h"
 #include "kfuncs.h"
 #include "map.h"
 #include "mode.h"
@@ -557,6 +557,38 @@ static void count_elsewhere(void *data, const struct fastterm_outcome *outcome, 
 }
 
 /**
+ * ftk_on_kick() - have a function called at the end of each kick, in the kick
+ * @fn: the function, which receives the outcome so far, the level of the interrupted context,
+ *	and the result of fastterm_redirect()
+ * @data: its first argument
+ *
+ * Return: 0, or -EBUSY if there is such a function already.
+ */
+int ftk_on_kick(void (*fn)(void *data, const struct fastterm_outcome *outcome, u8 level, int err),
+		void *data)
+{
+	if (fastterm_on_kick)
+		return -EBUSY;
+	fastterm_on_kick_data = data;
+	/* A kick on another CPU that sees the function sees its argument as well. */
+	smp_wmb();
+	WRITE_ONCE(fastterm_on_kick, fn);
+	return 0;
+}
+
+/**
+ * ftk_on_kick_end() - undo ftk_on_kick()
+ *
+ * Context: may sleep.
+ */
+void ftk_on_kick_end(void)
+{
+	WRITE_ONCE(fastterm_on_kick, NULL);
+	/* Interrupts are off in a kick. */
+	synchronize_rcu();
+}
+
+/**
  * ftk_kick() - terminate a runner's program many times, and print the results
  * @test: the test case, which is failed on an error
  * @r: the runner, whose program counts its entries. It is started on the second CPU, and ended.
@@ -573,8 +605,7 @@ void ftk_kick(struct kunit *test, struct ftk_runner *r, u32 nr, u32 phase_ns, u3
 	struct fastterm_outcome outcome = {};
 	int err = 0;
 
-	/* Registering waits for a grace period, which the program would delay: do it first. */
-	KUNIT_ASSERT_EQ(test, 0, register_trace_bpf_fastterm_redirect(count_elsewhere, r));
+	KUNIT_ASSERT_EQ(test, 0, ftk_on_kick(count_elsewhere, r));
 	ftk_runner_start(test, r, 1);
 	for (i = 0; i < nr && !err; i++) {
 		if (!ftk_runner_entered(r))
@@ -590,8 +621,7 @@ void ftk_kick(struct kunit *test, struct ftk_runner *r, u32 nr, u32 phase_ns, u3
 	KUNIT_EXPECT_EQ_MSG(test, err, 0, "at kick %u", i);
 	KUNIT_EXPECT_EQ(test, i, nr);
 	ftk_runner_end(test, r);
-	unregister_trace_bpf_fastterm_redirect(count_elsewhere, r);
-	tracepoint_synchronize_unregister();
+	ftk_on_kick_end();
 	KUNIT_EXPECT_EQ(test, r->broken, 0);
 	KUNIT_EXPECT_GE(test, gone[0] * 100, i * percent);
 	/* If there are too many, kicks do not recognise the program. */

@@ -136,5 +136,8 @@ int ftk_terminate(struct ftk_runner *r, struct fastterm_outcome *outcome);
 void ftk_kick(struct kunit *test, struct ftk_runner *r, u32 nr, u32 phase_ns,
 	      u32 percent);
 void ftk_runner_end(struct kunit *test, struct ftk_runner *r);
+int ftk_on_kick(void (*fn)(void *data, const struct fastterm_outcome *outcome, u8 level, int err),
+		void *data);
+void ftk_on_kick_end(void);
 
 #endif /* _BPF_FASTTERM_KUNIT_RUNAWAY_H */

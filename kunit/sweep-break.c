@@ -26,7 +26,6 @@
 #include "../compat.h"
 #include "../image.h"
 #include "../program.h"
-#include "../trace.h"
 #include "../trigger.h"
 #include "runaway.h"
 #include "sweep.h"
@@ -201,8 +200,7 @@ static bool has_nmi(void)
 
 static void see_no_more(void *stop)
 {
-	unregister_trace_bpf_fastterm_redirect(see, stop);
-	tracepoint_synchronize_unregister();
+	ftk_on_kick_end();
 }
 
 void ftk_sweep_all(struct kunit *test, struct ftk_sweep *s)
@@ -213,10 +211,11 @@ void ftk_sweep_all(struct kunit *test, struct ftk_sweep *s)
 	KUNIT_ASSERT_NOT_NULL(test, stop);
 	stop->s = s;
 	stop->nmi = has_nmi();
-	KUNIT_ASSERT_EQ(test, 0, register_trace_bpf_fastterm_redirect(see, stop));
+	KUNIT_ASSERT_EQ(test, 0, ftk_on_kick(see, stop));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, see_no_more, stop));
 	for (i = 0; i < s->fprog->nr_funcs; i++)
 		sweep_func(test, stop, i);
+	kunit_release_action(test, see_no_more, stop);
 }
 
 /**

@@ -128,7 +128,7 @@ static void strike(struct shot *shot, struct pt_regs *regs)
 	shot->s->err = bpf_fastterm_terminate(shot->s->prog, smp_processor_id());
 	/* Run the kick in this interrupt, rather than in the one that the request has sent. */
 	fastterm_kicked(regs);
-	shot->s->redirect_ns = sched_clock_noinstr() - this_cpu_read(fastterm_activation.since);
+	shot->s->redirect_ns = sched_clock_noinstr() - this_cpu_read(fastterm_cpu.since);
 	ftk_sweep_after(shot->s, regs);
 }
 

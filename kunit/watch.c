@@ -22,9 +22,10 @@
 
 struct ftk_blamed ftk_blamed;
 
-static void see(void *unused, const struct bpf_prog *prog, int cpu, u64 ran_ns)
+static void see(void *unused, const struct fastterm_overrun *overrun, int cpu)
 {
 	struct ftk_blamed *b = &ftk_blamed;
+	const u64 ran_ns = overrun->ran_ns;
 
 	atomic_inc(&b->nr);
 	/* In the cases that read these values, only one CPU writes them at a time. */
