@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What a user types; `make help` tells. The work is done by cross/main.py.
 
-COMMANDS := demo run setup kernel kunit sound test bench graft ungraft series check-hooks vectors style clean help
+COMMANDS := demo run setup kernel kunit sound escape test bench graft ungraft series check-hooks vectors style clean help
 
 .DEFAULT_GOAL := help
 .PHONY: $(COMMANDS) python

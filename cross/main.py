@@ -19,6 +19,7 @@ from unittest import mock
 import bench
 import boot
 import demo
+import escape
 import graft
 import hooks
 import host
@@ -42,6 +43,7 @@ HELP = (
     ('kernel', 'build kernels', 'make kernel ARCH=arm64 VARIANT=hardened'),
     ('kunit', 'build, boot and run KUnit suites', "make kunit ARCH=riscv64 SUITE='fastterm_load'"),
     ('sound', 'programs that show it if a stub image does what the verifier has not seen', 'make sound VARIANT=debug'),
+    ('escape', 'programs that hold a CPU, or get past a guard, if terminations can be evaded', 'make escape ARCH=arm64'),
     ('test', 'set up, then run every test there is', 'make test'),
     ('bench', 'what fastterm costs, over the BPF programs of the kernel tree', 'make bench ARCH=x86_64'),
     ('graft', 'put fastterm into a kernel tree of yours', 'make graft KDIR=~/linux'),
@@ -245,6 +247,8 @@ def cmd_test(args):
               for arch in shown]
     guests += [(f'sound-{target.name}', functools.partial(sound.cases, args.kdir, target), sound.is_counted(target))
                for target in chosen if target.variant in sound.VARIANTS]
+    guests += [(f'escape-{target.name}', functools.partial(escape.cases, args.kdir, target), False)
+               for target in chosen if target.variant in escape.VARIANTS]
     report = ktap.Report(4 + len(guests) + number_of_boots(args, chosen))
     report.suite('harness', harness(args.kdir))
     with own_locks(host.OUT / 'vectors'):
@@ -261,7 +265,7 @@ def cmd_test(args):
     shows = [(functools.partial(named, name, function), counted) for name, function, counted in guests]
     # Where its time is that of this machine, nothing runs beside it.
     beside = [show for show, counted in shows if counted]
-    with own_locks(host.CHECKOUT, host.OUT / 'demo', host.OUT / 'sound'), \
+    with own_locks(host.CHECKOUT, host.OUT / 'demo', host.OUT / 'escape', host.OUT / 'sound'), \
             contextlib.closing(boots(args, chosen, beside)) as results:
         for result in itertools.chain(results, (show() for show, counted in shows if not counted)):
             if isinstance(result, boot.Result):
@@ -311,6 +315,16 @@ def cmd_sound(args):
     setup(args)
     with own_locks(host.OUT / 'sound'):
         return sound.run(args.kdir, chosen)
+
+
+def cmd_escape(args):
+    chosen = targets.select(args.arch, args.variant, [(targets.FIRST, 'default')])
+    if any(target.variant not in escape.VARIANTS for target in chosen):
+        raise Error(f'make escape runs on VARIANT={" and ".join(escape.VARIANTS)}')
+    packages.setup(packages.TOOLS + packages.GUESTS)
+    setup(args)
+    with own_locks(host.OUT / 'escape'):
+        return escape.run(args.kdir, chosen)
 
 
 def cmd_style(args):
@@ -373,7 +387,7 @@ def cmd_clean(args):
         # Not from below anybody who builds or boots. The locks stay: removed ones could be held by two.
         locks = host.cache() / 'locks'
         names = {own_lock_name(folder) for folder in (host.CHECKOUT, host.OUT / 'bench', host.OUT / 'demo', host.OUT / 'run',
-                                             host.OUT / 'series', host.OUT / 'sound', host.OUT / 'vectors')}
+                                             host.OUT / 'series', host.OUT / 'escape', host.OUT / 'sound', host.OUT / 'vectors')}
         names |= {path.name for path in locks.glob('*')} if args.cache else set()
         # In the order in which everybody takes several.
         for name in sorted(names, key=lambda name: (not name.startswith('folder-'), not name.startswith('tree-'), name)):

@@ -65,7 +65,7 @@ class Arch:
     # Instructions from one tick of the guest's clock to the next, where four processors take turns and time is what all
     # of them have run. None: the emulator cannot do that.
     tick: int = None
-    # {program of cross/demo/: why it is not run}: the kernel lacks the hook, or no interrupt reaches a program there,
+    # {program of cross/demo/ or cross/escape/: why it is not run}: the kernel lacks the hook, or no interrupt reaches a program there,
     # which would not end.
     unreachable: dict = field(default_factory=dict)
     name: str = ''

@@ -91,4 +91,5 @@ ARCH = Arch(
         'debug': Variant(config=DEBUG, machines={'': MAX}),
         'hardened': Variant(tested=True, clang=True, config=HARDENED, machines={'': MAX})},
     unreachable={'kprobe_map_walks': 'a kprobe is a debug exception, which masks pseudo-NMIs too',
+                 'core_functions': NO_FPROBE,
                  'kretprobe_multi_pairs': NO_FPROBE})

@@ -248,6 +248,25 @@ static char *read_sites(__u32 id)
 	return text;
 }
 
+/* What its programs have written down, in a section of that name. */
+static void record_out(const struct bpf_object *object)
+{
+	const struct bpf_map *map = bpf_object__find_map_by_name(object, ".data.out");
+	const __u64 *out;
+	size_t size, i;
+
+	if (!map)
+		return;
+	out = bpf_map__initial_value((struct bpf_map *)map, &size);
+	record_begin("out");
+	record_string("object", object_name);
+	record_open("out");
+	for (i = 0; i < size / sizeof(*out); i++)
+		record_number(NULL, out[i]);
+	record_close();
+	record_end();
+}
+
 /* What is known of it as long as it is loaded. */
 static void examine(struct ran *ran)
 {
@@ -318,6 +337,7 @@ static void run(const char *path)
 		record_end();
 		guest_abandon();
 	}
+	record_out(object);
 	for (ran = progs; ran < progs + nr_progs; ran++)
 		examine(ran);
 	for (ran = progs; ran < progs + nr_progs; ran++)

@@ -231,12 +231,12 @@ class Scheduled(unittest.TestCase):
                     (main, 'hook_cases', nothing), (main.unchanged, 'check', nothing), (main.source, 'version', nothing),
                     (main.source, 'distribution', nothing), (main.vectors, 'cases', nothing), (main.demo, 'cases', nothing),
                     (main, 'number_of_boots', lambda *_: 0), (main.ktap, 'Report', report),
-                    (main.kernel, 'prepared', lambda _: (contextlib.nullcontext(), nothing)), (sound, 'cases', cases),
+                    (main.kernel, 'prepared', lambda _: (contextlib.nullcontext(), nothing)), (sound, 'cases', cases), (main.escape, 'cases', nothing),
                     (main, 'own_locks', lambda *_: contextlib.nullcontext()), (main, 'boots', boots)):
                 held.enter_context(mock.patch.object(where, name, instead))
             self.assertTrue(main.cmd_test(argparse.Namespace(kdir='', arch='', variant='', suite='')))
         self.assertEqual(done, ['x86_64-default', 'arm64-default', 'all boots', 'riscv64-default', 'x86_64-debug'])
         for name in ('x86_64-default', 'riscv64-default', 'x86_64-debug'):
             self.assertIn(f'sound-{name}\n', text.getvalue())
-        self.assertIn('1..9\n', text.getvalue())
+        self.assertIn('1..13\n', text.getvalue())
         self.assertIn('ok 9 sound-x86_64-debug\n', text.getvalue())
