@@ -842,19 +842,28 @@ static void fastterm_begin(struct bpf_verifier_env *env, const struct fastterm_f
 static bool fastterm_is_wanted(const struct bpf_verifier_env *env)
 {
 	const struct bpf_prog *prog = env->prog;
-	u32 i;
+	bool nested = false;
+	u32 i, calls = 0;
 
 	if (bpf_prog_is_offloaded(prog->aux) || READ_ONCE(fastterm_mode) == FASTTERM_MODE_OFF)
 		return false;
 	if (READ_ONCE(fastterm_mode) == FASTTERM_MODE_ALL || prog->sleepable)
 		return true;
-	for (i = 0; i < prog->len; i++)
-		if (env->insn_aux_data[i].force_checkpoint ||
-		    fastterm_jumps_back(&prog->insnsi[i]) ||
-		    (bpf_helper_call(&prog->insnsi[i]) &&
-		     prog->insnsi[i].imm == BPF_FUNC_tail_call))
+	for (i = 0; i < prog->len; i++) {
+		const struct bpf_insn *insn = &prog->insnsi[i];
+
+		if (env->insn_aux_data[i].force_checkpoint || fastterm_jumps_back(insn) ||
+		    (bpf_helper_call(insn) && insn->imm == BPF_FUNC_tail_call))
 			return true;
-	return false;
+		if (insn->code != (BPF_JMP | BPF_CALL))
+			continue;
+		calls++;
+		nested |= insn->src_reg == BPF_PSEUDO_CALL;
+	}
+	if (nested)
+		return calls > FASTTERM_NESTED_CALLS ||
+		       prog->len > FASTTERM_SHORT_RUN / FASTTERM_ENTRIES;
+	return calls > FASTTERM_SHORT_CALLS || prog->len > FASTTERM_SHORT_RUN;
 }
 
 static void fastterm_check_free(struct fastterm_check *c)

@@ -37,33 +37,21 @@ static u32 func_of(const struct bpf_verifier_env *env, u32 func, u32 insn)
 }
 
 /*
- * A run of so many instructions is short, if it makes at most so many calls. How long a call
- * takes is not known: a helper may copy megabytes, and other programs may be attached to it.
- */
-#define MAX_SHORT_RUN	200000u
-#define MAX_SHORT_CALLS	100u
-
-/*
- * Global functions are verified once for all their calls, and may call each other. If all of
- * them together have at most MAX_GLOBAL_CALLS calls, no run enters a function more than
- * MAX_ENTRIES times: 3 * 3 * 3 * 3 * 4 calls, one inside the other.
- */
-#define MAX_GLOBAL_CALLS	16u
-#define MAX_ENTRIES		324u
-
-/*
  * Is every run short?
  *
  * The verifier simulates loops iteration by iteration. Where it prunes a state, it has
  * simulated an equivalent state up to the exit, and has counted those instructions and calls.
- * So it has counted everything on the longest run, but for repeated calls of global functions.
+ * So it has counted everything on the longest run, but for repeated calls of global
+ * functions, which are verified once for all their calls. Calls have not been counted if
+ * fastterm_is_wanted() has found that the program has few.
  */
 static bool is_walked(const struct bpf_verifier_env *env, const struct fastterm_prog *fprog)
 {
 	if (fprog->verdict.calls_global)
-		return env->insn_processed <= MAX_SHORT_RUN / MAX_ENTRIES &&
-		       fprog->verdict.visits <= MAX_GLOBAL_CALLS;
-	return env->insn_processed <= MAX_SHORT_RUN && fprog->verdict.visits <= MAX_SHORT_CALLS;
+		return env->insn_processed <= FASTTERM_SHORT_RUN / FASTTERM_ENTRIES &&
+		       fprog->verdict.visits <= FASTTERM_NESTED_CALLS;
+	return env->insn_processed <= FASTTERM_SHORT_RUN &&
+	       fprog->verdict.visits <= FASTTERM_SHORT_CALLS;
 }
 
 static void find_loops(const struct bpf_verifier_env *env, struct fastterm_prog *fprog)
@@ -96,7 +84,7 @@ static void find_loops(const struct bpf_verifier_env *env, struct fastterm_prog 
 		if (aux->is_iter_next)
 			__set_bit(FASTTERM_ITERATOR, &seen);
 	}
-	if (!walked)
+	if (!walked && fprog->verdict.insns)
 		__set_bit(FASTTERM_CALLS, &seen);
 	fprog->why_long = seen ? __ffs(seen) : FASTTERM_SHORT;
 	fprog->loops |= seen & (BIT(FASTTERM_ITERATOR) | BIT(FASTTERM_TAIL) |

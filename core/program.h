@@ -133,6 +133,21 @@ struct fastterm_prog {
 };
 
 /*
+ * A run of so many instructions is short, if it makes at most so many calls. How long a call
+ * takes is not known: a helper may copy megabytes, and other programs may be attached to it.
+ */
+#define FASTTERM_SHORT_RUN	200000u
+#define FASTTERM_SHORT_CALLS	100u
+
+/*
+ * Functions may be called several times, and call each other. If a program has at most
+ * FASTTERM_NESTED_CALLS calls in all, no run enters a function more than FASTTERM_ENTRIES
+ * times: 3 * 3 * 3 * 3 * 4 calls, one inside the other.
+ */
+#define FASTTERM_NESTED_CALLS	16u
+#define FASTTERM_ENTRIES	324u
+
+/*
  * The number of programs that have a struct fastterm_prog: those that are loaded and not
  * yet freed.
  */
@@ -187,7 +202,15 @@ static inline struct bpf_prog *fastterm_func(struct bpf_prog *prog, u32 i)
  */
 static __always_inline bool fastterm_is_guard(const struct bpf_prog *prog)
 {
-	switch (prog->type) {
+	enum bpf_attach_type attached = prog->expected_attach_type;
+	enum bpf_prog_type type = prog->type;
+
+	/* An extension may replace the main function, and decides in its place. */
+	if (type == BPF_PROG_TYPE_EXT) {
+		type = prog->aux->saved_dst_prog_type;
+		attached = prog->aux->saved_dst_attach_type;
+	}
+	switch (type) {
 	case BPF_PROG_TYPE_LSM:
 	case BPF_PROG_TYPE_STRUCT_OPS:
 	case BPF_PROG_TYPE_CGROUP_SKB:
@@ -198,7 +221,7 @@ static __always_inline bool fastterm_is_guard(const struct bpf_prog *prog)
 	case BPF_PROG_TYPE_CGROUP_DEVICE:
 		return true;
 	case BPF_PROG_TYPE_TRACING:
-		return prog->expected_attach_type == BPF_MODIFY_RETURN;
+		return attached == BPF_MODIFY_RETURN;
 	default:
 		return false;
 	}

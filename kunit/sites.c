@@ -8,6 +8,7 @@
  */
 
 #include <linux/bpf.h>
+#include <linux/fastterm.h>
 #include <linux/string.h>
 
 #include <kunit/test.h>
@@ -215,6 +216,21 @@ static void check_program(struct kunit *test, const struct sites_program *p)
 	}
 }
 
+/* In the default mode, only what may run for long is explored. The result is the same. */
+static void check_needed(struct kunit *test, const struct sites_program *p)
+{
+	const struct fastterm_prog *fprog;
+
+	fastterm_mode = FASTTERM_MODE_NEEDED;
+	fprog = load_program(test, p)->aux->fastterm.prog;
+	fastterm_mode = FASTTERM_MODE_ALL;
+	KUNIT_ASSERT_NOT_NULL(test, fprog);
+	KUNIT_EXPECT_EQ(test, fprog->why_long, p->why_long);
+	if (fastterm_supported())
+		KUNIT_EXPECT_EQ(test, fprog->absence, p->why_long == FASTTERM_SHORT ?
+				FASTTERM_NOT_NEEDED : FASTTERM_PRESENT);
+}
+
 /* The last case: all programs of the suite must have been freed by now. */
 static void sites_unload(struct kunit *test)
 {
@@ -241,6 +257,7 @@ static const void *table##_gen_params(const void *prev, char *desc) \
 static void sites_##table(struct kunit *test) \
 { \
 	check_program(test, test->param_value); \
+	check_needed(test, test->param_value); \
 }
 
 SITES(results)
