@@ -8,6 +8,7 @@
 #include <linux/fastterm_arch.h>
 #include <linux/irqflags.h>
 #include <linux/kprobes.h>
+#include <linux/lockdep.h>
 #include <linux/panic.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
@@ -17,7 +18,6 @@
 #include "events.h"
 #include "image.h"
 #include "program.h"
-#include "trace.h"
 #include "trigger.h"
 #include "walk.h"
 
@@ -83,30 +83,35 @@ static notrace bool is_in_guard(const struct fastterm_tag *tag)
 }
 
 /*
- * Is the caller part of an activation that is to leave? A guard is not, nor is what is
- * nested in a guard. Not traced, because fastterm_refuses() calls it.
+ * The activation that is to leave and that the caller is part of; NULL if there is none. A
+ * guard is not part of it, nor is what is nested in a guard: if no sample has tagged the
+ * guard yet, it is looked for on the stack. Not traced, because fastterm_refuses() calls
+ * this.
  */
-static notrace bool is_leaving(void)
+static notrace const struct fastterm_tag *leaving(void)
 {
 	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
 	const struct fastterm_tag *tag;
 	unsigned long flags;
-	bool leaving;
 
 	tag = fastterm_tag_around((unsigned long)__builtin_frame_address(0),
 				  interrupt_context_level());
 	if (!tag || !atomic_read(&fastterm_nr_guards))
 		return tag;
 	rcu_read_lock();
+	/* Programs that trace interrupts being switched off would ask the same again. */
 	raw_local_irq_save(flags);
-	leaving = !fastterm_interrupt_begins(c);
-	if (!leaving) {
-		leaving = !is_in_guard(tag);
-		fastterm_interrupt_ends(c);
+	lockdep_off();
+	if (fastterm_interrupt_begins(c)) {
+		if (is_in_guard(tag))
+			tag = NULL;
+		/* This may hold a lock of the scheduler: do not wake anybody to report events. */
+		fastterm_not_busy(c);
 	}
+	lockdep_on();
 	raw_local_irq_restore(flags);
 	rcu_read_unlock();
-	return leaving;
+	return tag;
 }
 
 /**
@@ -114,8 +119,8 @@ static notrace bool is_leaving(void)
  * @prog: the program; NULL if there may be several
  *
  * The scheduler enters programs on behalf of other tasks as well, with interrupts off. So
- * no program is refused in a task that has interrupts off because it would become part of
- * an activation that is to leave.
+ * in a task that has interrupts off, a program is refused only if the activation that is to
+ * leave has interrupts off itself, and cannot have been switched away.
  *
  * Context: any in which programs are entered: the CPU does not change. Not traced: a
  * program that is attached to this function would call it again.
@@ -123,10 +128,14 @@ static notrace bool is_leaving(void)
  */
 bool notrace fastterm_refuses(const struct bpf_prog *prog)
 {
+	const struct fastterm_tag *tag;
+
 	if (prog && fastterm_is_guard(prog))
 		return false;
-	return this_cpu_ptr(&fastterm_cpu)->busy ||
-	       ((interrupt_context_level() || !irqs_disabled()) && is_leaving());
+	if (this_cpu_ptr(&fastterm_cpu)->busy)
+		return true;
+	tag = leaving();
+	return tag && (interrupt_context_level() || !irqs_disabled() || tag->masked);
 }
 
 /**
@@ -138,7 +147,7 @@ bool notrace fastterm_refuses(const struct bpf_prog *prog)
  */
 bool fastterm_stops_loops(void)
 {
-	return __this_cpu_read(irqs_unreachable) || is_leaving();
+	return __this_cpu_read(irqs_unreachable) || leaving();
 }
 
 /**
@@ -191,9 +200,7 @@ static notrace void left(struct fastterm_cpu *c, struct fastterm_tag *tag, unsig
 	if (!this_cpu_read(fastterm_nr_leaving))
 		fastterm_update_flag(c);
 	raw_local_irq_restore(flags);
-	if (fastterm_events_any())
-		fastterm_events_fire();
-	trace_bpf_fastterm_exit(&outcome, result);
+	fastterm_events_exit(&outcome, result);
 	fastterm_trigger_exited(&outcome);
 }
 

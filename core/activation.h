@@ -39,6 +39,7 @@ struct task_struct;
  * @ran_ns: for how long a trigger has seen it running
  * @leaving: it is being terminated
  * @complete: all of its frames have been moved
+ * @masked: each kick has found it with interrupts off
  * @level: the context in which it runs, as interrupt_context_level() numbers them
  * @since: when the last of the outcome's times began, by sched_clock(), in ns
  * @outcome: what will be reported about its termination
@@ -58,6 +59,7 @@ struct fastterm_tag {
 	u64 ran_ns;
 	bool leaving;
 	bool complete;
+	bool masked;
 	u8 level;
 	u64 since;
 	struct fastterm_outcome outcome;
@@ -85,6 +87,7 @@ struct fastterm_tag *fastterm_tag_leaving(bool incomplete);
  *	     become of it
  * @since: when the last of the outcome's times began, by sched_clock(), in ns
  * @requests: number of requests since boot
+ * @misses: number of kicks that have not found the program of the last request
  * @taken: the CPU has taken an ordinary kick since the last request
  * @unfinished: number of kicks in a row that have left something to do
  * @busy: an interrupt of ours is being handled; an NMI may interrupt it
@@ -102,6 +105,7 @@ struct fastterm_cpu {
 	struct fastterm_outcome outcome;
 	u64 since;
 	u32 requests;
+	u32 misses;
 	bool taken;
 	u32 unfinished;
 	bool busy;
@@ -139,6 +143,14 @@ static __always_inline bool fastterm_interrupt_begins(struct fastterm_cpu *c)
 	return true;
 }
 
+static __always_inline void fastterm_not_busy(struct fastterm_cpu *c)
+{
+	barrier();
+	c->busy = false;
+	if (!this_cpu_read(fastterm_nr_leaving))
+		fastterm_update_flag(c);
+}
+
 /**
  * fastterm_interrupt_ends() - end an interrupt of ours
  * @c: this CPU's terminations
@@ -153,10 +165,7 @@ static __always_inline void fastterm_interrupt_ends(struct fastterm_cpu *c)
 		else
 			fastterm_events_later();
 	}
-	barrier();
-	c->busy = false;
-	if (!this_cpu_read(fastterm_nr_leaving))
-		fastterm_update_flag(c);
+	fastterm_not_busy(c);
 }
 
 /**

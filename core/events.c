@@ -4,7 +4,8 @@
  *
  * An interrupt of ours writes events to a buffer of its CPU. They are reported in a softirq,
  * with interrupts on, or where an activation has left, whichever comes first. A program that
- * is attached to a tracepoint can be terminated there like any other.
+ * is attached to a tracepoint can be terminated there like any other. That is not reported in
+ * turn: each such program would run once more for each time that one of them is terminated.
  */
 #include <linux/atomic.h>
 #include <linux/init.h>
@@ -51,12 +52,14 @@ struct event {
  * struct events - the events of a CPU that have not been reported yet
  * @written: number of events that have been written since boot
  * @read: number of events that have been reported since boot
+ * @reporting: a tracepoint has been reached, and programs that are attached to it may run
  * @later: reports them
  * @event: the events
  */
 struct events {
 	u32 written;
 	u32 read;
+	bool reporting;
 	struct tasklet_struct later;
 	struct event event[MAX_EVENTS];
 };
@@ -68,7 +71,7 @@ DEFINE_PER_CPU(u32, fastterm_nr_events);
 /* Only interrupts of ours write events, and they do not nest. */
 static struct event *next_event(struct events *e)
 {
-	return e->written - READ_ONCE(e->read) < MAX_EVENTS ?
+	return !e->reporting && e->written - READ_ONCE(e->read) < MAX_EVENTS ?
 	       &e->event[e->written % MAX_EVENTS] : NULL;
 }
 
@@ -173,17 +176,9 @@ static void fire(const struct event *event)
 	}
 }
 
-/**
- * fastterm_events_fire() - report the events of this CPU
- *
- * A program that is attached to a tracepoint may be terminated, and this function be called
- * in its exit. Each event is reported once.
- *
- * Context: any in which programs run: the CPU does not change.
- */
-void fastterm_events_fire(void)
+/* Report the events of this CPU. */
+static void fire_all(struct events *e)
 {
-	struct events *e = this_cpu_ptr(&events);
 	struct event event;
 	u32 nr;
 
@@ -196,9 +191,53 @@ void fastterm_events_fire(void)
 	}
 }
 
+/*
+ * Programs that run meanwhile, here or in what interrupts this, are not reported if they are
+ * terminated. Returns false if this is one of those that are not to be reported.
+ */
+static bool begin(struct events *e)
+{
+	if (e->reporting)
+		return false;
+	WRITE_ONCE(e->reporting, true);
+	barrier();
+	return true;
+}
+
+static void end(struct events *e)
+{
+	barrier();
+	WRITE_ONCE(e->reporting, false);
+}
+
+/**
+ * fastterm_events_exit() - report the events of this CPU, and that an activation has left
+ * @outcome: the outcome of its termination
+ * @result: its result
+ *
+ * Context: any in which programs run: the CPU does not change.
+ */
+void fastterm_events_exit(const struct fastterm_outcome *outcome, unsigned long result)
+{
+	struct events *e = this_cpu_ptr(&events);
+
+	if (!fastterm_events_any() && !trace_bpf_fastterm_exit_enabled())
+		return;
+	if (!begin(e))
+		return;
+	fire_all(e);
+	trace_bpf_fastterm_exit(outcome, result);
+	end(e);
+}
+
 static void fire_later(struct tasklet_struct *later)
 {
-	fastterm_events_fire();
+	struct events *e = this_cpu_ptr(&events);
+
+	if (!begin(e))
+		return;
+	fire_all(e);
+	end(e);
 }
 
 static int __init fastterm_events_init(void)

@@ -52,7 +52,7 @@ void fastterm_event_overrun(const struct fastterm_overrun *overrun);
 void fastterm_event_request(u32 id);
 void fastterm_event_redirect(const struct fastterm_outcome *outcome, u8 level, int err);
 void fastterm_events_later(void);
-void fastterm_events_fire(void);
+void fastterm_events_exit(const struct fastterm_outcome *outcome, unsigned long result);
 
 #ifdef CONFIG_BPF_FASTTERM_KUNIT_TEST
 /* Called at the end of each kick, in the kick. */

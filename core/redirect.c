@@ -114,7 +114,6 @@ static int find(struct fastterm_finds *f, const struct fastterm_cpu *c, struct p
 		u8 level)
 {
 	const struct fastterm_prog *met = NULL, *wanted = NULL, *likely = NULL;
-	const u32 id = c->outcome.id;
 	struct fastterm_walk *w = &f->walk;
 	struct move *move = f->moves, *known = NULL;
 	const struct fastterm_image *image;
@@ -122,12 +121,14 @@ static int find(struct fastterm_finds *f, const struct fastterm_cpu *c, struct p
 	const struct bpf_prog *base = NULL;
 	struct fastterm_where *where;
 	int err, state;
+	u32 id;
 
 	f->tag = NULL;
 	f->base = NULL;
 	f->more = false;
 	/* While the state is one of these, no requester changes the rest. */
 	state = atomic_read_acquire(&c->state);
+	id = c->outcome.id;
 	if (state == FASTTERM_WANTED)
 		wanted = c->fprog;
 	/* The program is still there if no program has been freed since the request. */
@@ -164,6 +165,7 @@ static int find(struct fastterm_finds *f, const struct fastterm_cpu *c, struct p
 		if (base && !where->again) {
 			if (fastterm_is_guard(base)) {
 				f->more = false;
+				f->base = NULL;
 				f->moves[0].where = *where;
 				move = f->moves;
 				where = &move->where;
@@ -275,6 +277,7 @@ int fastterm_redirect(struct fastterm_cpu *c, struct pt_regs *regs, u8 level,
 		 tag->id == c->outcome.id)
 		fastterm_leave(c, tag);
 	*found_tag = tag;
+	tag->masked &= !fastterm_irqs_were_on(regs);
 	frames = tag->outcome.frames;
 	for (move = f->moves; move < f->end; move++) {
 		err = move_one(move, regs);

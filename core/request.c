@@ -73,6 +73,7 @@ static int begin_request(struct fastterm_cpu *c, const struct fastterm_prog *fpr
 	c->fprog = fprog->images ? fprog : NULL;
 	c->ended = atomic_read(&fastterm_ended_progs);
 	c->outcome = (struct fastterm_outcome){ .id = id };
+	c->misses = 0;
 	c->taken = true;
 	return 0;
 }
@@ -88,7 +89,6 @@ static int want(const struct fastterm_prog *fprog, int cpu)
 	raw_local_irq_save(flags);
 	err = begin_request(c, fprog, fprog->id);
 	if (!err) {
-		c->unfinished = 0;
 		fastterm_lap(&c->since);
 		fastterm_want(c);
 		/* Either this sees that the CPU is offline, or cpu_dead() sees the state WANTED. */
@@ -137,10 +137,10 @@ int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
 	c = per_cpu_ptr(&fastterm_cpu, cpu);
 	preempt_disable();
 	err = want(fprog, cpu);
-	if (!err)
-		trace_bpf_fastterm_request(fprog->id, cpu);
 	if (!err || err == -EALREADY)
 		fastterm_arch_kick(cpu, !xchg(&c->taken, false));
+	if (!err)
+		trace_bpf_fastterm_request(fprog->id, cpu);
 	preempt_enable();
 	return err;
 }
@@ -255,7 +255,7 @@ static void handle_kick(struct fastterm_cpu *c, struct pt_regs *regs)
 	}
 	fastterm_event_redirect(outcome, level, err);
 	schedule_next_kick(c, err);
-	if (atomic_read(&c->state) == FASTTERM_WANTED && c->unfinished >= MAX_MISSES)
+	if (atomic_read(&c->state) == FASTTERM_WANTED && ++c->misses >= MAX_MISSES)
 		fastterm_lose(c);
 }
 

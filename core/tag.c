@@ -130,6 +130,7 @@ notrace void fastterm_tag_free(struct fastterm_tag *tag)
 void fastterm_tag_leaves(struct fastterm_tag *tag)
 {
 	tag->complete = false;
+	tag->masked = true;
 	WRITE_ONCE(tag->leaving, true);
 	this_cpu_inc(fastterm_nr_leaving);
 }
@@ -181,7 +182,8 @@ static __always_inline bool is_above(unsigned long sp, unsigned long addr)
  * latter two cannot be told apart from it here.
  *
  * Context: any that does not change the CPU.
- * Return: the innermost such activation; NULL if there is none.
+ * Return: the innermost such activation; NULL if there is none, or if the code is nested in a
+ * guard that is tagged and is not to leave.
  */
 notrace struct fastterm_tag *fastterm_tag_around(unsigned long sp, u8 level)
 {
@@ -191,11 +193,13 @@ notrace struct fastterm_tag *fastterm_tag_around(unsigned long sp, u8 level)
 
 	for (; used; used &= used - 1) {
 		tag = &t->tag[__ffs(used)];
-		if (READ_ONCE(tag->leaving) && tag->task == current && tag->level == level &&
-		    is_above(sp, tag->sp) && (!best || tag->sp < best->sp))
+		if (tag->task != current || tag->level != level || !is_above(sp, tag->sp) ||
+		    (best && tag->sp > best->sp))
+			continue;
+		if (READ_ONCE(tag->leaving) || fastterm_is_guard(tag->fprog->prog))
 			best = tag;
 	}
-	return best;
+	return best && READ_ONCE(best->leaving) ? best : NULL;
 }
 
 /**

@@ -137,12 +137,19 @@ static void report(struct irq_work *work)
 void fastterm_watchdog_exited(const struct fastterm_outcome *outcome)
 {
 	struct watch *w = this_cpu_ptr(&watches);
+	unsigned long flags;
+	bool ours;
 
-	if (!w->overrun.pending || outcome->id != w->overrun.outcome.id)
-		return;
-	w->overrun.pending = false;
-	w->overrun.outcome = *outcome;
-	irq_work_queue(&w->report);
+	/* A sample may come in between, and begin the next report. */
+	raw_local_irq_save(flags);
+	ours = w->overrun.pending && outcome->id == w->overrun.outcome.id;
+	if (ours) {
+		w->overrun.pending = false;
+		w->overrun.outcome = *outcome;
+	}
+	raw_local_irq_restore(flags);
+	if (ours)
+		irq_work_queue(&w->report);
 }
 
 static void blame(struct watch *w, struct fastterm_tag *tag, struct pt_regs *regs)
