@@ -24,7 +24,7 @@ VARIANTS = sound.VARIANTS
 # How long things happen with each input, in seconds: long enough for the budget of programs that may sleep.
 SECONDS = 2
 # Longest that a guest may take, in seconds: for itself, and for each input.
-TIMEOUT, EACH = 60, 60
+TIMEOUT, EACH = 60, 20
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ INPUTS = {
     'e_short': Input(('short0',)),
     # The same where none has an image.
     'short_chain': Input(('link0',)),
+    # Functions in functions.
+    'global_chain': Input(('chain',)),
     # More return addresses than one kick moves.
     'deep_nested': Input(('first',)),
     'deep_redirect': Input(('flood',)),
