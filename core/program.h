@@ -141,11 +141,12 @@ struct fastterm_prog {
 
 /*
  * Functions may be called several times, and call each other. If a program has at most
- * FASTTERM_NESTED_CALLS calls in all, no run enters a function more than FASTTERM_ENTRIES
- * times: 3 * 3 * 3 * 3 * 4 calls, one inside the other.
+ * FASTTERM_NESTED_CALLS calls in all, no run makes more than 3 + 3 * 2 + 3 * 2 * 2 +
+ * 3 * 2 * 2 * 2 + 3 * 2 * 2 * 2 * 1 calls, which is less than FASTTERM_SHORT_CALLS, or enters
+ * a function more than FASTTERM_ENTRIES times, 3 * 3 * 2 * 2.
  */
-#define FASTTERM_NESTED_CALLS	16u
-#define FASTTERM_ENTRIES	324u
+#define FASTTERM_NESTED_CALLS	10u
+#define FASTTERM_ENTRIES	36u
 
 /*
  * The number of programs that have a struct fastterm_prog: those that are loaded and not
