@@ -60,8 +60,6 @@ INPUTS = {
     'kick_functions': Input(('victim',)),
     'timer_in_kick': Input(('victim',)),
     'tp_ours': Input(('victim', 'overrun', 'request', 'redirect', 'left')),
-    # Another task than the one that is to leave runs away.
-    'switched': Input(('victim', 'switched')),
 }
 
 

@@ -127,7 +127,6 @@ ARCH = Arch(
     unreachable={'kprobe_map_walks': 'a kprobe is an exception with interrupts off, and there is no NMI',
                  'core_functions': NO_FPROBE,
                  'kick_functions': 'timers are armed with interrupts off, and there is no NMI',
-                 'switched': 'tasks are switched with interrupts off, and there is no NMI',
                  'kretprobe_multi_pairs': NO_FPROBE,
                  'perf_event_stacks': 'perf events call programs with interrupts off, and there is no NMI',
                  'tc_locked': 'a lock turns interrupts off, and there is no NMI',
