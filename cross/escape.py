@@ -41,8 +41,6 @@ INPUTS = {
     'e_short': Input(('short0',)),
     # The same where none has an image.
     'short_chain': Input(('link0',)),
-    # Functions in functions.
-    'global_chain': Input(('chain',)),
     # More return addresses than one kick moves.
     'deep_nested': Input(('first',)),
     'deep_redirect': Input(('flood',)),
