@@ -143,6 +143,14 @@ static __always_inline bool fastterm_interrupt_begins(struct fastterm_cpu *c)
 	return true;
 }
 
+/**
+ * fastterm_not_busy() - allow tracing programs again after fastterm_interrupt_begins()
+ * @c: this CPU's terminations
+ *
+ * Unlike fastterm_interrupt_ends(), this wakes no task. It may be called with any lock held.
+ *
+ * Context: the same as of fastterm_interrupt_begins(), or with interrupts off.
+ */
 static __always_inline void fastterm_not_busy(struct fastterm_cpu *c)
 {
 	barrier();

@@ -77,7 +77,7 @@ static struct event *next_event(struct events *e)
 
 static void written(struct events *e)
 {
-	/* An NMI may interrupt fastterm_events_fire(): the event is there before its number. */
+	/* An NMI may interrupt fire_all(): the event is there before its number. */
 	barrier();
 	e->written++;
 	this_cpu_inc(fastterm_nr_events);
