@@ -2,16 +2,22 @@
 /*
  * Fast-path termination of BPF programs: stacks of riscv64.
  */
-#include <linux/align.h>
 #include <linux/fastterm_arch.h>
 #include <linux/ftrace.h>
 #include <linux/percpu.h>
 
+#include <asm/asm-offsets.h>
 #include <asm/irq_stack.h>
 #include <asm/sections.h>
 #include <asm/stacktrace.h>
 
 /* fastterm_arch_kick() is in kernel/smp.c, with the IPIs. */
+
+/* An entry is two instructions, between which a preempted task may be while all CPUs stop. */
+bool fastterm_arch_patches(void)
+{
+	return !IS_ENABLED(CONFIG_PREEMPTION);
+}
 
 int fastterm_arch_begin(struct pt_regs *regs, struct fastterm_frame *frame)
 {
@@ -31,13 +37,14 @@ int fastterm_arch_step(struct fastterm_frame *frame)
 	int err;
 
 #ifdef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
-	struct __arch_ftrace_regs *fregs = arch_ftrace_regs(frame->sp);
-
-	/* A traced function has not set up its frame yet, and ftrace does not make one. */
+	/*
+	 * A traced function has not set up its frame yet, and ftrace does not make one. By offsets,
+	 * since the structure has had two names.
+	 */
 	if (frame->ip == (unsigned long)ftrace_call + MCOUNT_INSN_SIZE && frame->sp &&
-	    fastterm_on_stack(frame, (unsigned long)&fregs->ra)) {
-		frame->at = &fregs->ra;
-		frame->sp = fregs->sp;
+	    fastterm_on_stack(frame, frame->sp + FREGS_RA)) {
+		frame->at = (unsigned long *)(frame->sp + FREGS_RA);
+		frame->sp = *(unsigned long *)(frame->sp + FREGS_SP);
 		return 0;
 	}
 #endif
@@ -59,7 +66,6 @@ void fastterm_arch_traced(const struct fastterm_frame *frame, unsigned long *gra
 		return;
 	*hook = frame->fp;
 #ifdef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
-	*graph = frame->sp - ALIGN(sizeof(struct __arch_ftrace_regs), STACK_ALIGN) +
-		 offsetof(struct __arch_ftrace_regs, ra);
+	*graph = frame->sp - FREGS_SIZE_ON_STACK + FREGS_RA;
 #endif
 }

@@ -15,24 +15,14 @@
 #include <asm/text-patching.h>
 #include <asm/unwind.h>
 
+#include "fastterm_nmi.h"
+
 /* Larger than return_to_handler(). */
 #define HANDLER_SIZE	128
-
-static DEFINE_PER_CPU(bool, nmi_sent);
 
 static void kicked_by_ipi(void)
 {
 	fastterm_kicked(get_irq_regs());
-}
-
-/* If interrupts are on, the IPI handles the kick: its registers are those that it returns to. */
-static int kicked_by_nmi(unsigned int cmd, struct pt_regs *regs)
-{
-	if (!this_cpu_xchg(nmi_sent, false))
-		return NMI_DONE;
-	if (!(regs->flags & X86_EFLAGS_IF))
-		fastterm_kicked(regs);
-	return NMI_HANDLED;
 }
 
 /* X86_PLATFORM_IPI_VECTOR is used by one platform only, on which programs are not terminated. */
@@ -41,7 +31,7 @@ int fastterm_arch_init(void)
 	if (x86_platform_ipi_callback)
 		return -EOPNOTSUPP;
 	x86_platform_ipi_callback = kicked_by_ipi;
-	return register_nmi_handler(NMI_LOCAL, kicked_by_nmi, 0, "bpf_fastterm");
+	return register_nmi_handler(NMI_LOCAL, fastterm_handle_nmi, 0, "bpf_fastterm");
 }
 
 int fastterm_arch_kick(int cpu, bool insist)
@@ -55,12 +45,8 @@ int fastterm_arch_kick(int cpu, bool insist)
 		return 0;
 	local_irq_save(flags);
 	__apic_send_IPI(cpu, X86_PLATFORM_IPI_VECTOR);
-	/*
-	 * Send one only after the last was handled: the kernel reports NMIs that no handler
-	 * claims.
-	 */
-	if (insist && !xchg(per_cpu_ptr(&nmi_sent, cpu), true))
-		__apic_send_IPI_mask(cpumask_of(cpu), NMI_VECTOR);
+	if (insist)
+		fastterm_send_nmi(cpu);
 	if (between) {
 		apic_wait_icr_idle();
 		apic_write(APIC_ICR2, icr2);

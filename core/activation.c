@@ -17,6 +17,7 @@
 #include "activation.h"
 #include "events.h"
 #include "image.h"
+#include "impose.h"
 #include "program.h"
 #include "trigger.h"
 #include "walk.h"
@@ -88,10 +89,10 @@ static notrace bool is_in_guard(const struct fastterm_tag *tag)
  * guard yet, it is looked for on the stack. Not traced, because fastterm_refuses() calls
  * this.
  */
-static notrace const struct fastterm_tag *leaving(void)
+static notrace struct fastterm_tag *leaving(void)
 {
 	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
-	const struct fastterm_tag *tag;
+	struct fastterm_tag *tag;
 	unsigned long flags;
 
 	tag = fastterm_tag_around((unsigned long)__builtin_frame_address(0),
@@ -147,7 +148,11 @@ bool notrace fastterm_refuses(const struct bpf_prog *prog)
  */
 bool fastterm_stops_loops(void)
 {
-	return __this_cpu_read(irqs_unreachable) || leaving();
+	struct fastterm_tag *tag = leaving();
+
+	if (tag)
+		tag->cut = true;
+	return tag || __this_cpu_read(irqs_unreachable);
 }
 
 /**
@@ -183,15 +188,18 @@ void fastterm_irqs_reach_again(void)
  * anything is called that can be traced: a program that runs there can be terminated like any
  * other.
  */
-static notrace void left(struct fastterm_cpu *c, struct fastterm_tag *tag, unsigned long result)
+static notrace void left(struct fastterm_cpu *c, struct fastterm_tag *tag, unsigned long *result)
 {
+	const struct fastterm_denial *denial = &tag->fprog->denial;
 	struct fastterm_outcome outcome;
 	unsigned long flags;
 
 	raw_local_irq_save(flags);
+	if (tag->main && tag->cut && fastterm_imposes(denial))
+		*result = (long)denial->value;
 	tag->outcome.exit_ns = fastterm_lap(&tag->since);
 	outcome = tag->outcome;
-	atomic_inc(&tag->fprog->prog->aux->fastterm.terminations);
+	atomic_inc(&fastterm_of(tag->fprog->prog)->terminations);
 	if (fastterm_begin_exit(c, tag)) {
 		c->outcome = outcome;
 		fastterm_finish_exit(c);
@@ -200,14 +208,14 @@ static notrace void left(struct fastterm_cpu *c, struct fastterm_tag *tag, unsig
 	if (!this_cpu_read(fastterm_nr_leaving))
 		fastterm_update_flag(c);
 	raw_local_irq_restore(flags);
-	fastterm_events_exit(&outcome, result);
+	fastterm_events_exit(&outcome, *result);
 	fastterm_trigger_exited(&outcome);
 }
 
 /**
  * fastterm_exit() - handle the return of a tagged activation
  * @sp: the stack pointer behind the return
- * @result: the program's return value
+ * @result: the program's return value, which is replaced if another one is imposed
  *
  * Context: that in which the program ran; only fastterm_arch_exit() calls this. Not traced:
  * for the rest of the kernel the program is still running.
@@ -223,7 +231,7 @@ unsigned long notrace fastterm_exit(unsigned long sp, unsigned long *result)
 		panic("fastterm: a program returns from nowhere\n");
 	back = tag->back;
 	if (READ_ONCE(tag->leaving))
-		left(this_cpu_ptr(&fastterm_cpu), tag, *result);
+		left(this_cpu_ptr(&fastterm_cpu), tag, result);
 	else
 		fastterm_tag_free(tag);
 	return back;

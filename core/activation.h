@@ -7,6 +7,7 @@
 #define _BPF_FASTTERM_ACTIVATION_H
 
 #include <linux/atomic.h>
+#include <linux/bpf.h>
 #include <linux/cache.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
@@ -23,9 +24,47 @@
 
 struct fastterm_finds;
 struct fastterm_prog;
+struct fastterm_tag;
 struct fastterm_where;
 struct pt_regs;
 struct task_struct;
+
+/**
+ * struct fastterm_nested - the program that most of an activation's time has gone to
+ * @id: its id; 0 if nothing that is nested in the activation has been seen running
+ * @name: its name, since the program may be freed before it is reported
+ * @ns: by how much its share exceeds that of all other nested programs
+ */
+struct fastterm_nested {
+	u32 id;
+	char name[BPF_OBJ_NAME_LEN];
+	u64 ns;
+};
+
+/**
+ * struct fastterm_time - how long an activation has been seen running
+ * @seen: there has been a sample of it; the time before the first one is not known
+ * @own_ns: without what is nested in it
+ * @all_ns: with what is nested in it, minus what has been taken off
+ * @waited_ns: time in which it waited for another CPU, and which is not part of @all_ns
+ * @spared: how often time has been taken off @all_ns, because the nested activation that it
+ *	    was spent in has been terminated
+ * @because_of: the last of those: while it has not left yet, time does not count
+ * @nested: whose time most of @all_ns was that is not part of @own_ns
+ * @asked_ns: @all_ns when it was terminated
+ * @named: the kernel log names it as one that does not leave
+ */
+struct fastterm_time {
+	bool seen;
+	u64 own_ns;
+	u64 all_ns;
+	u64 waited_ns;
+	u32 spared;
+	const struct fastterm_tag *because_of;
+	struct fastterm_nested nested;
+	u64 asked_ns;
+	bool named;
+};
 
 /**
  * struct fastterm_tag - an activation whose base frame returns to fastterm_arch_exit()
@@ -36,8 +75,13 @@ struct task_struct;
  * @back: the original return address of its base frame
  * @outer: the next activation on the same stack that is tagged, as the last sample has found
  *	   it; NULL if there is none
- * @ran_ns: for how long a trigger has seen it running
+ * @sleeps: it may sleep
+ * @main: its base frame is that of the main function, whose value the kernel gets; otherwise it is
+ *	  that of a callback
+ * @time: how long triggers have seen it running
  * @leaving: it is being terminated
+ * @cut: a frame of its own program has been moved, or a loop over a callback has been ended for it:
+ *	 it does not decide as it would have
  * @complete: all of its frames have been moved
  * @masked: each kick has found it with interrupts off
  * @level: the context in which it runs, as interrupt_context_level() numbers them
@@ -56,8 +100,11 @@ struct fastterm_tag {
 	unsigned long sp;
 	unsigned long back;
 	struct fastterm_tag *outer;
-	u64 ran_ns;
+	bool sleeps;
+	bool main;
+	struct fastterm_time time;
 	bool leaving;
+	bool cut;
 	bool complete;
 	bool masked;
 	u8 level;
@@ -69,11 +116,12 @@ struct fastterm_tag {
 DECLARE_PER_CPU(u32, fastterm_nr_leaving);
 
 struct fastterm_tag *fastterm_tag_at(unsigned long sp);
+bool fastterm_has_tag(const struct fastterm_prog *fprog, int cpu);
 void fastterm_tag_free(struct fastterm_tag *tag);
 void fastterm_tag_leaves(struct fastterm_tag *tag);
 struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
 					 const struct fastterm_prog *fprog, u8 level,
-					 bool sleeps);
+					 bool sleeps, bool main);
 struct fastterm_tag *fastterm_tag_around(unsigned long sp, u8 level);
 struct fastterm_tag *fastterm_tag_leaving(bool incomplete);
 
@@ -94,7 +142,6 @@ struct fastterm_tag *fastterm_tag_leaving(bool incomplete);
  * @flag: this CPU's fastterm_leaving
  * @finds: this CPU's buffer for what a kick finds
  * @timer: the next kick, if the last one has left something to do
- * @tick: otherwise the next kick, which comes with the tick
  * @soon: arms @timer on behalf of an NMI
  */
 struct fastterm_cpu {
@@ -112,7 +159,6 @@ struct fastterm_cpu {
 	bool *flag;
 	struct fastterm_finds *finds;
 	struct hrtimer timer;
-	struct irq_work tick;
 	struct irq_work soon;
 };
 

@@ -69,6 +69,34 @@ int __weak fastterm_arch_kick(int cpu, bool insist)
 	return -EOPNOTSUPP;
 }
 
+enum fastterm_nmi_kind __weak fastterm_arch_nmi_init(const char **name)
+{
+	return FASTTERM_NMI_NONE;
+}
+
+u64 __weak fastterm_arch_cycles_hz(void)
+{
+	return 1000000000;
+}
+
+int __weak fastterm_arch_nmi_up(void)
+{
+	return -EOPNOTSUPP;
+}
+
+void __weak fastterm_arch_nmi_down(void)
+{
+}
+
+void __weak fastterm_arch_nmi_arm(u64 ns, bool soon)
+{
+}
+
+bool __weak fastterm_arch_patches(void)
+{
+	return true;
+}
+
 void __weak fastterm_arch_exit(void)
 {
 }

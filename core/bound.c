@@ -483,7 +483,7 @@ static u32 *native_weights(struct bpf_prog *prog, const struct fastterm_prog *fp
 	weights = kvcalloc(fprog->nr_loaded, sizeof(*weights), GFP_KERNEL);
 	for (i = 0; weights && i < fprog->nr_funcs; i++) {
 		const struct bpf_prog *func = fastterm_func(prog, i);
-		const struct fastterm_layout *layout = func->aux->fastterm.layout;
+		const struct fastterm_layout *layout = fastterm_aux(func)->layout;
 
 		/* Constant blinding has inserted instructions: @ids does not match. */
 		if (at + func->len > fprog->nr_ids)

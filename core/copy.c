@@ -160,7 +160,7 @@ static void add_unsafe(struct fastterm_builder *b, u32 off)
 int fastterm_copy(struct fastterm_builder *b, struct bpf_prog *prog, struct fastterm_prog *fprog,
 		  u32 func, struct fastterm_site *site)
 {
-	const struct fastterm_layout *layout = b->func->aux->fastterm.layout;
+	const struct fastterm_layout *layout = fastterm_aux(b->func)->layout;
 	struct fastterm_site *end = fprog->sites + fprog->nr_sites;
 	const struct fastterm_place *place = NULL;
 	struct fastterm_insn insn;

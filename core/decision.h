@@ -151,6 +151,14 @@ extern unsigned long fastterm_blind;
 void fastterm_keep(struct fastterm_decision *d, enum fastterm_why why, u8 arg);
 void fastterm_decide_first(const struct bpf_verifier_env *env, const struct bpf_insn *insn,
 			   bool is_part, bool throws, struct fastterm_decision *d);
+/*
+ * Calls that handle at most FASTTERM_LIGHT_SIZE bytes are light: so many as FASTTERM_HEAVY count as
+ * one that may handle more.
+ */
+#define FASTTERM_LIGHT_SIZE	4096u
+#define FASTTERM_HEAVY		20u
+
+u32 fastterm_call_weight(const struct bpf_verifier_env *env, const struct bpf_insn *insn);
 void fastterm_decide(struct bpf_verifier_env *env, const struct bpf_verifier_state *before,
 		     const struct bpf_insn *insn, struct fastterm_decision *d);
 u32 fastterm_leaves_unwritten(const struct bpf_verifier_env *env,

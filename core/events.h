@@ -21,7 +21,11 @@
  * @tag: its tag
  * @type: its enum bpf_prog_type
  * @func: the function that it is attached to, or ""
- * @ran_ns: for how long it has been seen running
+ * @ran_ns: for how long the activation has been seen running, with what is nested in it
+ * @own_ns: for how long without what is nested in it
+ * @own: its own time is over the budget; otherwise only together with what is nested in it
+ * @nested_id: the program that most of the rest was spent in; 0 if there is none
+ * @nested_name: the name of that program
  *
  * All of this is copied, since the program may be freed before it is reported.
  */
@@ -32,6 +36,10 @@ struct fastterm_overrun {
 	u32 type;
 	char func[FASTTERM_FUNC_LEN];
 	u64 ran_ns;
+	u64 own_ns;
+	bool own;
+	u32 nested_id;
+	char nested_name[BPF_OBJ_NAME_LEN];
 };
 
 /* Number of events of this CPU that have been written, minus those that have been reported. */

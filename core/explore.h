@@ -177,7 +177,7 @@ static int fastterm_covered(struct bpf_verifier_env *env, int insn_idx)
 		fastterm_pruned(env, &sl->state);
 		err = propagate_liveness(env, &sl->state, cur);
 		if (is_jmp_point(env, env->insn_idx))
-			err = err ? : push_insn_history(env, cur, 0, 0);
+			err = err ? : fastterm_push_history(env, cur);
 		return err ? : propagate_precision(env, &sl->state) ? : 1;
 	}
 	return 0;
@@ -544,6 +544,9 @@ static int fastterm_call(struct bpf_verifier_env *env, const struct bpf_insn *in
 	struct fastterm_check *c = fastterm_check(env);
 	struct fastterm_decision *d;
 
+	/* The arguments are known only now. */
+	if (c && !fastterm_in_stub(env) && insn->src_reg != BPF_PSEUDO_CALL)
+		c->verdict.weight += fastterm_call_weight(env, insn);
 	if (!c || !c->joint)
 		return 0;
 	c->pushed = env->head;
@@ -968,8 +971,10 @@ static void fastterm_pass_on(struct bpf_verifier_env *env)
 	struct fastterm_checked *checked;
 	u32 i, len = env->prog->len;
 
+	if (!env->prog->aux->fastterm.own)
+		return;
 	checked = kvzalloc(struct_size(checked, assumed, len), GFP_KERNEL);
-	env->prog->aux->fastterm.checked = checked;
+	env->prog->aux->fastterm.own->checked = checked;
 	if (!checked)
 		return;
 	for (i = 0; i < len; i++) {
@@ -1011,6 +1016,7 @@ static int fastterm_verify(struct bpf_verifier_env *env, fastterm_explore_fn mai
 	bool alone;
 	int err;
 
+	fastterm_own(env->prog->aux);
 	c = fastterm_is_wanted(env) ? fastterm_check_new(env) : NULL;
 	if (!c)
 		return main(env) ? : subprogs(env);

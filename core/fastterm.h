@@ -13,10 +13,13 @@
 #ifndef _LINUX_FASTTERM_H
 #define _LINUX_FASTTERM_H
 
+#include <linux/atomic.h>
 #include <linux/errno.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/types.h>
 
+struct bpf_map;
 struct bpf_prog;
 struct bpf_prog_aux;
 struct bpf_verifier_env;
@@ -49,6 +52,7 @@ bool fastterm_supported(void);
 
 int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu);
 int bpf_fastterm_outcome(int cpu, struct fastterm_outcome *outcome);
+int bpf_fastterm_quarantine(struct bpf_prog *prog, bool on);
 
 DECLARE_PER_CPU(bool, fastterm_leaving);
 bool fastterm_refuses(const struct bpf_prog *prog);
@@ -106,6 +110,29 @@ static __always_inline bool fastterm_should_refuse(const struct bpf_prog *prog)
 
 /* See <linux/fastterm_arch.h>. */
 void fastterm_arch_exit(void);
+#ifdef CONFIG_HAVE_BPF_FASTTERM_MASKED_PROBES
+unsigned long fastterm_arch_let_nmis_in(void);
+void fastterm_arch_keep_nmis_out(unsigned long before);
+#else
+static inline unsigned long fastterm_arch_let_nmis_in(void)
+{
+	return 0;
+}
+
+static inline void fastterm_arch_keep_nmis_out(unsigned long before) { }
+#endif
+
+/*
+ * bpf_prog_run_array() for the programs of a probe, where NMIs may be masked: let them in, so that
+ * programs can be terminated.
+ */
+#define fastterm_run_array(array, ctx, run) ({				\
+	unsigned long __before = fastterm_arch_let_nmis_in();		\
+	u32 __result = bpf_prog_run_array(array, ctx, run);		\
+									\
+	fastterm_arch_keep_nmis_out(__before);				\
+	__result;							\
+})
 unsigned long fastterm_untag(const struct task_struct *task, unsigned long sp);
 
 /**
@@ -139,7 +166,38 @@ static __always_inline unsigned long fastterm_real_return(const struct task_stru
 	return fastterm_is_exit(ret) ? fastterm_untag(task, sp) : ret;
 }
 
+/*
+ * Programs that are loaded; and those of them that can run for long: they have a stub image, or can
+ * be attached to what other programs call.
+ */
+extern atomic_t fastterm_nr_progs, fastterm_nr_stoppable;
+void fastterm_ticked(void);
+
+/**
+ * fastterm_tick() - look which programs this CPU runs
+ *
+ * Called by each tick, with the interrupted registers in get_irq_regs().
+ *
+ * Context: hardirq, with interrupts off.
+ */
+static __always_inline void fastterm_tick(void)
+{
+	if (atomic_read(&fastterm_nr_progs))
+		fastterm_ticked();
+}
+
+int fastterm_text_poke(void *ip, int type, void *old, void *new);
+void fastterm_array_replaced(struct bpf_map *map, u32 index, void **old, void *prog);
+void **fastterm_array_elem(void **elem);
+
+/* Does the target of a far jump stay where it is kept, when the jump has been patched away? */
+static inline bool fastterm_keeps_plt(bool jump)
+{
+	return jump;
+}
+
 bool fastterm_log(const struct bpf_verifier_log *log);
+void fastterm_returns(struct bpf_verifier_env *env, s32 least, s32 most);
 void fastterm_insn_patched(struct bpf_verifier_env *env,
 			   const struct bpf_prog *prog, u32 off, u32 len);
 void fastterm_verified(struct bpf_verifier_env *env, int err);
@@ -149,10 +207,15 @@ void fastterm_publish(struct bpf_prog *prog);
 bool fastterm_last_put(struct bpf_prog *prog, bool deferred);
 bool fastterm_ended(struct bpf_prog_aux *aux, rcu_callback_t again);
 void fastterm_hide(struct bpf_prog *prog);
+void fastterm_dies(struct bpf_prog_aux *aux);
 void fastterm_free(struct bpf_prog_aux *aux);
 void fastterm_show_fdinfo(struct seq_file *m, const struct bpf_prog *prog);
 
 #else
+
+#define fastterm_tick()		do { } while (0)
+
+#define fastterm_run_array(...)	bpf_prog_run_array(__VA_ARGS__)
 
 static inline bool fastterm_supported(void)
 {
@@ -161,12 +224,23 @@ static inline bool fastterm_supported(void)
 
 #define fastterm_ask(...)	do { } while (0)
 
+#define fastterm_text_poke(...)	bpf_arch_text_poke(__VA_ARGS__)
+#define fastterm_array_elem(elem)	(elem)
+
+#define fastterm_array_replaced(...)	do { } while (0)
+#define fastterm_keeps_plt(...)	false
+
 static inline int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
 {
 	return -EOPNOTSUPP;
 }
 
 static inline int bpf_fastterm_outcome(int cpu, struct fastterm_outcome *outcome)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int bpf_fastterm_quarantine(struct bpf_prog *prog, bool on)
 {
 	return -EOPNOTSUPP;
 }
@@ -197,6 +271,8 @@ static inline unsigned long fastterm_real_return(const struct task_struct *task,
 
 #define fastterm_log(...)	false
 
+#define fastterm_returns(...)	do { } while (0)
+
 static inline void fastterm_insn_patched(struct bpf_verifier_env *env,
 					 const struct bpf_prog *prog,
 					 u32 off, u32 len) { }
@@ -219,10 +295,113 @@ static inline bool fastterm_ended(struct bpf_prog_aux *aux, rcu_callback_t again
 }
 
 static inline void fastterm_hide(struct bpf_prog *prog) { }
+static inline void fastterm_dies(struct bpf_prog_aux *aux) { }
 static inline void fastterm_free(struct bpf_prog_aux *aux) { }
 static inline void fastterm_show_fdinfo(struct seq_file *m,
 					const struct bpf_prog *prog) { }
 
 #endif /* CONFIG_BPF_FASTTERM */
+
+#ifdef CONFIG_BPF_FASTTERM_WATCHDOG
+
+DECLARE_PER_CPU(bool, fastterm_armed);
+void fastterm_arm(int timekeeper);
+void fastterm_disarm(void);
+void fastterm_wake_watch(void);
+extern bool fastterm_nmi_arms;
+void fastterm_nmi_sleeps(void);
+void fastterm_nmi_wakes(bool alone);
+
+/**
+ * fastterm_idle_begins() - let this CPU sleep
+ *
+ * Called when the CPU is about to idle, and again after each interrupt in idle: the watchdog's
+ * timer is disarmed. An interrupt may also end in a softirq, which goes on.
+ *
+ * Context: the idle task, or the end of an interrupt in it, with interrupts off.
+ */
+static __always_inline void fastterm_idle_begins(void)
+{
+	if (unlikely(__this_cpu_read(fastterm_armed)) && !in_interrupt())
+		fastterm_disarm();
+}
+
+/**
+ * fastterm_idle_ends() - watch this CPU again
+ * @alone: no CPU has a tick
+ *
+ * Called when the CPU is about to leave the idle task.
+ *
+ * Context: the idle task, with interrupts off.
+ */
+static __always_inline void fastterm_idle_ends(bool alone)
+{
+	if (alone && READ_ONCE(fastterm_nmi_arms))
+		fastterm_nmi_wakes(true);
+}
+
+/**
+ * fastterm_sleeps() - no NMI is to wake this CPU
+ *
+ * Called right before the CPU sleeps, when no program can run on it any more.
+ *
+ * Context: the idle task, with interrupts off.
+ */
+static __always_inline void fastterm_sleeps(void)
+{
+	if (READ_ONCE(fastterm_nmi_arms))
+		fastterm_nmi_sleeps();
+}
+
+/**
+ * fastterm_wakes() - undo fastterm_sleeps()
+ *
+ * Context: the idle task, with interrupts off.
+ */
+static __always_inline void fastterm_wakes(void)
+{
+	if (READ_ONCE(fastterm_nmi_arms))
+		fastterm_nmi_wakes(false);
+}
+
+/**
+ * fastterm_idle_interrupted() - have somebody look what an interrupt runs
+ * @timekeeper: the CPU that has a tick and keeps the time, and that looks; negative if there is
+ *		none
+ *
+ * Called at the beginning of an interrupt while this CPU's tick is stopped.
+ *
+ * Context: hardirq, with interrupts off.
+ */
+static __always_inline void fastterm_idle_interrupted(int timekeeper)
+{
+	if (atomic_read(&fastterm_nr_stoppable))
+		fastterm_arm(timekeeper);
+}
+
+/**
+ * fastterm_last_awake() - have CPUs look after themselves, since this one will not
+ *
+ * Called when the CPU that keeps the time stops its tick, after it has said so. A CPU that an
+ * interrupt has kept from sleeping may have relied on this one.
+ *
+ * Context: the idle task, with interrupts off.
+ */
+static __always_inline void fastterm_last_awake(void)
+{
+	if (atomic_read(&fastterm_nr_stoppable))
+		fastterm_wake_watch();
+}
+
+#else
+
+#define fastterm_idle_begins()		do { } while (0)
+#define fastterm_idle_ends(...)		do { } while (0)
+#define fastterm_sleeps()		do { } while (0)
+#define fastterm_wakes()		do { } while (0)
+#define fastterm_idle_interrupted(...)	do { } while (0)
+#define fastterm_last_awake()		do { } while (0)
+
+#endif /* CONFIG_BPF_FASTTERM_WATCHDOG */
 
 #endif /* _LINUX_FASTTERM_H */

@@ -152,6 +152,19 @@ int fastterm_arch_thunk(u8 *code, u32 off, unsigned long ip, unsigned long targe
  */
 u32 fastterm_arch_code_size(const struct bpf_prog *func);
 
+/**
+ * fastterm_arch_patches() - may bpf_arch_text_poke() patch an entry that tasks execute?
+ *
+ * Where it replaces several instructions, a task that has been preempted between them would
+ * continue in the middle of the new ones.
+ *
+ * Default: true.
+ *
+ * Context: any.
+ * Return: true if it may. Otherwise no program is quarantined by its entry.
+ */
+bool fastterm_arch_patches(void);
+
 /*
  * Frames
  *
@@ -388,6 +401,99 @@ int fastterm_arch_init(void);
  */
 int fastterm_arch_kick(int cpu, bool insist);
 
+#ifdef CONFIG_HAVE_BPF_FASTTERM_MASKED_PROBES
+/**
+ * fastterm_arch_let_nmis_in() - allow NMIs where the programs of a probe are about to run
+ *
+ * Only for architectures that select HAVE_BPF_FASTTERM_MASKED_PROBES: there, a probe is an
+ * exception that masks NMIs. Ordinary interrupts stay off. An NMI may then interrupt the
+ * probe's handler, as it may interrupt one that is entered with interrupts off: a probe that is
+ * hit in the NMI is nested in this one.
+ *
+ * Context: any in which probes are handled, and programs of tracepoints and perf events run.
+ * Return: what fastterm_arch_keep_nmis_out() needs; 0 if nothing has been changed, because NMIs
+ * are not masked, or because this is an NMI.
+ */
+unsigned long fastterm_arch_let_nmis_in(void);
+
+/**
+ * fastterm_arch_keep_nmis_out() - undo fastterm_arch_let_nmis_in()
+ * @before: what it has returned
+ *
+ * Context: the same.
+ */
+void fastterm_arch_keep_nmis_out(unsigned long before);
+#endif
+
+/**
+ * enum fastterm_nmi_kind - a source of NMIs that come by themselves
+ * @FASTTERM_NMI_NONE: there is none
+ * @FASTTERM_NMI_CPU: a timer of each CPU, which interrupts that CPU
+ * @FASTTERM_NMI_COUNTER: a counter of the cycles that each CPU executes; perf programs it
+ * @FASTTERM_NMI_ALL: one timer, which interrupts all CPUs
+ */
+enum fastterm_nmi_kind {
+	FASTTERM_NMI_NONE,
+	FASTTERM_NMI_CPU,
+	FASTTERM_NMI_COUNTER,
+	FASTTERM_NMI_ALL,
+};
+
+/**
+ * fastterm_arch_nmi_init() - find a timer whose interrupt is an NMI, and which nobody else uses
+ * @name: receives its name for the kernel log, if there is one
+ *
+ * The core tries it on each CPU. It prefers a timer of each CPU to a counter of cycles, and
+ * that one to a timer that interrupts all CPUs.
+ *
+ * Default: there is none.
+ *
+ * Context: process context, may sleep; once at boot, when devices have been initialised.
+ * Return: FASTTERM_NMI_CPU, FASTTERM_NMI_ALL or FASTTERM_NMI_NONE.
+ */
+enum fastterm_nmi_kind fastterm_arch_nmi_init(const char **name);
+
+/**
+ * fastterm_arch_cycles_hz() - how many cycles does a CPU execute in a second?
+ *
+ * An estimate: a counter of cycles interrupts a CPU a hundred times in so many cycles.
+ *
+ * Default: 10^9.
+ *
+ * Context: process context.
+ * Return: the number.
+ */
+u64 fastterm_arch_cycles_hz(void);
+
+/**
+ * fastterm_arch_nmi_up() - prepare this CPU for the timer's NMIs
+ *
+ * Context: process context on a CPU that comes online, with interrupts on.
+ * Return: 0, or an error: then this CPU does without.
+ */
+int fastterm_arch_nmi_up(void);
+
+/**
+ * fastterm_arch_nmi_down() - undo fastterm_arch_nmi_up()
+ *
+ * Context: process context on a CPU that goes offline, with interrupts on.
+ */
+void fastterm_arch_nmi_down(void);
+
+/**
+ * fastterm_arch_nmi_arm() - set the timer whose interrupt is an NMI
+ * @ns: when it expires, in ns from now on; 0 to stop it
+ * @soon: this CPU wants to be interrupted then. Otherwise the NMI is only to come if nothing
+ *	  else puts it off. A timer that interrupts all CPUs must not be put off by one that
+ *	  does not want to be interrupted, while another one does.
+ *
+ * When it expires, an NMI calls fastterm_nmi() with the interrupted registers, on this CPU or on
+ * all CPUs, once. This must be fast: it is called in each sample, and where a CPU becomes idle.
+ *
+ * Context: any, NMI included, with interrupts off. Not traced.
+ */
+void fastterm_arch_nmi_arm(u64 ns, bool soon);
+
 /**
  * fastterm_arch_exit() - where the main function of a tagged activation returns to
  *
@@ -454,6 +560,11 @@ static inline bool fastterm_match_bytes(const u8 *code, u32 size, u32 *off, cons
 
 int fastterm_by_record(struct fastterm_frame *frame, int offset);
 void fastterm_kicked(struct pt_regs *regs);
+#ifdef CONFIG_BPF_FASTTERM_WATCHDOG
+void fastterm_nmi(struct pt_regs *regs, bool timer);
+#else
+static inline void fastterm_nmi(struct pt_regs *regs, bool timer) { }
+#endif
 unsigned long fastterm_exit(unsigned long sp, unsigned long *result);
 
 #endif /* _LINUX_FASTTERM_ARCH_H */

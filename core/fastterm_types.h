@@ -9,12 +9,8 @@
 
 #include <linux/types.h>
 
+struct fastterm_aux;
 struct fastterm_check;
-struct fastterm_checked;
-struct fastterm_image;
-struct fastterm_layout;
-struct fastterm_prog;
-struct fastterm_rules;
 
 #ifdef CONFIG_BPF_FASTTERM
 
@@ -91,24 +87,14 @@ struct fastterm_vlog {
 #define FASTTERM_SENTENCE	128
 
 /**
- * struct fastterm_aux - what we keep with a program: part of bpf_prog_aux
- * @prog: sites and images; of the whole program, with its main function
- * @checked: from when the verifier has explored the program until it has been rewritten,
- *	     what came of the check of its stub image
- * @layout: while the program is loaded, where the JIT has put a function's
- *	    instructions; of that function
- * @rules: the frame rules; of that function, or of the one that it is a shadow of; NULL if
- *	   there are none
- * @image: the stub image; of that function, or of the one that it is a shadow of
- * @terminations: how many activations of the program have been terminated
+ * struct fastterm_ptr - where the data of a program is: part of bpf_prog_aux
+ * @own: the data; NULL if there is none
+ *
+ * It is one pointer, since vendors who promise modules that structures keep their layout have
+ * reserved just so much in bpf_prog_aux.
  */
-struct fastterm_aux {
-	struct fastterm_prog *prog;
-	struct fastterm_checked *checked;
-	struct fastterm_layout *layout;
-	const struct fastterm_rules *rules;
-	const struct fastterm_image *image;
-	atomic_t terminations;
+struct fastterm_ptr {
+	struct fastterm_aux *own;
 };
 
 #else
@@ -117,7 +103,7 @@ struct fastterm_decision { };
 struct fastterm_vstate { };
 struct fastterm_venv { };
 struct fastterm_vlog { };
-struct fastterm_aux { };
+struct fastterm_ptr { };
 
 #endif /* CONFIG_BPF_FASTTERM */
 

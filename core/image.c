@@ -84,7 +84,7 @@ u8 fastterm_poke_len(const struct bpf_jit_poke_descriptor *poke)
  */
 static int scan(struct fastterm_builder *b)
 {
-	const struct fastterm_layout *layout = b->func->aux->fastterm.layout;
+	const struct fastterm_layout *layout = fastterm_aux(b->func)->layout;
 	const u32 literal = round_up(b->code_size, LITERAL);
 	const struct bpf_jit_poke_descriptor *poke;
 	struct fastterm_insn insn;
@@ -244,7 +244,6 @@ static int make_shadow(struct fastterm_image *image, const struct bpf_prog *prog
 	shadow->aux = aux;
 	shadow->bpf_func = (void *)(image->code + cfi_get_offset());
 	aux->prog = shadow;
-	aux->fastterm.image = image;
 	if (aux->num_exentries)
 		aux->extable = (void *)(image->code + ((u8 *)aux->extable - from));
 	memset(&aux->ksym, 0, sizeof(aux->ksym));
@@ -295,7 +294,8 @@ int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *fprog)
 	builders = kvcalloc(fprog->nr_funcs, sizeof(*builders), GFP_KERNEL);
 	fprog->images = kcalloc(fprog->nr_funcs, sizeof(*fprog->images),
 				GFP_KERNEL_ACCOUNT);
-	if (!builders || !fprog->images) {
+	/* The shadow of the main function has a copy of the pointer to it. */
+	if (!builders || !fprog->images || !fastterm_own(prog->aux)) {
 		kvfree(builders);
 		fastterm_images_free(fprog);
 		return -ENOMEM;
@@ -323,16 +323,16 @@ int fastterm_images_build(struct bpf_prog *prog, struct fastterm_prog *fprog)
 		return err;
 	}
 	/* The main function has two structures: its own, and that of the program. */
-	prog->aux->fastterm.image = fprog->images[0];
+	prog->aux->fastterm.own->image = fprog->images[0];
 	for (i = 0; i < fprog->nr_funcs; i++) {
 		struct fastterm_image *image = fprog->images[i];
 
-		fastterm_func(prog, i)->aux->fastterm.image = image;
+		fastterm_func(prog, i)->aux->fastterm.own->image = image;
 		image->main = !i;
 		image->func = i ? fastterm_func(prog, i) : prog;
 		image->entry = (unsigned long)image->func->bpf_func;
 		image->func_size = fastterm_arch_code_size(image->func);
-		image->rules = image->func->aux->fastterm.rules;
+		image->rules = fastterm_aux(image->func)->rules;
 	}
 	return 0;
 }

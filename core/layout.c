@@ -14,6 +14,7 @@
 
 #include "image.h"
 #include "mode.h"
+#include "program.h"
 
 static bool is_jump(const struct bpf_insn *insn)
 {
@@ -98,10 +99,14 @@ void fastterm_layout_free(struct fastterm_layout *layout)
 void fastterm_jited(struct bpf_prog *prog, const u32 *end)
 {
 	struct fastterm_layout *layout;
+	struct fastterm_aux *ours;
 	u32 i, nr = 0;
 
 	/* Classic programs have no symbol, so a walk does not find them. */
 	if (!fastterm_supported() || bpf_prog_was_classic(prog))
+		return;
+	ours = fastterm_own(prog->aux);
+	if (!ours)
 		return;
 	fastterm_rules_make(prog, end);
 	if (READ_ONCE(fastterm_mode) == FASTTERM_MODE_OFF)
@@ -122,6 +127,6 @@ void fastterm_jited(struct bpf_prog *prog, const u32 *end)
 	for (i = 0, nr = 0; i < prog->len; i++)
 		if (is_jump(&prog->insnsi[i]))
 			place_of(prog, i, end, &layout->places[nr++]);
-	fastterm_layout_free(prog->aux->fastterm.layout);
-	prog->aux->fastterm.layout = layout;
+	fastterm_layout_free(ours->layout);
+	ours->layout = layout;
 }

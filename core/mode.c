@@ -23,23 +23,42 @@ static const char *const names[] = {
 
 static_assert(ARRAY_SIZE(names) == FASTTERM_MODES);
 
-static int mode_handler(const struct ctl_table *table, int write, void *buffer,
-			size_t *lenp, loff_t *ppos)
+/**
+ * fastterm_choose() - handle a sysctl whose value is one of several words
+ * @words: the words
+ * @nr: their number
+ * @chosen: the number of the present one
+ * @write: as of a proc_handler; a word that is not known is -EINVAL, and changes nothing
+ * @buffer: as of a proc_handler
+ * @lenp: as of a proc_handler
+ * @ppos: as of a proc_handler
+ *
+ * Context: process context.
+ * Return: 0 or an error.
+ */
+int fastterm_choose(const char *const words[], size_t nr, int *chosen, int write, void *buffer,
+		    size_t *lenp, loff_t *ppos)
 {
-	char name[16] = "";
-	struct ctl_table text = { .data = name, .maxlen = sizeof(name) };
-	int err, mode;
+	char word[16] = "";
+	struct ctl_table text = { .data = word, .maxlen = sizeof(word) };
+	int err, i;
 
 	if (!write)
-		strscpy(name, names[READ_ONCE(fastterm_mode)]);
+		strscpy(word, words[READ_ONCE(*chosen)]);
 	err = proc_dostring(&text, write, buffer, lenp, ppos);
 	if (err || !write)
 		return err;
-	mode = match_string(names, ARRAY_SIZE(names), name);
-	if (mode < 0)
+	i = match_string(words, nr, word);
+	if (i < 0)
 		return -EINVAL;
-	WRITE_ONCE(fastterm_mode, mode);
+	WRITE_ONCE(*chosen, i);
 	return 0;
+}
+
+static int mode_handler(const struct ctl_table *table, int write, void *buffer,
+			size_t *lenp, loff_t *ppos)
+{
+	return fastterm_choose(names, FASTTERM_MODES, &fastterm_mode, write, buffer, lenp, ppos);
 }
 
 static struct ctl_table mode_table[] = {

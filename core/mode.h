@@ -5,6 +5,8 @@
 #ifndef _BPF_FASTTERM_MODE_H
 #define _BPF_FASTTERM_MODE_H
 
+#include <linux/types.h>
+
 /**
  * enum fastterm_mode - which programs get stub images: kernel.bpf_fastterm
  * @FASTTERM_MODE_OFF: none
@@ -21,6 +23,9 @@ enum fastterm_mode {
 	FASTTERM_MODE_REQUIRED,
 	FASTTERM_MODES,
 };
+
+int fastterm_choose(const char *const words[], size_t nr, int *chosen, int write, void *buffer,
+		    size_t *lenp, loff_t *ppos);
 
 /* The present mode. It applies to programs that are loaded from now on. */
 extern int fastterm_mode;

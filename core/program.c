@@ -18,14 +18,36 @@
 #include "decision.h"
 #include "image.h"
 #include "mode.h"
+#include "nmi.h"
 #include "program.h"
 #include "show.h"
 #include "verdict.h"
 
 atomic_t fastterm_nr_progs = ATOMIC_INIT(0);
+atomic_t fastterm_nr_stoppable = ATOMIC_INIT(0);
 atomic_t fastterm_ended_progs = ATOMIC_INIT(0);
 atomic_t fastterm_nr_guards = ATOMIC_INIT(0);
 atomic_t fastterm_loads[FASTTERM_ABSENCES];
+
+const struct fastterm_aux fastterm_no_aux;
+
+LIST_HEAD(fastterm_progs);
+static DEFINE_SPINLOCK(progs_lock);
+
+/**
+ * fastterm_own() - get the data of a program, or of a function of it, to write it
+ * @aux: its bpf_prog_aux
+ *
+ * Context: process context, may sleep; while the program is loaded.
+ * Return: the data, which is made if there is none; NULL if there is no memory. Then the program
+ * is loaded, but cannot be terminated.
+ */
+struct fastterm_aux *fastterm_own(struct bpf_prog_aux *aux)
+{
+	if (!aux->fastterm.own)
+		aux->fastterm.own = kzalloc(sizeof(*aux->fastterm.own), GFP_KERNEL_ACCOUNT);
+	return aux->fastterm.own;
+}
 
 /* The function that instruction @insn is in, which is @func or a later one. */
 static u32 func_of(const struct bpf_verifier_env *env, u32 func, u32 insn)
@@ -51,7 +73,7 @@ static bool is_walked(const struct bpf_verifier_env *env, const struct fastterm_
 		return env->insn_processed <= FASTTERM_SHORT_RUN / FASTTERM_ENTRIES &&
 		       fprog->verdict.visits <= FASTTERM_NESTED_CALLS;
 	return env->insn_processed <= FASTTERM_SHORT_RUN &&
-	       fprog->verdict.visits <= FASTTERM_SHORT_CALLS;
+	       fprog->verdict.weight <= FASTTERM_SHORT_CALLS * FASTTERM_HEAVY;
 }
 
 static void find_loops(const struct bpf_verifier_env *env, struct fastterm_prog *fprog)
@@ -226,6 +248,34 @@ static void forget_ways(struct fastterm_prog *fprog)
 	fprog->ids = NULL;
 }
 
+/*
+ * Find the callbacks that timers and workqueues call, and that the program itself does not call: it
+ * would rely on what they do. What else calls them back may do so any number of times, also never.
+ * If there is no memory, they are not quarantined.
+ */
+static void find_callbacks(const struct bpf_verifier_env *env, struct fastterm_prog *fprog)
+{
+	const struct bpf_insn *insn = env->prog->insnsi;
+	DECLARE_BITMAP(funcs, BPF_MAX_SUBPROGS + 2) = {};
+	u32 i;
+
+	for (i = 1; i < fprog->nr_funcs; i++)
+		if (env->subprog_info[i].is_async_cb)
+			__set_bit(i, funcs);
+	if (bitmap_empty(funcs, fprog->nr_funcs))
+		return;
+	/* The verifier has put the number of the function there. */
+	for (i = 0; i < env->prog->len; i++, insn++)
+		if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL)
+			__clear_bit(insn->imm, funcs);
+	fprog->callbacks = kcalloc(bitmap_weight(funcs, fprog->nr_funcs) ?: 1,
+				   sizeof(*fprog->callbacks), GFP_KERNEL_ACCOUNT);
+	if (!fprog->callbacks)
+		return;
+	for_each_set_bit(i, funcs, fprog->nr_funcs)
+		fprog->callbacks[fprog->nr_callbacks++] = i;
+}
+
 /**
  * fastterm_verified() - make the data of a program that has been verified
  * @env: the verifier's environment
@@ -238,11 +288,14 @@ static void forget_ways(struct fastterm_prog *fprog)
  */
 void fastterm_verified(struct bpf_verifier_env *env, int err)
 {
-	struct fastterm_aux *ours = &env->prog->aux->fastterm;
-	struct fastterm_checked *checked = ours->checked;
+	struct fastterm_aux *ours = env->prog->aux->fastterm.own;
+	struct fastterm_checked *checked;
 	struct fastterm_prog *fprog = NULL;
 	u32 nr;
 
+	if (!ours)
+		return;
+	checked = ours->checked;
 	ours->checked = NULL;
 	if (err)
 		goto out;
@@ -255,6 +308,7 @@ void fastterm_verified(struct bpf_verifier_env *env, int err)
 	if (!fprog)
 		goto out;
 	fprog->nr_sites = nr;
+	INIT_LIST_HEAD(&fprog->node);
 	if (checked) {
 		fprog->verdict = checked->verdict;
 		find_sites(env, fprog->sites);
@@ -265,6 +319,7 @@ void fastterm_verified(struct bpf_verifier_env *env, int err)
 	}
 	find_loops(env, fprog);
 	fprog->nr_funcs = fastterm_nr_funcs(env->prog);
+	find_callbacks(env, fprog);
 	ours->prog = fprog;
 	atomic_inc(&fastterm_nr_progs);
 out:
@@ -293,8 +348,8 @@ static enum fastterm_absence build(struct bpf_prog *prog,
 	if (fprog->verdict.why)
 		return FASTTERM_UNSOUND;
 	for (i = 0; i < fprog->nr_funcs; i++) {
-		rules = (i ? fastterm_func(prog, i) : prog)->aux->fastterm.rules;
-		if (!rules || !fastterm_func(prog, i)->aux->fastterm.layout)
+		rules = fastterm_aux(i ? fastterm_func(prog, i) : prog)->rules;
+		if (!rules || !fastterm_aux(fastterm_func(prog, i))->layout)
 			return FASTTERM_NO_MEMORY;
 		if (rules == &fastterm_no_rules)
 			return FASTTERM_NO_RULES;
@@ -310,6 +365,25 @@ static enum fastterm_absence build(struct bpf_prog *prog,
 		return FASTTERM_TOO_LARGE;
 	default:
 		return FASTTERM_CODE;
+	}
+}
+
+/*
+ * Can the program be attached to what other programs call? Then several that are short can take
+ * long together, although none has a stub image.
+ */
+static bool hangs_on_others(const struct bpf_prog *prog)
+{
+	switch (resolve_prog_type(prog)) {
+	case BPF_PROG_TYPE_KPROBE:
+	case BPF_PROG_TYPE_TRACEPOINT:
+	case BPF_PROG_TYPE_PERF_EVENT:
+	case BPF_PROG_TYPE_RAW_TRACEPOINT:
+	case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
+	case BPF_PROG_TYPE_TRACING:
+		return prog->jited;
+	default:
+		return false;
 	}
 }
 
@@ -337,22 +411,28 @@ static int require(const struct bpf_prog *prog, const struct fastterm_prog *fpro
  */
 int fastterm_loaded(struct bpf_prog *prog)
 {
-	struct fastterm_prog *fprog = prog->aux->fastterm.prog;
+	struct fastterm_aux *ours = prog->aux->fastterm.own;
+	struct fastterm_prog *fprog = fastterm_of(prog);
 	u32 i;
 
 	/* An address in the main function leads to the program itself. */
-	if (prog->aux->real_func_cnt)
-		swap(prog->aux->fastterm.rules, prog->aux->func[0]->aux->fastterm.rules);
+	if (prog->aux->real_func_cnt && ours && prog->aux->func[0]->aux->fastterm.own)
+		swap(ours->rules, prog->aux->func[0]->aux->fastterm.own->rules);
 	if (fprog) {
 		fprog->prog = prog;
 		fprog->absence = build(prog, fprog);
+		fastterm_find_denial(prog, &fprog->denial);
+		fprog->watched = !fprog->absence || hangs_on_others(prog);
+		if (fprog->watched && atomic_inc_return(&fastterm_nr_stoppable) == 1)
+			fastterm_nmi_update();
 		if (!fprog->absence)
 			fastterm_bound(prog, fprog);
 		forget_ways(fprog);
 	}
 	for (i = 0; i < fastterm_nr_funcs(prog); i++) {
-		struct fastterm_aux *ours = &fastterm_func(prog, i)->aux->fastterm;
-
+		ours = fastterm_func(prog, i)->aux->fastterm.own;
+		if (!ours)
+			continue;
 		fastterm_layout_free(ours->layout);
 		ours->layout = NULL;
 	}
@@ -367,7 +447,7 @@ int fastterm_loaded(struct bpf_prog *prog)
  */
 void fastterm_publish(struct bpf_prog *prog)
 {
-	struct fastterm_prog *fprog = prog->aux->fastterm.prog;
+	struct fastterm_prog *fprog = fastterm_of(prog);
 
 	/* Without struct fastterm_prog, there was no memory for it. */
 	atomic_inc(&fastterm_loads[fprog ? fprog->absence : FASTTERM_NO_MEMORY]);
@@ -378,6 +458,9 @@ void fastterm_publish(struct bpf_prog *prog)
 	if (bpf_token_capable(prog->aux->token, CAP_BPF))
 		fastterm_images_publish(fprog);
 	fastterm_show_add(fprog);
+	spin_lock_bh(&progs_lock);
+	list_add_rcu(&fprog->node, &fastterm_progs);
+	spin_unlock_bh(&progs_lock);
 }
 
 /**
@@ -393,7 +476,7 @@ void fastterm_publish(struct bpf_prog *prog)
  */
 bool fastterm_last_put(struct bpf_prog *prog, bool deferred)
 {
-	struct fastterm_prog *fprog = prog->aux->fastterm.prog;
+	struct fastterm_prog *fprog = fastterm_of(prog);
 
 	if (!fprog || !fprog->images)
 		return false;
@@ -411,7 +494,7 @@ bool fastterm_last_put(struct bpf_prog *prog, bool deferred)
  */
 bool fastterm_ended(struct bpf_prog_aux *aux, rcu_callback_t again)
 {
-	struct fastterm_prog *fprog = aux->fastterm.prog;
+	struct fastterm_prog *fprog = fastterm_of(aux->prog);
 
 	if (!fprog || !fprog->stays)
 		return false;
@@ -430,8 +513,16 @@ bool fastterm_ended(struct bpf_prog_aux *aux, rcu_callback_t again)
  */
 void fastterm_hide(struct bpf_prog *prog)
 {
-	if (prog->aux->fastterm.prog)
-		fastterm_images_hide(prog->aux->fastterm.prog);
+	struct fastterm_prog *fprog = fastterm_of(prog);
+
+	if (!fprog)
+		return;
+	fastterm_images_hide(fprog);
+	/* If loading it has failed at the end, it has not been published. */
+	spin_lock_bh(&progs_lock);
+	if (!list_empty(&fprog->node))
+		list_del_rcu(&fprog->node);
+	spin_unlock_bh(&progs_lock);
 }
 
 /**
@@ -442,12 +533,17 @@ void fastterm_hide(struct bpf_prog *prog)
  */
 void fastterm_free(struct bpf_prog_aux *aux)
 {
-	struct fastterm_aux *ours = &aux->fastterm;
+	struct fastterm_aux *ours = aux->fastterm.own;
 
+	if (!ours)
+		return;
 	if (ours->prog) {
 		fastterm_show_remove(ours->prog);
+		if (ours->prog->watched && atomic_dec_and_test(&fastterm_nr_stoppable))
+			fastterm_nmi_update();
 		fastterm_images_free(ours->prog);
 		forget_ways(ours->prog);
+		kfree(ours->prog->callbacks);
 		kvfree(ours->prog);
 		atomic_dec(&fastterm_nr_progs);
 		if (fastterm_is_guard(aux->prog))
@@ -458,4 +554,6 @@ void fastterm_free(struct bpf_prog_aux *aux)
 	kvfree(ours->checked);
 	fastterm_layout_free(ours->layout);
 	fastterm_rules_free(ours->rules);
+	kfree(ours);
+	aux->fastterm.own = NULL;
 }

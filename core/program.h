@@ -6,14 +6,22 @@
 #ifndef _BPF_FASTTERM_PROGRAM_H
 #define _BPF_FASTTERM_PROGRAM_H
 
+#include <linux/atomic.h>
 #include <linux/bpf.h>
 #include <linux/fastterm_types.h>
 #include <linux/filter.h>
+#include <linux/list.h>
 #include <linux/types.h>
 
+#include "impose.h"
+#include "quarantine.h"
 #include "verdict.h"
 
 struct dentry;
+struct fastterm_checked;
+struct fastterm_image;
+struct fastterm_layout;
+struct fastterm_rules;
 
 /**
  * enum fastterm_long - why a program can run for a long time, the strongest reason first
@@ -107,8 +115,16 @@ struct fastterm_site {
  * @stays: the last reference is gone, and the symbols stay while the program may run
  * @prog: the program, which is freed with this
  * @id: the program's id, once it is published
+ * @terminations: how many of its activations have been terminated
  * @nr_funcs: number of its functions
  * @images: for each function its stub image; NULL if there are none
+ * @watched: it is counted in fastterm_nr_stoppable
+ * @denial: how it says no
+ * @quarantine: its strikes and quarantines
+ * @share: its share of CPU time
+ * @nr_callbacks: number of @callbacks
+ * @callbacks: its functions that the kernel calls by itself, and that the program does not call
+ * @node: its place among fastterm_progs
  * @dentry: its file in debugfs
  * @nr_sites: number of @sites
  * @sites: its sites, by @insn
@@ -125,34 +141,94 @@ struct fastterm_prog {
 	bool stays;
 	struct bpf_prog *prog;
 	u32 id;
+	atomic_t terminations;
 	u32 nr_funcs;
 	struct fastterm_image **images;
+	bool watched;
+	struct fastterm_denial denial;
+	struct fastterm_quarantine quarantine;
+	struct fastterm_share share;
+	u32 nr_callbacks;
+	u32 *callbacks;
+	struct list_head node;
 	struct dentry *dentry;
 	u32 nr_sites;
 	struct fastterm_site sites[] __counted_by(nr_sites);
 };
 
+/**
+ * struct fastterm_aux - what we keep with a program, and with each function of it
+ * @prog: sites and images; of the whole program, with its main function
+ * @checked: from when the verifier has explored the program until it has been rewritten,
+ *	     what came of the check of its stub image
+ * @layout: while the program is loaded, where the JIT has put a function's
+ *	    instructions; of that function
+ * @rules: the frame rules of that function; NULL if there are none
+ * @image: the stub image of that function
+ * @ranged: the verifier has checked the values that the program returns; of the whole program
+ * @least: the least value that the program may return then
+ * @most: the greatest one
+ *
+ * A stub image has that of the function that it is a copy of.
+ */
+struct fastterm_aux {
+	struct fastterm_prog *prog;
+	struct fastterm_checked *checked;
+	struct fastterm_layout *layout;
+	const struct fastterm_rules *rules;
+	const struct fastterm_image *image;
+	bool ranged;
+	s32 least;
+	s32 most;
+};
+
+/* What a program has that has nothing. */
+extern const struct fastterm_aux fastterm_no_aux;
+
+struct fastterm_aux *fastterm_own(struct bpf_prog_aux *aux);
+
+/**
+ * fastterm_aux() - get what we keep with a function of a program
+ * @func: the function, or the program
+ *
+ * Context: any in which it is not freed.
+ * Return: the data, which is empty if nothing is kept.
+ */
+static __always_inline const struct fastterm_aux *fastterm_aux(const struct bpf_prog *func)
+{
+	return func->aux->fastterm.own ?: &fastterm_no_aux;
+}
+
+/**
+ * fastterm_of() - get the data of a program
+ * @prog: the program
+ *
+ * Context: any in which it is not freed.
+ * Return: the data; NULL if there is none.
+ */
+static __always_inline struct fastterm_prog *fastterm_of(const struct bpf_prog *prog)
+{
+	return fastterm_aux(prog)->prog;
+}
+
 /*
  * A run of so many instructions is short, if it makes at most so many calls. How long a call
- * takes is not known: a helper may copy megabytes, and other programs may be attached to it.
+ * takes is not known: a helper may copy megabytes. Light calls count less, by FASTTERM_HEAVY.
  */
 #define FASTTERM_SHORT_RUN	200000u
 #define FASTTERM_SHORT_CALLS	100u
 
 /*
  * Functions may be called several times, and call each other. If a program has at most
- * FASTTERM_NESTED_CALLS calls in all, no run makes more than 3 + 3 * 2 + 3 * 2 * 2 +
+ * FASTTERM_NESTED_CALLS calls in all, light or not, no run makes more than 3 + 3 * 2 + 3 * 2 * 2 +
  * 3 * 2 * 2 * 2 + 3 * 2 * 2 * 2 * 1 calls, which is less than FASTTERM_SHORT_CALLS, or enters
  * a function more than FASTTERM_ENTRIES times, 3 * 3 * 2 * 2.
  */
 #define FASTTERM_NESTED_CALLS	10u
 #define FASTTERM_ENTRIES	36u
 
-/*
- * The number of programs that have a struct fastterm_prog: those that are loaded and not
- * yet freed.
- */
-extern atomic_t fastterm_nr_progs;
+/* The programs that may run. Readers are in an RCU read-side section. */
+extern struct list_head fastterm_progs;
 
 /*
  * How many programs have stopped running for good. Each is freed a grace period after it is
@@ -192,6 +268,28 @@ static inline struct bpf_prog *fastterm_func(struct bpf_prog *prog, u32 i)
 }
 
 /**
+ * fastterm_is_of_cgroup() - does a program of a type decide, for a cgroup, what is permitted?
+ * @type: the type
+ *
+ * Context: any.
+ * Return: true if it does.
+ */
+static __always_inline bool fastterm_is_of_cgroup(enum bpf_prog_type type)
+{
+	switch (type) {
+	case BPF_PROG_TYPE_CGROUP_SKB:
+	case BPF_PROG_TYPE_CGROUP_SOCK:
+	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
+	case BPF_PROG_TYPE_CGROUP_SOCKOPT:
+	case BPF_PROG_TYPE_CGROUP_SYSCTL:
+	case BPF_PROG_TYPE_CGROUP_DEVICE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/**
  * fastterm_is_guard() - does a program's value permit or deny something?
  * @prog: the program
  *
@@ -214,17 +312,11 @@ static __always_inline bool fastterm_is_guard(const struct bpf_prog *prog)
 	switch (type) {
 	case BPF_PROG_TYPE_LSM:
 	case BPF_PROG_TYPE_STRUCT_OPS:
-	case BPF_PROG_TYPE_CGROUP_SKB:
-	case BPF_PROG_TYPE_CGROUP_SOCK:
-	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
-	case BPF_PROG_TYPE_CGROUP_SOCKOPT:
-	case BPF_PROG_TYPE_CGROUP_SYSCTL:
-	case BPF_PROG_TYPE_CGROUP_DEVICE:
 		return true;
 	case BPF_PROG_TYPE_TRACING:
 		return attached == BPF_MODIFY_RETURN;
 	default:
-		return false;
+		return fastterm_is_of_cgroup(type);
 	}
 }
 

@@ -39,10 +39,12 @@
  * struct move - an address in a program that is to be moved
  * @where: the slot of the address
  * @to: the same offset in the stub image; 0 if that is not a safepoint
+ * @fprog: the program
  */
 struct move {
 	struct fastterm_where where;
 	unsigned long to;
+	const struct fastterm_prog *fprog;
 };
 
 /**
@@ -51,6 +53,7 @@ struct move {
  * @tag: the activation that is to leave, if it is tagged
  * @base: otherwise the slot of its base frame's return address, as found so far; NULL if
  *	  there is none
+ * @main: that base frame is that of a main function
  * @end: behind the last of the addresses in programs that come before the base
  * @more: there are more addresses than there is room for
  * @kept: storage for @base while the pass goes on
@@ -60,6 +63,7 @@ struct fastterm_finds {
 	struct fastterm_walk walk;
 	struct fastterm_tag *tag;
 	const struct fastterm_where *base;
+	bool main;
 	const struct move *end;
 	bool more;
 	struct fastterm_where kept;
@@ -125,6 +129,7 @@ static int find(struct fastterm_finds *f, const struct fastterm_cpu *c, struct p
 
 	f->tag = NULL;
 	f->base = NULL;
+	f->main = false;
 	f->more = false;
 	/* While the state is one of these, no requester changes the rest. */
 	state = atomic_read_acquire(&c->state);
@@ -150,6 +155,7 @@ static int find(struct fastterm_finds *f, const struct fastterm_cpu *c, struct p
 			if (ours && passed && !where->again) {
 				f->tag = where->tag;
 				f->base = where;
+				f->main = true;
 				f->end = move;
 				return 0;
 			}
@@ -183,6 +189,7 @@ static int find(struct fastterm_finds *f, const struct fastterm_cpu *c, struct p
 			continue;
 		}
 		move->to = in_stub_image(&w->text);
+		move->fprog = image->fprog;
 		move++;
 		w->where = &move->where;
 	}
@@ -268,7 +275,8 @@ int fastterm_redirect(struct fastterm_cpu *c, struct pt_regs *regs, u8 level,
 	rcu_lock_release(&rcu_lock_map);
 	if (err)
 		return err;
-	tag = f->tag ?: fastterm_tag_return(f->base, c->fprog, level, false);
+	tag = f->tag ?: fastterm_tag_return(f->base, c->fprog, level,
+					      !level && c->fprog->prog->sleepable, f->main);
 	if (IS_ERR(tag))
 		return PTR_ERR(tag);
 	if (!tag->leaving)
@@ -285,6 +293,7 @@ int fastterm_redirect(struct fastterm_cpu *c, struct pt_regs *regs, u8 level,
 			missed = err;
 		else if (!move->where.again)
 			tag->outcome.frames++;
+		tag->cut |= !err && move->fprog == tag->fprog;
 	}
 	if (f->more)
 		missed = -EAGAIN;

@@ -5,7 +5,7 @@
  * A requester claims the CPU's state, writes down what is to be terminated, and interrupts
  * the CPU; a trigger says which of the CPU's own activations is to leave. Everything else
  * happens on that CPU, in kicks that repeat until all such activations have left. As long as
- * something is left to do, the next kick comes soon. After that, kicks come with each tick,
+ * something is left to do, the next kick comes soon. After that, each tick is a kick,
  * since a function that the program was about to enter may have become part of the
  * activation. A kick allocates no memory, takes no lock that another CPU may hold, and waits
  * for no other CPU. What it calls may be traced and probed, but no program is entered there:
@@ -123,7 +123,7 @@ static int want(const struct fastterm_prog *fprog, int cpu)
  */
 int bpf_fastterm_terminate(const struct bpf_prog *prog, int cpu)
 {
-	const struct fastterm_prog *fprog = prog->aux->fastterm.prog;
+	const struct fastterm_prog *fprog = fastterm_of(prog);
 	struct fastterm_cpu *c;
 	int err;
 
@@ -199,10 +199,10 @@ static bool is_unfinished(const struct fastterm_cpu *c)
 
 /*
  * Schedule the next kick, if anything is left to leave. @err is what fastterm_redirect() has
- * returned. A context that is not part of any such activation cannot be helped soon: what is
- * left is interrupted, preempted or asleep.
+ * returned, and @level the level of the interrupted context. A context that is not part of any
+ * such activation cannot be helped soon: what is left is interrupted, preempted or asleep.
  */
-static void schedule_next_kick(struct fastterm_cpu *c, int err)
+static void schedule_next_kick(struct fastterm_cpu *c, u8 level, int err)
 {
 	const bool wanted = atomic_read(&c->state) == FASTTERM_WANTED;
 
@@ -214,10 +214,10 @@ static void schedule_next_kick(struct fastterm_cpu *c, int err)
 		c->unfinished++;
 	else
 		c->unfinished = 0;
-	/* With the tick stopped, lazy irq_work runs at once and requeues itself: use the timer. */
-	if (!c->unfinished && !tick_stopped())
-		irq_work_queue(&c->tick);
-	else if (in_nmi())
+	/* The next tick is the next kick, also if it comes only when the CPU has been idle. */
+	if (!c->unfinished && (!tick_stopped() || (is_idle_task(current) && !level)))
+		return;
+	if (in_nmi())
 		irq_work_queue(&c->soon);
 	else
 		kick_in(c, how_soon(c));
@@ -254,7 +254,7 @@ static void handle_kick(struct fastterm_cpu *c, struct pt_regs *regs)
 		outcome->refused += err == -EFAULT;
 	}
 	fastterm_event_redirect(outcome, level, err);
-	schedule_next_kick(c, err);
+	schedule_next_kick(c, level, err);
 	if (atomic_read(&c->state) == FASTTERM_WANTED && ++c->misses >= MAX_MISSES)
 		fastterm_lose(c);
 }
@@ -349,6 +349,29 @@ notrace void fastterm_kicked(struct pt_regs *regs)
 
 NOKPROBE_SYMBOL(fastterm_kicked);
 
+#ifdef CONFIG_BPF_FASTTERM_WATCHDOG
+/**
+ * fastterm_trigger_nmi() - let triggers take a sample in an NMI that nobody has requested
+ * @regs: the interrupted registers
+ * @timer: it is the one that fastterm_nmi_arm() has armed
+ *
+ * Context: NMI; in the one that interrupted @regs.
+ */
+notrace void fastterm_trigger_nmi(struct pt_regs *regs, bool timer)
+{
+	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
+
+	if (!regs || !fastterm_interrupt_begins(c))
+		return;
+	fastterm_watchdog_looks(regs, timer);
+	if (is_unfinished(c))
+		handle_kick(c, regs);
+	fastterm_interrupt_ends(c);
+}
+
+NOKPROBE_SYMBOL(fastterm_trigger_nmi);
+#endif
+
 static notrace enum hrtimer_restart kick_by_timer(struct hrtimer *timer)
 {
 	struct fastterm_cpu *c = container_of(timer, typeof(*c), timer);
@@ -367,25 +390,28 @@ static notrace enum hrtimer_restart kick_by_timer(struct hrtimer *timer)
 
 NOKPROBE_SYMBOL(kick_by_timer);
 
-/*
- * Runs in the tick, which has stored the interrupted registers; or without registers, if
- * the tick is stopped.
+/**
+ * fastterm_ticked() - handle a tick
+ *
+ * If an activation on this CPU is to leave, and the next kick does not come soon, the tick is
+ * a kick. Triggers may take a sample.
+ *
+ * Context: hardirq, with interrupts off; from fastterm_tick(). Neither traced nor probed.
  */
-static notrace void kick_by_tick(struct irq_work *work)
+notrace void fastterm_ticked(void)
 {
-	struct fastterm_cpu *c = container_of(work, struct fastterm_cpu, tick);
+	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
 	struct pt_regs *regs = get_irq_regs();
 
-	if (!fastterm_interrupt_begins(c))
+	if (!regs || !fastterm_interrupt_begins(c))
 		return;
-	if (regs)
+	if (this_cpu_read(fastterm_nr_leaving) && !c->unfinished)
 		handle_kick(c, regs);
-	else if (this_cpu_read(fastterm_nr_leaving))
-		kick_in(c, TICK_NSEC);
+	fastterm_trigger_ticked(regs);
 	fastterm_interrupt_ends(c);
 }
 
-NOKPROBE_SYMBOL(kick_by_tick);
+NOKPROBE_SYMBOL(fastterm_ticked);
 
 static notrace void kick_after_nmi(struct irq_work *work)
 {
@@ -411,7 +437,6 @@ static int __init fastterm_request_init(void)
 		fastterm_redirect_init(c, cpu);
 		hrtimer_init(&c->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 		c->timer.function = kick_by_timer;
-		c->tick = IRQ_WORK_INIT_LAZY(kick_by_tick);
 		c->soon = IRQ_WORK_INIT_HARD(kick_after_nmi);
 	}
 	cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "bpf/fastterm:dead", NULL, cpu_dead);

@@ -18,6 +18,7 @@
 #include <kunit/static_stub.h>
 
 #include "image.h"
+#include "program.h"
 #include "walk.h"
 
 atomic_long_t fastterm_rule_bytes = ATOMIC_LONG_INIT(0);
@@ -112,8 +113,8 @@ void fastterm_rules_make(struct bpf_prog *prog, const u32 *ends)
 out:
 	kvfree(ranges);
 	kvfree(rows);
-	fastterm_rules_free(prog->aux->fastterm.rules);
-	prog->aux->fastterm.rules = rules;
+	fastterm_rules_free(prog->aux->fastterm.own->rules);
+	prog->aux->fastterm.own->rules = rules;
 }
 
 /**

@@ -10,6 +10,7 @@
  *	insn 8 at 0x5c: kernel function bpf_task_release: kept: releases a reference (argument 1)
  */
 #include <linux/array_size.h>
+#include <linux/bpf.h>
 #include <linux/build_bug.h>
 #include <linux/debugfs.h>
 #include <linux/fastterm.h>
@@ -20,6 +21,7 @@
 #include "decision.h"
 #include "image.h"
 #include "program.h"
+#include "quarantine.h"
 #include "show.h"
 #include "verdict.h"
 
@@ -64,6 +66,30 @@ static_assert(ARRAY_SIZE(absences) == FASTTERM_ABSENCES);
 const char *fastterm_absence_name(enum fastterm_absence absence)
 {
 	return absences[absence];
+}
+
+/* Types that the kernel is built without have no name. */
+static const char *const hooks[__MAX_BPF_PROG_TYPE] = {
+#define BPF_PROG_TYPE(_id, _name, ...) \
+	[_id] = #_name,
+#define BPF_MAP_TYPE(...)
+#define BPF_LINK_TYPE(...)
+#include <linux/bpf_types.h>
+#undef BPF_PROG_TYPE
+#undef BPF_MAP_TYPE
+#undef BPF_LINK_TYPE
+};
+
+/**
+ * fastterm_hook() - get the name of a program type
+ * @type: the enum bpf_prog_type
+ *
+ * Context: any.
+ * Return: the name.
+ */
+const char *fastterm_hook(u32 type)
+{
+	return hooks[type];
 }
 
 static const char *const refusals[] = {
@@ -252,10 +278,12 @@ DEFINE_SHOW_ATTRIBUTE(sites);
  */
 void fastterm_show_fdinfo(struct seq_file *m, const struct bpf_prog *prog)
 {
-	const struct fastterm_prog *fprog = prog->aux->fastterm.prog;
+	const struct fastterm_prog *fprog = fastterm_of(prog);
 
 	seq_printf(m, "fastterm_terminations:\t%d\n",
-		   atomic_read(&prog->aux->fastterm.terminations));
+		   fprog ? atomic_read(&fprog->terminations) : 0);
+	if (fprog)
+		fastterm_quarantine_show(m, fprog);
 	if (!fprog || !fprog->images)
 		return;
 	if (fprog->verdict.native_bound)

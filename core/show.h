@@ -9,6 +9,7 @@
 
 struct seq_file;
 
+const char *fastterm_hook(u32 type);
 const char *fastterm_absence_name(enum fastterm_absence absence);
 void fastterm_show(struct seq_file *m, const struct fastterm_prog *fprog);
 void fastterm_show_loads(struct seq_file *m);

@@ -502,6 +502,55 @@ static void merge(struct fastterm_decision *d,
 		fastterm_keep(d, FASTTERM_FILLS, 0);
 }
 
+/* Does the helper take as long as a type of the kernel is large? */
+static bool prints_type(const struct bpf_insn *insn)
+{
+	return insn->imm == BPF_FUNC_snprintf_btf || insn->imm == BPF_FUNC_seq_printf_btf;
+}
+
+/**
+ * fastterm_call_weight() - estimate how long a call of a kernel function takes
+ * @env: the verifier's environment, in the state in which it comes to the call
+ * @insn: the call
+ *
+ * Nothing is known of kfuncs, and of the memory behind a dynptr.
+ *
+ * Context: process context.
+ * Return: 1 if the call handles little memory; otherwise FASTTERM_HEAVY.
+ */
+u32 fastterm_call_weight(const struct bpf_verifier_env *env, const struct bpf_insn *insn)
+{
+	const struct bpf_verifier_state *state = env->cur_state;
+	const struct bpf_reg_state *args = &state->frame[state->curframe]->regs[BPF_REG_1];
+	const struct bpf_func_proto *fn = NULL;
+	u8 arg;
+
+	if (!insn->src_reg && env->ops->get_func_proto)
+		fn = env->ops->get_func_proto(insn->imm, env->prog);
+	if (!fn || prints_type(insn))
+		return FASTTERM_HEAVY;
+	for (arg = 0; arg < MAX_BPF_FUNC_REG_ARGS; arg++) {
+		switch (base_type(fn->arg_type[arg])) {
+		case ARG_CONST_SIZE:
+		case ARG_CONST_SIZE_OR_ZERO:
+		case ARG_CONST_ALLOC_SIZE_OR_ZERO:
+			if (args[arg].umax_value > FASTTERM_LIGHT_SIZE)
+				return FASTTERM_HEAVY;
+			break;
+		case ARG_CONST_MAP_PTR:
+			if (base_type(args[arg].type) != CONST_PTR_TO_MAP ||
+			    args[arg].map_ptr->value_size > FASTTERM_LIGHT_SIZE)
+				return FASTTERM_HEAVY;
+			break;
+		case ARG_PTR_TO_DYNPTR:
+			return FASTTERM_HEAVY;
+		default:
+			break;
+		}
+	}
+	return 1;
+}
+
 /**
  * fastterm_decide() - decide whether a call is skipped
  * @env: the verifier's environment, right after it has simulated the call, in the state

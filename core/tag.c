@@ -14,6 +14,7 @@
  * has left.
  */
 #include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/bits.h>
 #include <linux/bpf.h>
 #include <linux/compiler.h>
@@ -81,6 +82,25 @@ notrace struct fastterm_tag *fastterm_tag_at(unsigned long sp)
 }
 
 /**
+ * fastterm_has_tag() - has a CPU a tag of a program?
+ * @fprog: the program
+ * @cpu: the CPU, which may be another one; then the answer may be out of date
+ *
+ * Context: any.
+ * Return: true if it has.
+ */
+bool fastterm_has_tag(const struct fastterm_prog *fprog, int cpu)
+{
+	const struct tags *t = per_cpu_ptr(&tags, cpu);
+	u32 used = atomic_read(&t->used);
+
+	for (; used; used &= used - 1)
+		if (READ_ONCE(t->tag[__ffs(used)].fprog) == fprog)
+			return true;
+	return false;
+}
+
+/**
  * fastterm_untag() - get the return address that a tag has replaced
  * @task: the task that returns to the tag; NULL for the current one
  * @sp: the stack pointer behind the return
@@ -129,6 +149,7 @@ notrace void fastterm_tag_free(struct fastterm_tag *tag)
  */
 void fastterm_tag_leaves(struct fastterm_tag *tag)
 {
+	tag->cut = false;
 	tag->complete = false;
 	tag->masked = true;
 	WRITE_ONCE(tag->leaving, true);
@@ -234,7 +255,8 @@ static bool is_text(unsigned long ip)
  * @where: the slot of its base frame's return address, which is not a tag yet
  * @fprog: its program
  * @level: the context in which it runs, as interrupt_context_level() numbers them
- * @sleeps: it may sleep, whatever its program may
+ * @sleeps: it may sleep
+ * @main: its base frame is that of the main function
  *
  * Context: hardirq or NMI, with interrupts off; in the one that has interrupted the
  * activation.
@@ -243,7 +265,7 @@ static bool is_text(unsigned long ip)
  */
 struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
 					 const struct fastterm_prog *fprog, u8 level,
-					 bool sleeps)
+					 bool sleeps, bool main)
 {
 	struct tags *t = this_cpu_ptr(&tags);
 	struct fastterm_tag *tag;
@@ -251,7 +273,7 @@ struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
 
 	if (!where->sp || !is_text(where->ip))
 		return ERR_PTR(-EFAULT);
-	tag = tag_for(t, where->sp, sleeps || fprog->prog->sleepable);
+	tag = tag_for(t, where->sp, sleeps);
 	if (!tag)
 		return ERR_PTR(-ENOSPC);
 	tag->fprog = fprog;
@@ -260,7 +282,9 @@ struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
 	tag->sp = where->sp;
 	tag->back = where->ip;
 	tag->outer = NULL;
-	tag->ran_ns = 0;
+	tag->sleeps = sleeps;
+	tag->main = main;
+	tag->time = (struct fastterm_time){};
 	tag->level = level;
 	/* An unwinder on any CPU that reads the tag's address from the stack also finds the tag. */
 	smp_wmb();
@@ -270,6 +294,20 @@ struct fastterm_tag *fastterm_tag_return(const struct fastterm_where *where,
 		return tag;
 	fastterm_tag_free(tag);
 	return ERR_PTR(err);
+}
+
+/* Of how many kernel functions a sample looks at whether they wait for another CPU. */
+#define MAX_CALLEES 8
+
+/* Tags that are left for activations whose time has to be counted in any case. */
+#define RESERVED_TAGS 8
+
+/* Are there more free tags than those that are reserved? */
+static bool has_room(bool sleeps)
+{
+	const u32 all = GENMASK((sleeps ? MAX_SLEEPERS : MAX_TAGS) - 1, 0);
+
+	return hweight32(~atomic_read(this_cpu_ptr(&tags.used)) & all) > RESERVED_TAGS;
 }
 
 /**
@@ -290,6 +328,11 @@ struct base {
  * @where: the slot that the walk has come to
  * @level: the level of the interrupted context
  * @innermost: the innermost of those that have been tagged
+ * @nr: number of activations that the walk has passed
+ * @own: the innermost activation on the stack is tagged
+ * @nr_ips: number of @ips
+ * @ips: where the innermost functions of the kernel continue that a program has called
+ * @doing: what the innermost activation does
  * @err: why one of them has not been tagged
  */
 struct suspects {
@@ -297,8 +340,29 @@ struct suspects {
 	struct fastterm_where where;
 	u8 level;
 	struct fastterm_tag *innermost;
+	u32 nr;
+	bool own;
+	u32 nr_ips;
+	unsigned long ips[MAX_CALLEES];
+	struct fastterm_doing *doing;
 	int err;
 };
+
+static bool waits(const struct suspects *s)
+{
+	u32 i;
+
+	for (i = 0; i < s->nr_ips; i++)
+		if (fastterm_waits(s->ips[i]))
+			return true;
+	return false;
+}
+
+/* Only in a task: a timer's callback may not sleep, whatever its program may. */
+static bool may_sleep(const struct suspects *s, const struct base *base)
+{
+	return !s->level && (!base->main || base->fprog->prog->sleepable);
+}
 
 /* Tag the activation that ends at @base, and list it by its place on the stack. */
 static void suspect(struct suspects *s, const struct base *base)
@@ -307,15 +371,15 @@ static void suspect(struct suspects *s, const struct base *base)
 
 	while (*at && (*at)->sp < base->where.sp)
 		at = &(*at)->outer;
-	/* It may be of several kinds; since it was tagged, base->where.tag is out of date. */
+	/* It may have been tagged for another reason; then base->where.tag is out of date. */
 	if (*at && (*at)->sp == base->where.sp)
 		return;
 	/* A call may be patched in here, and would overwrite a tag in the link register. */
 	if (!tag && s->walk.patched && base->where.at == s->walk.frame.link)
 		tag = ERR_PTR(-EAGAIN);
 	else if (!tag)
-		tag = fastterm_tag_return(&base->where, base->fprog, s->level,
-					  !base->main && !s->level);
+		tag = fastterm_tag_return(&base->where, base->fprog, s->level, may_sleep(s, base),
+					  base->main);
 	if (IS_ERR(tag)) {
 		s->err = PTR_ERR(tag);
 		return;
@@ -327,12 +391,28 @@ static void suspect(struct suspects *s, const struct base *base)
 	*at = tag;
 }
 
+/*
+ * The walk has passed the end of an activation. The innermost one and guards are tagged in any
+ * case, and others if there is room: find_suspects() tags those whose time has to be counted.
+ */
+static void passed(struct suspects *s, const struct base *base)
+{
+	const bool innermost = !s->nr++;
+
+	if (!innermost && !base->where.tag && !fastterm_is_guard(base->fprog->prog) &&
+	    !has_room(may_sleep(s, base)))
+		return;
+	suspect(s, base);
+	if (innermost)
+		s->own = s->innermost;
+}
+
 /* The program that a slot is in, if it can be told from its main function or its image. */
 static const struct fastterm_prog *program_of(const struct fastterm_text *text)
 {
 	if (text->image)
 		return text->image->fprog;
-	return fastterm_is_base(text) ? text->prog->aux->fastterm.prog : NULL;
+	return fastterm_is_base(text) ? fastterm_of(text->prog) : NULL;
 }
 
 static int find_suspects(struct suspects *s, struct pt_regs *regs)
@@ -352,11 +432,21 @@ static int find_suspects(struct suspects *s, struct pt_regs *regs)
 				stoppable = base;
 			if (base.fprog->images && !base.fprog->prog->sleepable)
 				atomic = base;
-			if (base.main && fastterm_is_guard(base.fprog->prog))
-				suspect(s, &base);
+			/* An extension that a program has called is part of its activation. */
+			if (base.main && !text->prog)
+				passed(s, &base);
 		}
 		if (where->again)
 			continue;
+		if (!text->prog && !s->doing->func) {
+			s->doing->callee = where->ip;
+			if (s->nr_ips < MAX_CALLEES)
+				s->ips[s->nr_ips++] = where->ip;
+		}
+		if (text->prog && !s->doing->func) {
+			s->doing->func = text->prog;
+			s->doing->prog = where->ip;
+		}
 		base.fprog = text->prog ? program_of(text) : NULL;
 		base.main = fastterm_is_base(text);
 		inside = base.fprog;
@@ -369,6 +459,8 @@ static int find_suspects(struct suspects *s, struct pt_regs *regs)
 		return -EFAULT;
 	if (!outermost.fprog)
 		return -ENOENT;
+	if (!s->nr)
+		passed(s, &outermost);
 	suspect(s, &outermost);
 	if (stoppable.fprog)
 		suspect(s, &stoppable);
@@ -380,25 +472,36 @@ static int find_suspects(struct suspects *s, struct pt_regs *regs)
 /**
  * fastterm_suspect() - tag the activations of the interrupted context
  * @regs: the interrupted registers
+ * @doing: receives what the innermost activation does
  *
- * Four kinds of activations are tagged: the outermost one, the outermost one that has a stub
- * image, the outermost one of those that may not sleep, since its budget is another one, and
- * each guard. All others are counted with the one that they are nested in. Contexts that the
- * interrupted one has interrupted itself are not searched.
+ * Each activation is tagged, unless tags become scarce. Then those are tagged that have to
+ * be: the innermost one, the outermost one, the outermost one that has a stub image, the
+ * outermost one of those that may not sleep, since its budget is another one, and each guard.
+ * Contexts that the interrupted one has interrupted itself are not searched.
  *
  * Context: hardirq or NMI, with interrupts off; in the one that interrupted @regs.
  * Return: the tag of the innermost of them, whose @outer leads to the others; an error if
  * there is none: -ENOENT if no program has been interrupted, -EFAULT if the stack made no
  * sense, -EAGAIN where a tag would be lost, or those of fastterm_tag_return().
  */
-struct fastterm_tag *fastterm_suspect(struct pt_regs *regs)
+struct fastterm_tag *fastterm_suspect(struct pt_regs *regs, struct fastterm_doing *doing)
 {
-	struct suspects s = { .level = fastterm_level(regs) };
+	struct suspects s;
 	int err;
 
+	s.level = fastterm_level(regs);
+	s.innermost = NULL;
+	s.nr = 0;
+	s.own = false;
+	s.nr_ips = 0;
+	s.doing = doing;
+	s.err = 0;
+	doing->func = NULL;
 	/* Interrupts are off, which is a read-side critical section; lockdep does not know that. */
 	rcu_lock_acquire(&rcu_lock_map);
 	err = find_suspects(&s, regs);
 	rcu_lock_release(&rcu_lock_map);
+	doing->whose = !s.own ? FASTTERM_NESTED : waits(&s) ? FASTTERM_WAITING : FASTTERM_OWN;
+	doing->kernel = s.nr_ips ? s.ips[0] : 0;
 	return s.innermost ?: ERR_PTR(err ?: s.err);
 }

@@ -31,7 +31,7 @@ bool fastterm_text_at(unsigned long ip, struct fastterm_text *text)
 	text->prog = prog;
 	if (!prog)
 		return false;
-	image = prog->aux->fastterm.image;
+	image = fastterm_aux(prog)->image;
 	text->image = image;
 	text->copy = image && image->shadow == prog;
 	text->off = ip - (unsigned long)prog->bpf_func;

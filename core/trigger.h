@@ -8,9 +8,10 @@
  *
  *	static void sampled(struct pt_regs *regs)
  *	{
+ *		struct fastterm_doing doing;
  *		struct fastterm_tag *tag;
  *
- *		for (tag = fastterm_suspect(regs); !IS_ERR_OR_NULL(tag); tag = tag->outer)
+ *		for (tag = fastterm_suspect(regs, &doing); !IS_ERR_OR_NULL(tag); tag = tag->outer)
  *			if (is_over_budget(tag)) {
  *				fastterm_terminate_tag(tag, regs);
  *				break;
@@ -27,6 +28,7 @@
 
 #include <linux/types.h>
 
+struct bpf_prog;
 struct fastterm_outcome;
 struct fastterm_tag;
 struct pt_regs;
@@ -40,16 +42,50 @@ struct pt_regs;
  */
 typedef void (*fastterm_sampled_fn)(struct pt_regs *regs);
 
+/**
+ * enum fastterm_whose - whose time a sample has found
+ * @FASTTERM_OWN: that of the innermost activation
+ * @FASTTERM_NESTED: that of an activation that could not be tagged; it is nested in those that
+ *		     are
+ * @FASTTERM_WAITING: the innermost activation waits for what another CPU does
+ */
+enum fastterm_whose {
+	FASTTERM_OWN,
+	FASTTERM_NESTED,
+	FASTTERM_WAITING,
+};
+
+/**
+ * struct fastterm_doing - what a sample has found the innermost activation doing
+ * @whose: whose time this is
+ * @kernel: where a function of the kernel was interrupted that it has called; 0 if the
+ *	    program itself was interrupted
+ * @callee: where the function continues that it has called, directly or through a trampoline
+ * @prog: where its program, or the innermost one whose function is on the stack, continues
+ * @func: that function
+ */
+struct fastterm_doing {
+	enum fastterm_whose whose;
+	unsigned long kernel;
+	unsigned long callee;
+	unsigned long prog;
+	const struct bpf_prog *func;
+};
+
+void fastterm_trigger_nmi(struct pt_regs *regs, bool timer);
 void fastterm_sample(int cpu, fastterm_sampled_fn sampled, bool insist);
-struct fastterm_tag *fastterm_suspect(struct pt_regs *regs);
+struct fastterm_tag *fastterm_suspect(struct pt_regs *regs, struct fastterm_doing *doing);
 int fastterm_terminate_tag(struct fastterm_tag *tag, struct pt_regs *regs);
 void fastterm_cut_loops(int cpu, bool cut);
 void fastterm_irqs_reach_again(void);
 
 #ifdef CONFIG_BPF_FASTTERM_WATCHDOG
-void fastterm_watchdog_exited(const struct fastterm_outcome *outcome);
+void fastterm_blame_exited(const struct fastterm_outcome *outcome);
+void fastterm_watchdog_ticked(struct pt_regs *regs);
+void fastterm_watchdog_looks(struct pt_regs *regs, bool timer);
 #else
-static inline void fastterm_watchdog_exited(const struct fastterm_outcome *outcome) { }
+static inline void fastterm_watchdog_ticked(struct pt_regs *regs) { }
+static inline void fastterm_blame_exited(const struct fastterm_outcome *outcome) { }
 #endif
 
 /**
@@ -62,7 +98,18 @@ static inline void fastterm_watchdog_exited(const struct fastterm_outcome *outco
  */
 static inline void fastterm_trigger_exited(const struct fastterm_outcome *outcome)
 {
-	fastterm_watchdog_exited(outcome);
+	fastterm_blame_exited(outcome);
+}
+
+/**
+ * fastterm_trigger_ticked() - let all triggers take a sample in a tick
+ * @regs: the interrupted registers
+ *
+ * Context: an interrupt of ours, which is a hardirq; in the one that interrupted @regs.
+ */
+static inline void fastterm_trigger_ticked(struct pt_regs *regs)
+{
+	fastterm_watchdog_ticked(regs);
 }
 
 #endif /* _BPF_FASTTERM_TRIGGER_H */

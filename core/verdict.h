@@ -12,6 +12,7 @@
 #include <linux/types.h>
 
 struct bpf_prog;
+struct fastterm_prog;
 
 /**
  * struct fastterm_run - consecutive instructions
@@ -156,6 +157,7 @@ enum fastterm_refusal {
  * @calls_global: the program calls a global function
  * @visits: how many calls of kernel functions and of global functions the verifier has
  *	    processed in the original
+ * @weight: the sum of their fastterm_call_weight()
  * @unbounded: there is no bound of how long the stub image runs
  * @bound: the most instructions from a redirect to the exit
  * @native_bound: the most native instructions from a redirect to the exit; 0 if it is not
@@ -173,6 +175,7 @@ struct fastterm_verdict {
 	bool alone;
 	bool calls_global;
 	u32 visits;
+	u32 weight;
 	bool unbounded;
 	u32 bound;
 	u32 native_bound;

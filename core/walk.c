@@ -170,7 +170,7 @@ static __always_inline bool find_text(struct fastterm_walk *w, unsigned long ip,
 		return false;
 	if (text->image)
 		w->fprog = text->image->fprog;
-	*rules = text->prog->aux->fastterm.rules;
+	*rules = fastterm_aux(text->prog)->rules;
 	return true;
 }
 
@@ -368,7 +368,7 @@ static int leave_interrupted(struct fastterm_walk *w)
 		f->sp = caller.sp;
 		return leave_by_link(w);
 	}
-	rule = fastterm_rule_at(text.prog->aux->fastterm.rules, text.off);
+	rule = fastterm_rule_at(fastterm_aux(text.prog)->rules, text.off);
 	if (!rule || by_link(rule))
 		return -EFAULT;
 	if (!traced) {

@@ -198,6 +198,8 @@ static inline bool fastterm_is_tracer(unsigned long ip)
 	return is_kretprobe_trampoline(ip);
 }
 
+bool fastterm_waits(unsigned long ip);
+
 const struct fastterm_rule *fastterm_rule_search(const struct fastterm_rules *rules, u32 off);
 
 /**

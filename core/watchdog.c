@@ -2,45 +2,48 @@
 /*
  * The watchdog terminates programs that run for longer than their budget.
  *
- * Each CPU samples itself with a timer of its own, since all CPUs may be stuck at once. The
- * tick would not do: it is stopped on a CPU that was idle when an interrupt began to run a
- * program. A sample tags the outermost activation that could be terminated. If the tag is
+ * Each CPU samples itself, since all CPUs may be stuck at once: with its tick, and if a program
+ * was running, more often with a timer. A sample tags the activations that it finds. If a tag is
  * still there at the next sample, the same activation has been running since; otherwise the
  * time is not counted. Only samples that find the activation count: while it is preempted
  * or asleep it does not run.
  *
- * If a CPU does not sample itself, it has interrupts off. Its neighbour then requests a
- * sample by an NMI, where the machine has NMIs. If no NMI reaches the CPU either, and if a
- * program is the reason, that program can end only where a kernel function calls its
- * callback in a loop.
+ * A CPU that is idle has no tick, nor has one that is isolated and runs only one task. It is
+ * left alone while it sleeps, or is in user mode. But an interrupt may run a program there. So
+ * each CPU that samples itself also looks after those that follow it, up to the next one that
+ * samples itself. If one of those executes kernel code, and has done nothing else since the
+ * last time, the CPU is interrupted to be sampled. If it has interrupts off, that takes an NMI.
+ * If no NMI reaches the CPU either, and if a program is the reason, that program can end only
+ * where a kernel function calls its callback in a loop.
+ *
+ * If no CPU takes interrupts, an NMI that comes by itself takes a sample: see nmi.c.
+ *
+ * If no CPU has a tick, an interrupt in an idle CPU arms the timer, which is disarmed when the
+ * CPU goes on sleeping.
  */
-#define pr_fmt(fmt) "fastterm: " fmt
-
-#include <linux/bpf.h>
-#include <linux/cache.h>
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
-#include <linux/err.h>
 #include <linux/fastterm.h>
-#include <linux/filter.h>
 #include <linux/hrtimer.h>
 #include <linux/init.h>
-#include <linux/irq_work.h>
+#include <linux/jiffies.h>
 #include <linux/kprobes.h>
+#include <linux/minmax.h>
 #include <linux/percpu.h>
 #include <linux/ptrace.h>
-#include <linux/ratelimit.h>
+#include <linux/sched.h>
 #include <linux/smp.h>
-#include <linux/string.h>
 #include <linux/sysctl.h>
+#include <linux/tick.h>
 #include <linux/timekeeping.h>
 
 #include <asm/irq_regs.h>
 
 #include "activation.h"
+#include "blame.h"
 #include "compat.h"
-#include "events.h"
-#include "program.h"
+#include "nmi.h"
+#include "stuck.h"
 #include "trigger.h"
 #include "watchdog.h"
 
@@ -49,51 +52,29 @@ unsigned int fastterm_sleepable_budget_ms __read_mostly = 1000;
 unsigned int fastterm_period_ms __read_mostly = 10;
 
 /**
- * struct overrun - what the kernel log will say about a termination
- * @it: the program
- * @has_image: it has a stub image
- * @pending: it is being terminated, and has not left yet
- * @outcome: the outcome of the termination
- */
-struct overrun {
-	struct fastterm_overrun it;
-	bool has_image;
-	bool pending;
-	struct fastterm_outcome outcome;
-};
-
-/**
  * struct watch - the watchdog on a CPU
- * @timer: samples the CPU
- * @up: the CPU is online, and is to be watched
- * @running: the timer has been started; false if the CPU has taken no interrupt since the
- *	     watchdog was switched on
+ * @timer: samples the CPU, if the tick does not do so soon enough
  * @last: when the CPU was sampled last, in ns of the monotonic clock
- * @overrun: the last program that the watchdog has terminated here
- * @report: prints @overrun
+ * @residency: fastterm_is_awake() of the CPU, when another CPU looked last
+ * @since: when another CPU has first seen this residency
+ * @asked: when another CPU has kicked this one for the first time since @asked_since
+ * @asked_since: the value of @last at that time
+ * @named: the value of @last when the CPU was reported as one that takes no interrupts
  */
 struct watch {
 	struct hrtimer timer;
-	bool up;
-	bool running;
 	u64 last;
-	struct overrun overrun;
-	struct irq_work report;
+	u32 residency;
+	u64 since;
+	u64 asked;
+	u64 asked_since;
+	u64 named;
 };
 
 static DEFINE_PER_CPU(struct watch, watches);
 
-/* Types that the kernel is built without have no name. */
-static const char *const hooks[__MAX_BPF_PROG_TYPE] = {
-#define BPF_PROG_TYPE(_id, _name, ...) \
-	[_id] = #_name,
-#define BPF_MAP_TYPE(...)
-#define BPF_LINK_TYPE(...)
-#include <linux/bpf_types.h>
-#undef BPF_PROG_TYPE
-#undef BPF_MAP_TYPE
-#undef BPF_LINK_TYPE
-};
+/* The timer has been armed, and would wake the CPU. */
+DEFINE_PER_CPU(bool, fastterm_armed);
 
 static bool is_on(void)
 {
@@ -105,174 +86,204 @@ static u64 period(void)
 	return READ_ONCE(fastterm_period_ms) * (u64)NSEC_PER_MSEC;
 }
 
-/* In ns; 0 if a program may run for ever. */
-static u64 budget(const struct bpf_prog *prog)
+/* A CPU that has a tick and takes interrupts is sampled at least as often, in ns. */
+static u64 longest_gap(void)
 {
-	return (prog->sleepable ? READ_ONCE(fastterm_sleepable_budget_ms) :
-				  READ_ONCE(fastterm_budget_ms)) * (u64)NSEC_PER_MSEC;
+	return period() + period() / 2 + TICK_NSEC;
 }
 
-static void report(struct irq_work *work)
+static __always_inline bool samples_itself(int cpu, u64 now)
 {
-	const struct watch *w = container_of(work, struct watch, report);
-	const struct overrun *o = &w->overrun;
-
-	pr_warn_ratelimited("program %s (id %u, tag %*phN, %s%s%s) ran for %llu ms on CPU %d: %s, %u frames, %u kicks; if it is meant to, raise kernel.bpf_fastterm_budget_ms\n",
-			    o->it.name, o->outcome.id, BPF_TAG_SIZE, o->it.tag, hooks[o->it.type],
-			    *o->it.func ? " " : "", o->it.func,
-			    div_u64(o->it.ran_ns, NSEC_PER_MSEC), smp_processor_id(),
-			    o->has_image ? "terminated" :
-					   "it has no stub image, so only what it has caused to run was terminated",
-			    o->outcome.frames, o->outcome.kicks);
-}
-
-/**
- * fastterm_watchdog_exited() - report a program that has left to the kernel log
- * @outcome: the outcome of its termination
- *
- * Only programs that the watchdog itself has terminated are reported.
- *
- * Context: any in which a program may run; so the message is printed later.
- */
-void fastterm_watchdog_exited(const struct fastterm_outcome *outcome)
-{
-	struct watch *w = this_cpu_ptr(&watches);
-	unsigned long flags;
-	bool ours;
-
-	/* A sample may come in between, and begin the next report. */
-	raw_local_irq_save(flags);
-	ours = w->overrun.pending && outcome->id == w->overrun.outcome.id;
-	if (ours) {
-		w->overrun.pending = false;
-		w->overrun.outcome = *outcome;
-	}
-	raw_local_irq_restore(flags);
-	if (ours)
-		irq_work_queue(&w->report);
-}
-
-static void blame(struct watch *w, struct fastterm_tag *tag, struct pt_regs *regs)
-{
-	const struct bpf_prog *prog = tag->fprog->prog;
-	struct overrun *o = &w->overrun;
-	struct fastterm_overrun it = { .id = tag->id, .type = prog->type, .ran_ns = tag->ran_ns };
-
-	/* It may be being terminated already. */
-	if (tag->leaving)
-		return;
-	strscpy(it.name, prog->aux->name);
-	memcpy(it.tag, prog->tag, sizeof(it.tag));
-	strscpy(it.func, prog->aux->attach_func_name ?: "");
-	fastterm_event_overrun(&it);
-	fastterm_terminate_tag(tag, regs);
-	/* With interrupts off, the last message may not have been printed yet. */
-	if (irq_work_is_busy(&w->report))
-		return;
-	o->it = it;
-	o->has_image = tag->fprog->images;
-	o->outcome.id = tag->id;
-	o->pending = true;
+	return (s64)(now - READ_ONCE(per_cpu(watches.last, cpu))) < (s64)longest_gap();
 }
 
 /*
- * Count the time for each activation on the stack that is tagged, and terminate the
- * innermost one that is over its budget. Returns the time to the next sample, in ns.
+ * Have an NMI take a sample: in @next ns; or, if @next is 0, after longest_gap(), unless another
+ * interrupt takes one before.
  */
+static __always_inline void set_nmi(u64 next)
+{
+	fastterm_nmi_arm(next ?: longest_gap(), next);
+}
+
+/* The shortest time between two samples, in ns. */
+#define SHORTEST_NS	(20 * (u64)NSEC_PER_USEC)
+
+/* Returns the time to the next sample, in ns; 0 if the tick is soon enough. */
 static u64 sample(struct watch *w, struct pt_regs *regs)
 {
-	u64 now = ktime_get_mono_fast_ns(), next = period(), ran, may;
-	struct fastterm_tag *tag, *over = NULL;
+	u64 now = ktime_get_mono_fast_ns(), ran = now - w->last, share, next;
+	/* A CPU that has slept meanwhile has been awake for a tick at most. */
+	const bool slept = fastterm_irqs_were_on(regs) && ran > longest_gap();
 
 	/*
 	 * After a longer gap between samples, the program may have been preempted
-	 * meanwhile. But with interrupts off it has been running all the time, or the timer
-	 * would have sampled it.
+	 * meanwhile. With interrupts off it has been running all the time, or the CPU would
+	 * have been sampled; unless the machine itself was stopped, as a virtual one may be.
 	 */
-	ran = now - w->last;
-	if (fastterm_irqs_were_on(regs))
-		ran = min(ran, 2 * period());
+	ran = min(ran, (fastterm_irqs_were_on(regs) ? 2 : 4) * period());
+	share = slept ? TICK_NSEC : ran;
 	WRITE_ONCE(w->last, now);
-	if (user_mode(regs))
-		return next;
-	for (tag = fastterm_suspect(regs); !IS_ERR_OR_NULL(tag); tag = tag->outer) {
-		/* At the first sample the time is not known; 1 marks the activation as seen. */
-		tag->ran_ns += tag->ran_ns ? ran : 1;
-		may = budget(tag->fprog->prog);
-		if (!may || tag->leaving)
-			continue;
-		if (tag->ran_ns <= may)
-			next = min(next, may - tag->ran_ns + 1);
-		else
-			over = over ?: tag;
-	}
-	if (over)
-		blame(w, over, regs);
+	next = user_mode(regs) ? 0 : fastterm_count(regs, ran, share);
+	if (next)
+		next = clamp(next, SHORTEST_NS, period());
+	/* The next sample, in whatever interrupt, puts the NMI off. */
+	set_nmi(in_nmi() ? next : 0);
 	return next;
+}
+
+static void arm(struct watch *w, u64 ns)
+{
+	__this_cpu_write(fastterm_armed, true);
+	hrtimer_start(&w->timer, ns_to_ktime(ns), HRTIMER_MODE_REL_PINNED_HARD);
 }
 
 static void sampled(struct pt_regs *regs);
 
-/* Check whether the next CPU samples itself. */
-static void look_after_neighbour(void)
+/*
+ * An interrupt of an idle CPU may be about to run a program, and no tick comes there: even if
+ * no program was found, the timer takes the next sample in a period. When the CPU goes on sleeping,
+ * the timer is disarmed.
+ */
+static u64 or_in_a_period(u64 next)
 {
-	const u64 limit = period() + period() / 2;
-	const int cpu = smp_processor_id();
-	struct watch *w;
-	u64 late, last;
-	int other;
+	return !next && is_idle_task(current) && tick_nohz_tick_stopped() ? period() : next;
+}
 
-	other = cpumask_next_wrap(cpu, cpu_online_mask, cpu, false);
-	if (other >= nr_cpu_ids || other == cpu)
-		return;
-	w = per_cpu_ptr(&watches, other);
-	last = READ_ONCE(w->last);
-	late = ktime_get_mono_fast_ns() - last;
-	if (!READ_ONCE(w->up) || (s64)late < (s64)limit)
-		return;
-	if (READ_ONCE(fastterm_budget_ms) &&
-	    late > limit + READ_ONCE(fastterm_budget_ms) * (u64)NSEC_PER_MSEC) {
-		fastterm_cut_loops(other, true);
+/*
+ * Check whether a CPU has to be sampled. Returns false if it samples itself, and looks after
+ * those that follow.
+ */
+static bool look_after(int cpu, u64 now)
+{
+	struct watch *w = per_cpu_ptr(&watches, cpu);
+	u64 last = READ_ONCE(w->last), since;
+	u32 residency;
+
+	if (samples_itself(cpu, now))
+		return false;
+	if (!fastterm_is_awake(cpu, &residency))
+		return true;
+	since = READ_ONCE(w->since);
+	if (residency != READ_ONCE(w->residency)) {
+		WRITE_ONCE(w->since, now);
+		WRITE_ONCE(w->residency, residency);
+		return true;
+	}
+	if ((s64)(now - since) < (s64)period())
+		return true;
+	if (READ_ONCE(w->asked_since) != last) {
+		WRITE_ONCE(w->asked, now);
+		WRITE_ONCE(w->asked_since, last);
+	} else if (READ_ONCE(fastterm_budget_ms) && (s64)(now - READ_ONCE(w->asked)) >
+		   (s64)(READ_ONCE(fastterm_budget_ms) * (u64)NSEC_PER_MSEC + period())) {
+		fastterm_cut_loops(cpu, true);
 		/*
-		 * Either this sees that the CPU has just sampled itself, or that CPU undoes
+		 * Either this sees that the CPU has just been sampled, or that CPU undoes
 		 * fastterm_cut_loops().
 		 */
 		smp_mb();
 		if (READ_ONCE(w->last) != last)
-			fastterm_cut_loops(other, false);
+			fastterm_cut_loops(cpu, false);
+		else if (xchg(&w->named, last) != last)
+			fastterm_report_unreachable(cpu, now - READ_ONCE(w->asked));
 	}
-	fastterm_sample(other, sampled, true);
+	fastterm_sample(cpu, sampled, true);
+	return true;
+}
+
+static void look_after_others(void)
+{
+	const int cpu = smp_processor_id();
+	const u64 now = ktime_get_mono_fast_ns();
+	int other;
+
+	for_each_cpu_wrap(other, cpu_online_mask, cpu + 1)
+		if (other == cpu || !look_after(other, now))
+			return;
+}
+
+static void sample_and_look(struct watch *w, struct pt_regs *regs)
+{
+	u64 next = or_in_a_period(sample(w, regs));
+
+	/* An interrupt or an NMI does reach this CPU. Pairs with smp_mb() in look_after(). */
+	smp_mb();
+	fastterm_irqs_reach_again();
+	if (next && !in_nmi())
+		arm(w, next);
+	look_after_others();
 }
 
 /*
- * A neighbour has requested this sample by a kick, since this CPU did not sample itself. It
- * has, or had, interrupts off, so it has not checked the next CPU either.
+ * Another CPU has requested this sample by a kick. This CPU has, or had, interrupts off, or it
+ * has no tick; so it has not looked after others either.
  */
 static void sampled(struct pt_regs *regs)
 {
 	struct watch *w = this_cpu_ptr(&watches);
 
-	if (ktime_get_mono_fast_ns() - w->last <= period())
-		return;
-	sample(w, regs);
-	look_after_neighbour();
+	if (is_on() && ktime_get_mono_fast_ns() - w->last > period())
+		sample_and_look(w, regs);
+}
+
+/**
+ * fastterm_watchdog_looks() - sample this CPU in an NMI, if that has not been done for too long
+ * @regs: the interrupted registers
+ * @timer: the NMI is the one that set_nmi() arms
+ *
+ * Context: an interrupt of ours, which is an NMI; in the one that interrupted @regs.
+ */
+void fastterm_watchdog_looks(struct pt_regs *regs, bool timer)
+{
+	if (!timer)
+		sampled(regs);
+	else if (is_on() && !(is_idle_task(current) && fastterm_level(regs) == 0))
+		sample_and_look(this_cpu_ptr(&watches), regs);
+}
+
+/**
+ * fastterm_nmi_wakes() - arm the NMI again, since this CPU is awake
+ * @alone: no CPU has a tick
+ *
+ * Context: that of fastterm_wakes(). Not traced.
+ */
+notrace void fastterm_nmi_wakes(bool alone)
+{
+	if (is_on() && (alone || fastterm_nmi_is_own()))
+		set_nmi(0);
+}
+
+/**
+ * fastterm_watchdog_ticked() - sample this CPU in a tick, if it is time to
+ * @regs: the interrupted registers
+ *
+ * Context: an interrupt of ours, which is a hardirq; in the one that interrupted @regs.
+ */
+void fastterm_watchdog_ticked(struct pt_regs *regs)
+{
+	struct watch *w = this_cpu_ptr(&watches);
+
+	fastterm_irqs_reach_again();
+	/* With the next tick, the period would be over. */
+	if (is_on() && ktime_get_mono_fast_ns() - w->last + TICK_NSEC > period())
+		sample_and_look(w, regs);
 }
 
 static enum hrtimer_restart handle_timer(struct watch *w)
 {
 	struct pt_regs *regs = get_irq_regs();
-	u64 next = period();
+	u64 next = 0;
 
 	if (regs && is_on())
-		next = sample(w, regs);
-	/* Pairs with smp_mb() in look_after_neighbour(). */
+		next = or_in_a_period(sample(w, regs));
+	/* Pairs with smp_mb() in look_after(). */
 	smp_mb();
 	fastterm_irqs_reach_again();
-	if (!is_on()) {
-		w->running = false;
+	if (is_on())
+		look_after_others();
+	if (!next)
 		return HRTIMER_NORESTART;
-	}
-	look_after_neighbour();
 	hrtimer_forward_now(&w->timer, ns_to_ktime(next));
 	return HRTIMER_RESTART;
 }
@@ -294,59 +305,115 @@ static notrace enum hrtimer_restart sample_by_timer(struct hrtimer *timer)
 
 NOKPROBE_SYMBOL(sample_by_timer);
 
-/* Stagger the timers, so that a CPU does not check its neighbour just when that samples itself. */
-static void start(void *unused)
+/**
+ * fastterm_arm() - have the timer look which program an interrupt runs
+ * @timekeeper: the CPU that keeps the time, and looks; negative if there is none
+ *
+ * The timekeeper may have interrupts off itself.
+ *
+ * Context: hardirq, with interrupts off; from fastterm_idle_interrupted(). Neither traced nor
+ * probed, and neither is what it calls entered by programs.
+ */
+notrace void fastterm_arm(int timekeeper)
 {
+	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
+
+	if (!is_on() || (timekeeper >= 0 && samples_itself(timekeeper, ktime_get_mono_fast_ns())) ||
+	    !fastterm_interrupt_begins(c))
+		return;
+	arm(this_cpu_ptr(&watches), period());
+	set_nmi(0);
+	fastterm_not_busy(c);
+}
+
+NOKPROBE_SYMBOL(fastterm_arm);
+
+/**
+ * fastterm_disarm() - undo fastterm_arm() before this CPU sleeps
+ *
+ * Context: that of fastterm_idle_begins(). Neither traced nor probed, as fastterm_arm().
+ */
+notrace void fastterm_disarm(void)
+{
+	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
 	struct watch *w = this_cpu_ptr(&watches);
 
-	if (w->running || !w->up || !is_on())
+	__this_cpu_write(fastterm_armed, false);
+	/* Often the timer has expired, and has not been started again. */
+	if (!hrtimer_is_queued(&w->timer) || !fastterm_interrupt_begins(c))
 		return;
-	WRITE_ONCE(w->last, ktime_get_mono_fast_ns());
-	w->running = true;
-	hrtimer_start(&w->timer,
-		      ns_to_ktime(div_u64(period() * (smp_processor_id() + 1), nr_cpu_ids)),
-		      HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_try_to_cancel(&w->timer);
+	fastterm_not_busy(c);
+}
+
+NOKPROBE_SYMBOL(fastterm_disarm);
+
+/* The CPU that has looked after this one goes to sleep. */
+static void begins_to_look(struct pt_regs *regs)
+{
+	if (is_on())
+		sample_and_look(this_cpu_ptr(&watches), regs);
+}
+
+/**
+ * fastterm_wake_watch() - have CPUs sample themselves that may have relied on this one
+ *
+ * Context: that of fastterm_last_awake().
+ */
+void fastterm_wake_watch(void)
+{
+	const u64 now = ktime_get_mono_fast_ns();
+	bool alone = true;
+	u32 residency;
+	int cpu;
+
+	if (!is_on())
+		return;
+	/*
+	 * Either this sees that a CPU has been interrupted, or that CPU sees that no CPU has a
+	 * tick: its context tracking uses atomic operations that are full barriers.
+	 */
+	smp_mb();
+	for_each_online_cpu(cpu) {
+		if (cpu == smp_processor_id() || !fastterm_is_awake(cpu, &residency))
+			continue;
+		alone = false;
+		if (tick_nohz_tick_stopped_cpu(cpu) || !samples_itself(cpu, now))
+			fastterm_sample(cpu, begins_to_look, true);
+	}
+	if (alone)
+		fastterm_nmi_disarm_all();
 }
 
 /**
  * fastterm_watchdog_update() - apply new values of fastterm_budget_ms and the other settings
  *
- * A new period holds from the next sample on. If the watchdog has been switched on, it
- * starts with the next interrupt; this function does not wait for CPUs that take none.
+ * New values hold from the next tick on.
  *
- * Context: process context, may sleep.
+ * Context: any.
  */
 void fastterm_watchdog_update(void)
 {
 	const u64 now = ktime_get_mono_fast_ns();
 	int cpu;
 
-	if (!is_on())
-		return;
 	/* Time before the change does not count. */
 	for_each_possible_cpu(cpu)
 		WRITE_ONCE(per_cpu(watches.last, cpu), now);
-	on_each_cpu(start, NULL, false);
 }
 
 static int cpu_up(unsigned int cpu)
 {
-	local_irq_disable();
-	__this_cpu_write(watches.up, true);
-	start(NULL);
-	local_irq_enable();
+	struct watch *w = per_cpu_ptr(&watches, cpu);
+
+	WRITE_ONCE(w->last, ktime_get_mono_fast_ns());
 	return 0;
 }
 
 static int cpu_down_begins(unsigned int cpu)
 {
-	struct watch *w = per_cpu_ptr(&watches, cpu);
-
-	local_irq_disable();
-	WRITE_ONCE(w->up, false);
-	w->running = false;
-	local_irq_enable();
-	hrtimer_cancel(&w->timer);
+	/* A tick may arm it again: then it moves to another CPU, where it does nothing. */
+	hrtimer_cancel(&per_cpu(watches.timer, cpu));
 	return 0;
 }
 
@@ -402,7 +469,6 @@ static int __init fastterm_watchdog_init(void)
 		w = per_cpu_ptr(&watches, cpu);
 		hrtimer_init(&w->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 		w->timer.function = sample_by_timer;
-		w->report = IRQ_WORK_INIT(report);
 	}
 	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "bpf/fastterm:watch", cpu_up,
 				cpu_down_begins);

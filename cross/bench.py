@@ -6,10 +6,12 @@ same whatever else this machine does.
 """
 
 import collections
+import re
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import boot
 import corpus
 import guest
 import host
@@ -38,7 +40,22 @@ def measure(kdir, arch):
     files |= corpus.ours(tree, arch, types, 'callbacks', [guest.SOURCES / 'callbacks.bpf.c'])
     files['init'] = guest.build(tree, arch, 'bench', '-Wl,--wrap=syscall')
     records = [_load(target, out, files) for target, out in zip(kernels, outs)]
-    return tree.version, figures(arch, *records)
+    result = figures(arch, *records)
+    result.watcher = _watcher(tree, kernels[0], outs[0])
+    return tree.version, result
+
+
+def _watcher(tree, target, out):
+    """What suites print of the watchdog's cost: whom it wakes, and instructions where they are counted."""
+    texts = []
+    for name, machine, suite in target.runs(None):
+        suite = 'fastterm_icount_watchdog' if machine.counted else 'fastterm_watchdog_idle'
+        result = boot.run(tree, target, (out.name, machine), out, suite=suite)
+        if not result.ok:
+            raise Error(f'{name}, {suite}: {"; ".join(result.problems)}')
+        texts += [found[1] for found in (re.search(r'# (?:idle|watchdog)_\w+: (.*(?:watchdog|instructions).*)', line)
+                                         for line in (out / 'console.log').read_text().splitlines()) if found]
+    return texts
 
 
 def _load(target, out, files):
@@ -76,6 +93,7 @@ class Figures:
     operands: int       # in the programs' own code, that name the same in other bytes
     different: list     # what else differs in the programs' own code
     callbacks: dict     # {by whom: (instructions of one call back without fastterm, with it)}
+    watcher: list = field(default_factory=list)     # what the watchdog costs: texts
 
     @property
     def images(self):
@@ -194,6 +212,8 @@ def show(arch, version, result):
     yield '  callbacks  instructions of one, without fastterm and with it'
     for by, (before, after) in result.callbacks.items():
         yield f'{by:>17} {before:.2f}, {after:.2f}: {after - before:+.2f}'
+    for text in result.watcher:
+        yield f'  watchdog   {text}'
     for text in result.missed():
         yield f'  MISSED     {text}'
 
@@ -240,6 +260,9 @@ def run(kdir, arches):
             host.say(f'fastterm: {arch.name}: {error}')
             good = False
             continue
-        print('\n'.join(show(arch.name, version, result)), flush=True)
+        lines = list(show(arch.name, version, result))
+        print('\n'.join(lines), flush=True)
+        summary = host.OUT / f'bench-{arch.name}-default' / 'summary.txt'
+        host.write_whole(summary, ''.join(f'{line}\n' for line in lines).encode())
         good = good and not result.missed()
     return good

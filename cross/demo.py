@@ -138,7 +138,7 @@ def _terminated(row, record, by_kind, counted):
     row.add(str(left[0]['frames']), None if left[0]['frames'] else 'not one frame was moved')
     instructions = left[0]['exit_ns']
     if counted:
-        row.add(f'{instructions:,} ns', None if 0 < instructions <= EXIT else f'more than {EXIT:,} instructions')
+        row.add(f'<= {instructions:,} ns', None if 0 < instructions <= EXIT else f'more than {EXIT:,} instructions')
     else:
         row.add('not counted')
 
@@ -179,7 +179,7 @@ def show(arch, version, records):
         wrong.append(f'{number} programs were run, fewer than {PROGRAMS}')
     table = [list(HEADS), *(row.cells for row in rows)]
     widths = [max(len(cells[column]) for cells in table if len(cells) == len(HEADS)) for column in range(len(HEADS))]
-    time = (f'a nanosecond is an instruction of the guest, counted in steps of {arch.tick}' if arch.tick else
+    time = (f'a nanosecond is an instruction of any of the four processors, counted in steps of {arch.tick}' if arch.tick else
             'this emulator does not count the instructions of several processors')
     lines = [f'{arch.name}, Linux {version}; {time}']
     lines += ['  '.join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip() for cells in table]

@@ -17,7 +17,8 @@ SOURCES = HERE / 'guest'
 PARTS = {'bench': ('callbacks', 'loader'),
          'demo': ('attach', 'events', 'loader', 'watchdog', 'world'),
          'run': ('attach', 'events', 'loader', 'watchdog', 'world'),
-         'sound': ('attach', 'loader', 'watchdog', 'world')}
+         'sound': ('attach', 'loader', 'watchdog', 'world'),
+         'usable': ('attach', 'loader', 'watchdog', 'world')}
 WARNINGS = ('-Wall', '-Wextra', '-Wno-unused-parameter', '-Wno-missing-field-initializers', '-Werror')
 
 
@@ -57,11 +58,13 @@ def build(tree, arch, name, *flags):
     return made.folder(f'guest-{name}-{arch.name}', inputs, link) / name
 
 
-def boot(target, out, files, *, extra=machine.COUNTED, append='', timeout, on_record=None):
+def boot(target, out, files, *, extra=None, append='', timeout, on_record=None):
     """The records of a guest that runs the kernel in @out. @files: {name in the guest: file}, its init among them.
 
-    What the kernel complains about, and a guest that does not come to its end, are errors.
+    What the kernel complains about, and a guest that does not come to its end, are errors. @extra: what the emulator is
+    told besides; if it is not given, that the guest has one processor, whose time is instructions.
     """
+    extra = (*machine.COUNTED, *target.arch.steady) if extra is None else extra
     archive = out / 'initramfs.cpio'
     initramfs.write(archive, files | {'config': out / 'config'})
     _, first = next(target.machines)

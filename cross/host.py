@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 OUT = CHECKOUT / 'out'
 
 # What a user's shell or our own Makefile may carry into a kernel build that is not meant for it.
-FOREIGN = re.compile(r'^(MAKE.*|MFLAGS|ARCH|SUBARCH|VARIANT|SUITE|BOOT|KDIR|OBJ|PROG|SECONDS|SITES|O|C|W|V|LLVM|LLVM_IAS|CC|LD|AR|NM|HOSTCC|'
+FOREIGN = re.compile(r'^(MAKE.*|MFLAGS|ARCH|SUBARCH|VARIANT|SUITE|BOOT|KDIR|OBJ|PROG|SECONDS|SITES|KUNIT|FORMAT|O|C|W|V|LLVM|LLVM_IAS|CC|LD|AR|NM|HOSTCC|'
                      r'CROSS_COMPILE|KBUILD_.*|KCFLAGS|KCPPFLAGS|KAFLAGS|INSTALL_.*|LOCALVERSION)$')
 
 
@@ -63,6 +63,12 @@ def child_env(**extra):
                KBUILD_BUILD_TIMESTAMP='1970-01-01', KBUILD_BUILD_USER='fastterm', KBUILD_BUILD_HOST='fastterm')
     env.update(extra)
     return env
+
+
+def git_env(kept=()):
+    """An environment for git that names no other repository, and tells it to trace nothing, which would be part of what it
+    says. @kept: beginnings of the names of variables of git's that stay."""
+    return {k: v for k, v in child_env().items() if not k.startswith('GIT_') or k.startswith(tuple(kept))}
 
 
 def compiler():
@@ -174,6 +180,15 @@ def run(cmd, *, log=None, on_line=None, timeout=None, check=True, what=None, **k
     if check and proc.returncode:
         raise Error(f'{what or cmd[0]}: exit status {proc.returncode}' + _tail(output, log))
     return proc.returncode, output
+
+
+def output_of(cmd, good=(0,), **kwargs):
+    """What a command writes, byte for byte; None if its exit status is none of @good. @kwargs: as of run()."""
+    with tempfile.NamedTemporaryFile() as out:
+        # By the shell, since run() takes what it reads for text.
+        status, _ = run(['sh', '-c', 'out=$1; shift; exec "$@" >"$out" 2>/dev/null', 'sh', out.name, *cmd], check=False,
+                        **kwargs)
+        return Path(out.name).read_bytes() if status in good else None
 
 
 @contextlib.contextmanager

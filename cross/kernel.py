@@ -49,6 +49,7 @@ def prepared(kdir=None):
 
     def grafted():
         tree = trees.working_copy(kdir)
+        graft.adopt(tree.path)
         graft.apply(tree.path)
         return tree
     return locked(trees.copy_name(original)), grafted

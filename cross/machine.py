@@ -19,17 +19,23 @@ SEPARATOR = '\x1e'
 COUNTED = ('-smp', '1', '-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off', '-seed', '1',
            '-rtc', 'clock=vm,base=2000-01-01')
 
+# QEMU before 8.1 may go on executing what another processor has patched: it translates code without a lock. Where an
+# architecture patches running code, tests that do so in a loop need processors that take turns.
+TURNS = ('-smp', '4', '-accel', 'tcg,thread=single')
+
 
 def counted_smp(arch):
     """The same with four processors, where it can be: they take turns, and time is what all of them have run."""
-    return ('-smp', '4', *COUNTED[2:]) if arch.counted else ()
+    return ('-smp', '4', *COUNTED[2:], *arch.steady) if arch.counted else ()
 
 
 def options(arch, machine):
     """What the emulator is told about a machine."""
+    if machine.turns:
+        return [*machine.options, *TURNS]
     if not machine.counted:
         return [*machine.options, '-smp', '4']
-    return [*machine.options, *(_in_steps(arch) if machine.steps else COUNTED)]
+    return [*machine.options, *arch.steady, *(_in_steps(arch) if machine.steps else COUNTED)]
 
 
 def _in_steps(arch):

@@ -18,14 +18,18 @@ from unittest import mock
 
 import bench
 import boot
+import callbacks
+import compiles
 import demo
 import escape
+import formats
 import graft
 import hooks
 import host
 import kernel
 import ktap
 import packages
+import parts
 import run
 import series
 import sound
@@ -33,7 +37,9 @@ import source
 import style
 import targets
 import unchanged
+import usable
 import vectors
+import vendors
 from host import Error
 
 HELP = (
@@ -48,8 +54,9 @@ HELP = (
     ('bench', 'what fastterm costs, over the BPF programs of the kernel tree', 'make bench ARCH=x86_64'),
     ('graft', 'put fastterm into a kernel tree of yours', 'make graft KDIR=~/linux'),
     ('ungraft', 'take it out again, byte for byte', 'make ungraft KDIR=~/linux'),
-    ('series', 'fastterm as patches for git am, in out/series/', 'make series KDIR=~/linux'),
-    ('check-hooks', 'do the semantic patches fit a kernel?', 'make check-hooks KDIR=~/linux'),
+    ('series', 'fastterm as patches, in out/series/', 'make series KDIR=~/linux FORMAT=yocto ARCH=arm64 KUNIT=0'),
+    ('check-hooks', 'do our changes fit a kernel, and does it compile with them?', 'make check-hooks KDIR=~/linux ARCH=arm64'),
+    ('vendors', 'does the series apply in each form that distributions take?', 'make vendors KDIR=~/linux'),
     ('vectors', 'golden vectors of the backends, on this machine: no kernel is built', 'make vectors ARCH=riscv64'),
     ('style', 'checkpatch, kernel-doc, W=1 and sparse on our files, how large backends are, and kernels without one',
      'make style'),
@@ -85,6 +92,21 @@ def setup(args):
         source.distribution()
 
 
+def selected(args, otherwise=None, alone=False):
+    """The targets that ARCH= and VARIANT= name, those alone whose architecture KDIR= has.
+
+    @otherwise: which where neither is given, by default the default kernels; with @alone, the first of them.
+    """
+    chosen = targets.select(args.arch, args.variant, otherwise or [(name, 'default') for name in targets.ARCHES])
+    lacking = parts.absent(args.kdir) if args.kdir else []
+    if args.arch in lacking:
+        raise Error(f'ARCH={args.arch}: {args.kdir} has no arch/{targets.ARCHES[args.arch].srcarch}/')
+    left = [target for target in chosen if target.arch.name not in lacking]
+    if not left:
+        raise Error(f'{args.kdir} has none of our architectures')
+    return left[:1] if alone and not args.arch and not args.variant else left
+
+
 def cmd_setup(args):
     packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
@@ -92,7 +114,7 @@ def cmd_setup(args):
 
 
 def cmd_kernel(args):
-    chosen = targets.select(args.arch, args.variant, [(a, 'default') for a in targets.ARCHES])
+    chosen = selected(args)
     setup(args)
     for target in chosen:
         lock, grafted = kernel.prepared(args.kdir)
@@ -167,9 +189,9 @@ def number_of_boots(args, chosen):
 
 
 def cmd_kunit(args):
-    chosen = targets.select(args.arch, args.variant, [(a, 'default') for a in targets.ARCHES])
+    chosen = selected(args)
     setup(args)
-    report = ktap.Report(number_of_boots(args, chosen))
+    report = ktap.Report(number_of_boots(args, chosen), xml='kunit')
     with own_locks(host.CHECKOUT), contextlib.closing(boots(args, chosen)) as results:
         for result in results:
             report.boot(result)
@@ -204,59 +226,94 @@ def harness(kdir=None, tests=None):
     return cases
 
 
-def hook_cases(tree, version):
-    """Whether each hook fits, as cases of a ktap suite. A hook that does not fit hides no other."""
+def hook_cases(tree, version, arch=''):
+    """Whether each hook fits, as cases of a ktap suite. What does not fit hides nothing else that does not."""
     cases, state, changed = [], graft.State(tree), {}
-    for hook in hooks.load():
-        try:
-            changed |= hooks.apply_all(lambda file: changed.get(file, state.original(file)), version, [hook])
-            cases.append((hook.name, 'passed', ''))
-        except Error as error:
-            cases.append((hook.name, 'failed', str(error)))
+    for hook in hooks.load(parts.of(tree, arch)):
+        wrong = []
+        for file in hook.places:
+            try:
+                changed |= hooks.apply_all(lambda name: changed.get(name, state.original(name)), version,
+                                           [hook.only(file.__eq__)])
+            except Error as error:
+                wrong.append(str(error))
+        cases.append((hook.name, 'failed' if wrong else 'passed', '\n'.join(wrong)))
     return cases
 
 
+def callback_cases(tree, version):
+    """Whether every function that calls callbacks of programs is known, as the case of a ktap suite."""
+    name, state = 'every function that calls callbacks of programs is known', graft.State(tree)
+    try:
+        changed = hooks.apply_all(state.original, version, hooks.load(parts.of(tree)))
+    except Error as error:
+        return [(name, 'failed', str(error))]
+    wrong = callbacks.unknown(tree, lambda file: changed.get(file) or state.original(file))
+    return [(name, 'failed' if wrong else 'passed', '\n'.join(wrong))]
+
+
 def cmd_check_hooks(args):
-    packages.setup(packages.GRAFT)
+    chosen = selected(args)
+    if any(target.variant != 'default' for target in chosen):
+        raise Error('make check-hooks is about code, of which all variants have the same')
+    setup(args)
     tree = args.kdir or source.distribution()
-    version = source.version(tree)
+    version, what = source.version(tree), parts.of(tree, args.arch)
     host.say(f'hooks on Linux {version}')
-    report = ktap.Report(1)
-    report.suite('hooks', hook_cases(tree, version))
+    report = ktap.Report(4, xml='check-hooks')
+    lock, grafted = kernel.prepared(args.kdir)
+    with lock:
+        if graft.taken(tree):
+            # What it was before is known of the copy.
+            tree = grafted().path
+        report.suite('hooks', hook_cases(tree, version, args.arch))
+        report.suite('callbacks', callback_cases(tree, version))
+        report.suite('series', series.fits(source.distribution(), tree, what))
+        try:
+            cases = compiles.cases(grafted(), [target for target in chosen if target.arch.srcarch in what.srcarches])
+        except Error as error:
+            cases = [('is grafted', 'failed', str(error))]
+    report.suite('compiles', cases)
     return report.close()
 
 
 def cmd_vectors(args):
-    chosen = targets.select(args.arch, args.variant, [(a, 'default') for a in targets.ARCHES])
+    chosen = selected(args)
     if any(target.variant != 'default' for target in chosen):
         raise Error('make vectors is about code, of which all variants have the same')
     setup(args)
-    report = ktap.Report(1)
+    report = ktap.Report(1, xml='vectors')
     with own_locks(host.OUT / 'vectors'):
         report.suite('vectors', vectors.cases(args.kdir, [target.arch for target in chosen]))
     return report.close()
 
 
 def cmd_test(args):
-    chosen = targets.select(args.arch, args.variant, targets.TESTED)
+    chosen = selected(args, otherwise=targets.TESTED)
     packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
     # What the default kernel is for, on the first architecture that has one here.
     shown = [target.arch for target in chosen if target.variant == 'default'][:1]
     guests = [(f'demo-{arch.name}', functools.partial(demo.cases, args.kdir, arch), arch.counted)
               for arch in shown]
+    guests += [(f'usable-{arch.name}', functools.partial(usable.cases, args.kdir, arch), False)
+               for arch in shown]
     guests += [(f'sound-{target.name}', functools.partial(sound.cases, args.kdir, target), sound.is_counted(target))
                for target in chosen if target.variant in sound.VARIANTS]
     guests += [(f'escape-{target.name}', functools.partial(escape.cases, args.kdir, target), False)
                for target in chosen if target.variant == 'default']
-    report = ktap.Report(4 + len(guests) + number_of_boots(args, chosen))
+    report = ktap.Report(4 + len(guests) + number_of_boots(args, chosen), xml='test')
     report.suite('harness', harness(args.kdir))
     with own_locks(host.OUT / 'vectors'):
-        report.suite('vectors', vectors.cases(args.kdir, targets.ARCHES.values()))
+        report.suite('vectors', vectors.cases(args.kdir, [arch for name, arch in targets.ARCHES.items()
+                                                          if name not in (parts.absent(args.kdir) if args.kdir else [])]))
     lock, grafted = kernel.prepared(args.kdir)
     with lock:
         original = args.kdir or source.distribution()
-        report.suite('hooks', hook_cases(original, source.version(original)))
+        if graft.taken(original):
+            original = grafted().path
+        report.suite('hooks', hook_cases(original, source.version(original)) +
+                     callback_cases(original, source.version(original)))
         try:
             cases = unchanged.check(grafted())
         except (Error, OSError) as error:
@@ -276,27 +333,31 @@ def cmd_test(args):
 
 
 def cmd_bench(args):
-    chosen = targets.select(args.arch, args.variant, [(a, 'default') for a in targets.ARCHES])
+    chosen = selected(args)
     if any(target.variant != 'default' for target in chosen):
         raise Error('make bench measures VARIANT=default')
     packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
+    arches = [target.arch for target in chosen]
     with own_locks(host.OUT / 'bench'):
-        return bench.run(args.kdir, [target.arch for target in chosen])
+        good = bench.run(args.kdir, arches)
+        return all([usable.run(args.kdir, arch, usable.LONG) for arch in arches]) and good
 
 
 def cmd_demo(args):
-    chosen = targets.select(args.arch, args.variant, [(targets.FIRST, 'default')])
+    chosen = selected(args, alone=True)
     if any(target.variant != 'default' for target in chosen):
         raise Error('make demo shows VARIANT=default')
     packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
+    arches = [target.arch for target in chosen]
     with own_locks(host.OUT / 'demo'):
-        return demo.run(args.kdir, [target.arch for target in chosen])
+        good = demo.run(args.kdir, arches)
+        return all([usable.run(args.kdir, arch) for arch in arches]) and good
 
 
 def cmd_run(args):
-    chosen = targets.select(args.arch, args.variant, [(targets.FIRST, 'default')])
+    chosen = selected(args, alone=True)
     if len(chosen) != 1 or chosen[0].variant != 'default':
         raise Error('make run runs on one architecture, VARIANT=default')
     run.objects(args.obj)
@@ -304,11 +365,11 @@ def cmd_run(args):
     packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
     with own_locks(host.OUT / 'run'):
-        return run.run(args.kdir, chosen[0].arch, args.obj, args.prog, args.seconds, args.sites)
+        return run.run(args.kdir, chosen[0].arch, args.obj, args.prog, args.seconds, args.sites, args.cpus)
 
 
 def cmd_sound(args):
-    chosen = targets.select(args.arch, args.variant, [(targets.FIRST, 'default')])
+    chosen = selected(args, alone=True)
     if any(target.variant not in sound.VARIANTS for target in chosen):
         raise Error(f'make sound runs on VARIANT={" and ".join(sound.VARIANTS)}')
     packages.setup(packages.TOOLS + packages.GUESTS)
@@ -318,7 +379,7 @@ def cmd_sound(args):
 
 
 def cmd_escape(args):
-    chosen = targets.select(args.arch, args.variant, [(targets.FIRST, 'default')])
+    chosen = selected(args, alone=True)
     if any(target.variant not in escape.VARIANTS for target in chosen):
         raise Error(f'make escape runs on VARIANT={" and ".join(escape.VARIANTS)}')
     packages.setup(packages.TOOLS + packages.GUESTS)
@@ -331,7 +392,7 @@ def cmd_style(args):
     packages.setup(packages.TOOLS + packages.STYLE)
     setup(args)
     lock, grafted = kernel.prepared(args.kdir)
-    report = ktap.Report(1)
+    report = ktap.Report(1, xml='style')
     with lock:
         report.suite('style', style.check(grafted()))
     return report.close()
@@ -361,7 +422,7 @@ def cmd_graft(args):
     packages.setup(packages.GRAFT)
     source.version(args.kdir)
     with own_locks(args.kdir):
-        changed = graft.apply(args.kdir)
+        changed = graft.apply(args.kdir, parts.of(args.kdir, args.arch, args.kunit))
     host.say(f'{args.kdir} (Linux {source.version(args.kdir)}): {"grafted" if changed else "already up to date"}; '
              'switch it on with CONFIG_BPF_FASTTERM=y')
 
@@ -374,12 +435,25 @@ def cmd_ungraft(args):
 
 
 def cmd_series(args):
+    form = formats.named(args.format)
     packages.setup((*packages.GRAFT, ('git', 'git')))
     tree, out = args.kdir or source.distribution(), host.OUT / 'series'
+    what = parts.of(tree, args.arch, args.kunit) if args.arch or args.kunit else None
     with own_locks(tree, out):
-        for path in series.make(tree, out):
+        for path in series.make(tree, out, what, form):
             print(path)
-    host.say(series.how_to_take(tree, out))
+    host.say(series.how_to_take(tree, out, form))
+
+
+def cmd_vendors(args):
+    setup(args)
+    tree = args.kdir or source.distribution()
+    if graft.taken(tree):
+        raise Error(f'{tree} has taken the series: name a tree that it is to be applied to')
+    packages.setup(vendors.TOOLS)
+    report = ktap.Report(1, xml='vendors')
+    report.suite('vendors', vendors.cases(source.distribution(), tree))
+    return report.close()
 
 
 def cmd_clean(args):
@@ -406,7 +480,10 @@ def cmd_help(_args):
     print(f'\n  ARCH     {", ".join(targets.ARCHES)}, all'
           f'\n  VARIANT  {", ".join(targets.VARIANTS)}, all'
           f'\n  SUITE    {", ".join(suites())}; shell patterns and <suite>.<case> too'
-          f'\n  OBJ      BPF objects to run; PROG, one program of them; SECONDS, of the guest; SITES=1, all decisions'
+          f'\n  OBJ      BPF objects to run; PROG, one program of them; SECONDS, of the guest; SITES=1, all decisions;'
+          f'\n           CPUS=1, a machine on which instructions are counted'
+          f'\n  FORMAT   of a series: {", ".join(formats.FORMATS)}'
+          f'\n  KUNIT    0 leaves the KUnit suites out of a graft or series'
           f'\n  KDIR     a kernel tree of yours instead of the distribution\'s source; only graft and ungraft write into it')
 
 
@@ -415,7 +492,7 @@ def main():
                 if name.startswith('cmd_')}
     options = argparse.ArgumentParser(prog='main.py', description='The commands behind the Makefile; see make help.')
     options.add_argument('command', choices=sorted(commands))
-    for name in ('arch', 'variant', 'suite', 'kdir', 'cache', 'obj', 'prog', 'seconds', 'sites'):
+    for name in ('arch', 'variant', 'suite', 'kdir', 'cache', 'obj', 'prog', 'seconds', 'sites', 'cpus', 'kunit', 'format'):
         options.add_argument(f'--{name}', default='')
     args = options.parse_args()
     # A terminated run cleans up like an interrupted one, and so does one whose terminal goes, unless it is to outlive that.
@@ -426,7 +503,7 @@ def main():
         if args.kdir:
             args.kdir = host.user_path('KDIR', args.kdir).resolve()
             source.version(args.kdir)
-        for name in ('cache', 'sites'):
+        for name in ('cache', 'sites', 'cpus'):
             if getattr(args, name) not in ('', '1'):
                 raise Error(f'{name.upper()}={getattr(args, name)}: unknown; valid is 1')
         # Also where they mean nothing: who misspells one is told so everywhere.

@@ -13,7 +13,7 @@ from targets import ARCHES, OTHERS
 # (what must be there: a command, or a file that begins with '/'; Debian package)
 TOOLS = (
     ('gcc', 'gcc'), ('make', 'make'), ('ld', 'binutils'), ('/usr/include/stdio.h', 'libc6-dev'),
-    ('git', 'git'), ('perl', 'perl'), ('bc', 'bc'), ('bison', 'bison'), ('flex', 'flex'), ('cpio', 'cpio'),
+    ('git', 'git'), ('patch', 'patch'), ('perl', 'perl'), ('bc', 'bc'), ('bison', 'bison'), ('flex', 'flex'), ('cpio', 'cpio'),
     ('xz', 'xz-utils'), ('gzip', 'gzip'), ('rsync', 'rsync'), ('ccache', 'ccache'), ('spatch', 'coccinelle'),
     ('sparse', 'sparse'), ('pahole', 'dwarves'), ('clang-19', 'clang-19'), ('ld.lld-19', 'lld-19'),
     ('llvm-objcopy-19', 'llvm-19'), ('/usr/include/libelf.h', 'libelf-dev'),

@@ -42,8 +42,8 @@ def parameters(prog, seconds, sites):
     return length, ' '.join([f'SECONDS={length}', *([f'PROG={prog}'] if prog else []), *(['SITES=1'] if sites else [])])
 
 
-def measure(kdir, target, files, length, append, tell):
-    """Hand the guest's records of what becomes of the objects @files to @tell, as they come."""
+def measure(kdir, target, files, length, append, tell, one):
+    """Hand the guest's records of what becomes of the objects @files to @tell, as they come. @one: processor only."""
     out = host.OUT / f'run-{target.name}'
     tree, _ = corpus.kernel_and_types(kdir, target, out)
     inside = files | {'init': guest.build(tree, target.arch, 'run')}
@@ -55,7 +55,7 @@ def measure(kdir, target, files, length, append, tell):
         stuck.extend([record['object'].partition('-')[2]] if record['record'] == 'stuck' else [])
         tell(record)
     try:
-        records = guest.boot(target, out, inside, extra=machine.counted_smp(target.arch),
+        records = guest.boot(target, out, inside, extra=None if one else machine.counted_smp(target.arch),
                              append=f'log_buf_len=4M {append}', timeout=TIMEOUT + EACH * len(files) * max(length, 1),
                              on_record=take)
     except Error as error:
@@ -77,22 +77,27 @@ def _bound(record):
             'kept': record['kept'].split(', ') if record['kept'] else [], 'loop': record['loop'] or None}
 
 
-def line(record, several, counted=True):
-    """What is printed of a program: a JSON object. @counted: the machine's time is instructions."""
+def line(record, several, counted):
+    """What is printed of a program: a JSON object. @counted: the machine's time is the instructions of its processor."""
     shown = {'object': record['object'].partition('-')[2]} if several else {}
     shown |= {'name': record['name'], 'type': record['type'], 'attach': record['error'] or record['attach'],
               'terminable': bool(record['image']), 'reason': _reason(record),
               'bound': _bound(record) if record['bound'] else None,
               'activations': record['activations'], 'terminations': record['terminations'], 'kicks': record['kicks'],
               'frames': record['frames'],
-              'instructions_kick_to_exit': record['longest'] if record['terminations'] and counted else None,
+              'quarantined': {'strikes': record['strikes'], 'ms': record['quarantined_ms']}
+                             if record['quarantined_ms'] else None,
+              'instructions_kick_to_exit': {'median': record['median'], 'most': record['longest']}
+                                           if record['terminations'] and counted else None,
               'leaked': bool(record['leaked'])}
+    if record['terminations'] and not counted:
+        shown['not_counted'] = 'instructions of one processor are counted only if there is no other one: CPUS=1'
     if 'sites' in record:
         shown['sites'] = record['sites'].splitlines()
     return json.dumps(shown)
 
 
-def run(kdir, arch, obj, prog, seconds, sites):
+def run(kdir, arch, obj, prog, seconds, sites, cpus):
     """Run them and print; true if all were loaded and attached and nothing was left behind."""
     files = objects(obj)
     length, append = parameters(prog, seconds, sites)
@@ -106,8 +111,8 @@ def run(kdir, arch, obj, prog, seconds, sites):
             host.say(f'fastterm: {record["object"].partition("-")[2]}: {record["error"].rstrip()}')
             good = False
         elif record['record'] == 'program':
-            print(line(record, len(files) > 1, arch.counted), flush=True)
+            print(line(record, len(files) > 1, cpus == '1'), flush=True)
             good = good and not record['error'] and not record['leaked']
 
-    measure(kdir, Target(arch, 'default'), files, length, append, tell)
+    measure(kdir, Target(arch, 'default'), files, length, append, tell, cpus == '1')
     return good

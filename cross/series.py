@@ -16,15 +16,26 @@ import tempfile
 import textwrap
 from pathlib import Path
 
+import context
+import cover
+import formats
 import graft
 import hooks
 import host
+import parts as all_parts
 import source
+import upgrade
 from host import Error
 from targets import ARCHES
 
+# Who the patches are from where git knows nobody: whoever only builds with them needs no name.
+NOBODY = ('fastterm', 'fastterm@example.invalid')
+
 BACKEND = ('Implement what <linux/fastterm_arch.h> asks for: how the code of this JIT is read and changed, how the stacks '
            'that a program is on are walked, and where its return addresses are.')
+
+# Where structures of BPF are that Android promises modules not to change.
+BPF = 'include/linux/bpf.h'
 
 # Beside the patches: what they were when they were made.
 RECORD = '.made'
@@ -71,15 +82,28 @@ PATCHES = (
 )
 
 
-def make(tree, out):
-    """Write the series for @tree to the folder @out, in place of an earlier one. Returns the patches' files, in order."""
-    author = _author(tree)
+def make(tree, out, parts=None, form=formats.git):
+    """Write the series for @tree to the folder @out, in place of an earlier one. Returns the files, patches in their order.
+
+    For a tree that has taken an earlier series, that is one patch, which brings it up to date. @form: one of formats.FORMATS.
+    """
+    parts = parts or (graft.taken_parts(tree) if graft.taken(tree) else all_parts.of(tree))
+    if form is formats.android and b'ANDROID_KABI_' not in ((tree / BPF).read_bytes() if (tree / BPF).exists() else b''):
+        raise Error(f'FORMAT=android is made of an Android tree, which {tree} is not: its structures have words that are reserved '
+                    'for what is added; name it with KDIR=')
+    author = _author(tree) or NOBODY
     if not graft.State(tree).data['complete']:
         raise Error(f'{tree}: a graft was interrupted; undo it with make ungraft KDIR={tree}')
     _refuse_to_lose(out)
-    state, changed, added = graft.wanted(tree)
-    whole = {name: (state.original(name) if name in changed else None, data) for name, data in (changed | added).items()}
-    whole[MAINTAINERS] = _maintained(tree)
+    if graft.taken(tree):
+        whole = upgrade.changes(tree, parts, [subject for subject, *_ in PATCHES])
+        patches = [(upgrade.SUBJECT, upgrade.TEXT, sorted(whole))]
+    else:
+        state, changed, added = graft.wanted(tree, parts)
+        whole = {name: (state.original(name) if name in changed else None, data)
+                 for name, data in (changed | added).items()}
+        whole[MAINTAINERS] = _maintained(tree)
+        patches = split(whole)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='series-', dir=out.parent) as tmp:
         repository, made = Path(tmp) / 'repository', Path(tmp) / 'series'
@@ -87,14 +111,63 @@ def make(tree, out):
         repository.mkdir()
         git('init', '--quiet')
         _commit(git, repository, {name: before for name, (before, _) in whole.items() if before is not None},
-                f'Linux {source.version(tree)}')
-        for subject, text, files in split(whole):
+                f'Linux {source.version(tree)}', '--allow-empty')
+        for subject, text, files in patches:
             _commit(git, repository, {name: whole[name][1] for name in files}, _message(subject, text, files))
         # Whole names of what is changed: short ones would be ambiguous in a kernel's repository.
-        git('format-patch', '--quiet', '--zero-commit', '--full-index', '--no-signature', f'-{len(PATCHES)}', '-o', made)
-        (made / RECORD).write_text(json.dumps({path.name: _digest(path) for path in made.iterdir()}), encoding='utf-8')
+        git('format-patch', '--quiet', '--zero-commit', '--full-index', '--no-signature', '--unified=0', f'-{len(patches)}',
+            '-o', made)
+        for path in made.iterdir():
+            path.write_bytes(context.widened(path.read_bytes(), {name: before for name, (before, _) in whole.items()},
+                                             context.FUZZ if form in formats.FUZZY else 0))
+        all_made = sorted(made.iterdir())
+        if form is formats.git and whole.get(MAINTAINERS):
+            letter = cover.text([path.read_text(encoding='utf-8') for path in all_made], source.version(tree), author,
+                                cover.figures())
+            (made / cover.NAME).write_text(letter, encoding='utf-8')
+        form(all_made, made)
+        (made / RECORD).write_text(json.dumps({name: _digest(made / name) for name in _files(made)}), encoding='utf-8')
         _replace(out, made, Path(tmp) / 'old')
-    return sorted(path for path in out.iterdir() if path.name != RECORD)
+    return [out / name for name in _files(out)]
+
+
+def _files(folder):
+    """The names of the files below a folder, but for our record."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file() and path.name != RECORD)
+
+
+def fits(reference, tree, parts):
+    """[(case, status, text)] for a ktap suite: the series that is made of the tree @reference applies to @tree, without fuzz,
+    and gives what the hooks give there."""
+    name = f'the series for Linux {source.version(reference)} applies to {source.version(tree)}'
+    state = graft.State(tree)
+    own = reserved(state, parts)
+    if own:
+        return [(name, 'skipped', f'{own} has a place that is reserved there: the series has to be made of this tree')]
+    try:
+        wanted = hooks.apply_all(state.original, source.version(tree), hooks.load(parts))
+        with tempfile.TemporaryDirectory() as tmp:
+            copy = Path(tmp) / 'tree'
+            for file in [*wanted, MAINTAINERS]:
+                (copy / file).parent.mkdir(parents=True, exist_ok=True)
+                (copy / file).write_bytes(state.original(file) or b'')
+            wrong = []
+            for patch in (path for path in make(reference, Path(tmp) / 'series', parts) if path.suffix == '.patch'):
+                status, output = host.run(['patch', '--directory', copy, '-p1', '--fuzz=0', '--force', '--no-backup-if-mismatch',
+                                           '--input', patch], check=False)
+                if status:
+                    wrong.append(f'{patch.name}:\n{output.strip()}')
+            wrong += [f'{file}: not what the hooks make of it' for file, data in wanted.items()
+                      if not wrong and (copy / file).read_bytes() != data]
+    except Error as error:
+        wrong = [str(error)]
+    return [(name, 'failed' if wrong else 'passed', '\n'.join(wrong))]
+
+
+def reserved(state, parts):
+    """The file of a tree, by its State, in which a hook replaces a line that other kernels do not have; or ''."""
+    return next((file for hook in hooks.load(parts) for file in hook.places
+                 if hook.replaces(file, state.original(file) or b'')), '')
 
 
 def _maintained(tree):
@@ -128,8 +201,10 @@ def _refuse_to_lose(out):
         made = json.loads((out / RECORD).read_text(encoding='utf-8'))
     except (OSError, ValueError):
         made = {}
-    others = [path.name for path in out.iterdir() if path.name != RECORD and
-              not (path.is_file() and made.get(path.name) == _digest(path))] if out.is_dir() else [out.name]
+    folders = {str(folder) for name in made for folder in Path(name).parents}
+    others = [str(path.relative_to(out)) for path in out.rglob('*') if path.name != RECORD and
+              not (path.is_file() and made.get(str(path.relative_to(out))) == _digest(path)) and
+              not (path.is_dir() and str(path.relative_to(out)) in folders)] if out.is_dir() else [out.name]
     if others:
         raise Error(f'{out}: {", ".join(sorted(others))}: not as a series was made here; move {out} elsewhere')
 
@@ -147,12 +222,14 @@ def _replace(out, new, old):
 
 
 def split(names):
-    """[(subject, text, files)]; an error where a file belongs to no patch, since nobody would miss it."""
+    """[(subject, text, files)] of the patches that have files; an error where a file belongs to none, since nobody would miss
+    it."""
     left, patches = sorted(names), []
     for subject, text, wanted, others in PATCHES:
         files = [name for name in left if _any(name, wanted) and not _any(name, others)]
         left = [name for name in left if name not in files]
-        patches.append((subject, text, files))
+        if files:
+            patches.append((subject, text, files))
     if left:
         raise Error(f'{", ".join(left)}: in no patch of {Path(__file__).name}')
     return patches
@@ -173,18 +250,21 @@ def _message(subject, text, files):
                                    for paragraph in paragraphs)])
 
 
-def _commit(git, repository, files, message):
+def _commit(git, repository, files, message, *options):
     for name, data in files.items():
         path = repository / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        if data is None:
+            path.unlink()
+        else:
+            path.write_bytes(data)
     git('add', '--all')
-    git('commit', '--quiet', '-m', message)
+    git('commit', '--quiet', *options, '-m', message)
 
 
 def _author(tree):
-    """Who the patches are from: as git knows the user in that tree, but for what it makes up of the machine's name."""
-    env = _env(kept=('GIT_AUTHOR_', 'GIT_CONFIG'))
+    """Who the patches are from: as git knows the user in that tree, but for what it makes up of the machine's name; or None."""
+    env = host.git_env(kept=('GIT_AUTHOR_', 'GIT_CONFIG'))
     # Where the tree is somebody else's git may not read what its repository has configured.
     for folder in (tree, '/'):
         status, said = host.run(['git', '-C', folder, '-c', 'user.useConfigOnly=true', 'var', 'GIT_AUTHOR_IDENT'], env=env,
@@ -192,31 +272,34 @@ def _author(tree):
         ident = re.search(r'^(.+) <(.+)> \d+ [+-]\d{4}$', said.strip().rpartition('\n')[2])
         if not status and ident:
             return ident.groups()
-    raise Error('git does not know whom the patches are from: git config --global user.name "...", and user.email')
-
-
-def _env(kept=()):
-    """An environment that names no other repository, and tells git to trace nothing, which would be part of what it says."""
-    return {k: v for k, v in host.child_env().items() if not k.startswith('GIT_') or k.startswith(tuple(kept))}
+    return None
 
 
 def _git(home, repository, author):
     """git in the repository, as nobody has configured it: the series shall be the same for everybody."""
     name, email = author
     (home / '.gitconfig').write_text('[safe]\n\tdirectory = *\n', encoding='utf-8')
-    env = _env() | dict(HOME=str(home), XDG_CONFIG_HOME=str(home), GIT_CONFIG_NOSYSTEM='1', GIT_ATTR_NOSYSTEM='1',
+    env = host.git_env() | dict(HOME=str(home), XDG_CONFIG_HOME=str(home), GIT_CONFIG_NOSYSTEM='1', GIT_ATTR_NOSYSTEM='1',
                         GIT_AUTHOR_NAME=name, GIT_AUTHOR_EMAIL=email, GIT_COMMITTER_NAME=name, GIT_COMMITTER_EMAIL=email)
     return lambda *args: host.run(['git', '-C', repository, *args], env=env, what=f'git {args[0]}')
 
 
-def how_to_take(tree, out):
+def how_to_take(tree, out, form=formats.git):
     """What to do with the series in @out, for people: it depends on what @tree is."""
+    if form is not formats.git:
+        return f'for Linux {source.version(tree)}; cross/vendors/README.md says where the files in {out} go'
     def git(*args):
-        return host.run(['git', '-C', tree, *args], env=_env(kept=('GIT_CONFIG',)), check=False)
+        return host.run(['git', '-C', tree, *args], env=host.git_env(kept=('GIT_CONFIG',)), check=False)
     status, prefix = git('rev-parse', '--show-prefix')
     below = f' --directory={shlex.quote(prefix.strip())}' if not status and prefix.strip() else ''
-    says = [f'for Linux {source.version(tree)}; in its repository: git am -s{below} {shlex.quote(str(out))}/*.patch',
-            f'the entry in {MAINTAINERS}, in the last patch, has no M: line: before you send the series, add who maintains it']
+    says = [f'for Linux {source.version(tree)}; in its repository: git am -s{below} {shlex.quote(str(out))}/*.patch']
+    if graft.taken(tree):
+        return says[0]
+    says.append(f'the entry in {MAINTAINERS}, in the last patch, has no M: line: before you send the series, add who maintains '
+                'it')
+    if not _author(tree):
+        says.append('git knows nobody here, so the patches are from {} <{}>: to send them, set user.name and user.email with '
+                    'git config, and make the series again'.format(*NOBODY))
     if graft.State(tree).exists():
         says.append(f'before that: make ungraft KDIR={shlex.quote(str(tree))}')
     elif not status:

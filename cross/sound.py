@@ -213,7 +213,7 @@ def cases(kdir, target):
 
 def run(kdir, chosen):
     """All targets, as KTAP. True if everything is right."""
-    report = ktap.Report(len(chosen))
+    report = ktap.Report(len(chosen), xml='sound')
     for target in chosen:
         report.suite(f'sound-{target.name}', cases(kdir, target))
     return report.close()

@@ -15,11 +15,15 @@ import kernel
 from targets import ARCHES, OTHERS, Target
 
 
+# Lines that an architecture may have about NMIs.
+NMI_LINES = 150
+
+
 def check(tree):
     """[(case, status, text)] for a ktap suite. The grafted files are checked: some rules go by a file's place."""
     files = [name for name in graft.overlay() if not name.endswith('Makefile')]
     cases = [_checkpatch(tree, files), _hooks(tree), _kernel_doc(tree, [name for name in files if name.endswith(('.c', '.h'))])]
-    cases += [_size(arch) for arch in ARCHES.values()]
+    cases += [judge(arch) for arch in ARCHES.values() for judge in (_size, _nmi_size)]
     return cases + list(host.together([functools.partial(_compile, tree, Target(arch, 'default'))
                                        for arch in ARCHES.values()] +
                                       [functools.partial(_compile_other, tree, other) for other in OTHERS]))
@@ -67,7 +71,7 @@ def _compile(tree, target):
     folder = tree.builds / f'{target.arch.name}-style'
     kernel.configure(tree, target, folder)
     # Two of our headers are part of the verifier.
-    places = ['kernel/bpf/fastterm/', 'kernel/bpf/verifier.o']
+    places = ['kernel/bpf/fastterm/', 'kernel/bpf/fastterm/kunit/', 'kernel/bpf/verifier.o']
     net = f'arch/{target.arch.srcarch}/net'
     places += [f'{net}/{path.stem}.o' for name, path in graft.overlay().items()
                if name.startswith(f'{net}/') and path.suffix in ('.c', '.S')]
@@ -87,9 +91,18 @@ def lines_of_code(text):
     return sum(1 for line in without.splitlines() if line.split('//')[0].strip())
 
 
+def _nmi_size(arch):
+    """Of what is about NMIs, which _size() leaves out."""
+    path = host.CHECKOUT / arch.ours / 'fastterm_nmi.c'
+    lines = lines_of_code(path.read_text(encoding='utf-8')) if path.exists() else 0
+    return _case(f'{arch.ours} has {lines} lines about NMIs beside that, of at most {NMI_LINES}', lines > NMI_LINES,
+                 'what is the same on two architectures belongs in core/')
+
+
 def _size(arch):
+    # Sources of NMIs, and how NMIs are told apart, are optional: a backend may have none.
     lines = sum(lines_of_code(path.read_text(encoding='utf-8')) for path in (host.CHECKOUT / arch.ours).iterdir()
-                if path.suffix in ('.c', '.h', '.S'))
+                if path.suffix in ('.c', '.h', '.S') and path.stem != 'fastterm_nmi')
     return _case(f'{arch.ours} has {lines} lines of code of at most {arch.lines}', lines > arch.lines,
                  'what is the same on two architectures belongs in core/')
 
@@ -105,7 +118,8 @@ def _compile_other(tree, other):
              what=f'configuring {other.linux}')
     if 'CONFIG_BPF_FASTTERM_KUNIT_TEST=y' not in (folder / '.config').read_text(encoding='utf-8'):
         raise host.Error(f'configuring {other.linux}: cross/configs/other.config does not select our options there')
-    status, output = host.run([*make, 'W=1', 'KCFLAGS=-g0', 'kernel/bpf/fastterm/', 'kernel/bpf/verifier.o'],
+    status, output = host.run([*make, 'W=1', 'KCFLAGS=-g0', 'kernel/bpf/fastterm/', 'kernel/bpf/fastterm/kunit/',
+                               'kernel/bpf/verifier.o'],
                               log=folder / 'style.log', check=False)
     bad = complaints(output)
     return _case(f'compiles without a backend, {other.linux}', status or bad, '\n'.join(bad) or output)

@@ -37,6 +37,8 @@ TESTED = tuple((a, v) for v in VARIANTS for a in ARCHES if ARCHES[a].variants[v]
 # What is run where instructions are counted: on machines that are made for it, and too slow for the rest. Their time is
 # their own: what else this machine does makes no difference there.
 COUNTED = 'fastterm_icount_*'
+# What is run where processors take turns.
+PATCHING = 'fastterm_quarantine*'
 
 
 def _general(name):
@@ -87,12 +89,13 @@ class Target:
     def runs(self, suite):
         """(name of the run, Machine, suite) of each machine that runs any of what SUITE= names."""
         for name, machine in self.machines:
-            if not machine.counted or not suite:
-                yield name, machine, COUNTED if machine.counted else suite
-            elif fnmatch.fnmatch(suite, COUNTED):
+            only = COUNTED if machine.counted else PATCHING if machine.turns else None
+            if not only or not suite:
+                yield name, machine, only or suite
+            elif fnmatch.fnmatch(suite, only):
                 yield name, machine, suite
-            elif fnmatch.fnmatch(COUNTED.replace('*', ''), suite):
-                yield name, machine, COUNTED
+            elif fnmatch.fnmatch(only.replace('*', ''), suite):
+                yield name, machine, only
 
 
 class Without(Target):

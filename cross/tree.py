@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -65,7 +66,10 @@ def _renew(original, path):
     """Bring the copy to the state of the user's tree, and leave alone what only the copy's own graft changed."""
     state = graft.State(path)
     keep = []
-    if not graft.State(original).exists():
+    if graft.taken(original):
+        # What it was is found anew.
+        shutil.rmtree(state.folder, ignore_errors=True)
+    elif not graft.State(original).exists():
         keep = ['--exclude=/.fastterm/', *(f'--exclude=/{name}' for name in state.files())]
     # By content and with the present time: a file that is older than what it replaces would not be compiled.
     host.run(['rsync', '-rlpgoD', '--checksum', '--delete', *keep, *(f'--exclude={p}' for p in NOT_SOURCE),

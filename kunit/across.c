@@ -298,7 +298,7 @@ static struct bpf_prog *load(struct kunit *test, const struct bpf_insn *insns, u
 	opts.lines = true;
 	prog = ftk_load(test, all, ARRAY_SIZE(enter) + cnt, &opts);
 	KUNIT_ASSERT_NOT_NULL(test, prog->aux->jited_linfo);
-	KUNIT_ASSERT_NOT_NULL(test, prog->aux->fastterm.prog->images);
+	KUNIT_ASSERT_NOT_NULL(test, fastterm_of(prog)->images);
 	return prog;
 }
 
@@ -324,7 +324,7 @@ static void cross_program(struct kunit *test, const struct program *p)
 {
 	struct bpf_prog *prog = load(test, p->insns, p->cnt, p->opts);
 
-	cross(test, prog, prog->aux->fastterm.prog, p->expected, p->nr, p->result);
+	cross(test, prog, fastterm_of(prog), p->expected, p->nr, p->result);
 }
 
 /*
@@ -647,8 +647,8 @@ static void across_values(struct kunit *test)
 		BPF_EXIT_INSN(),
 	};
 	struct bpf_prog *prog = load(test, insns, ARRAY_SIZE(insns), (struct ftk_opts){});
-	const struct fastterm_prog *fprog = prog->aux->fastterm.prog;
-	struct fastterm_aux *ours = &prog->aux->fastterm;
+	const struct fastterm_prog *fprog = fastterm_of(prog);
+	struct fastterm_aux *ours = prog->aux->fastterm.own;
 	struct expected expected = { .kind = FASTTERM_HELPER };
 	struct fastterm_prog *other;
 	u32 v;

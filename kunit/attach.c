@@ -53,7 +53,7 @@ void ftk_patching_end(void)
  * Closing the descriptor in a kernel thread leaves the release to a worker. Wait for it, or the
  * link would stay.
  */
-static void ftk_detach(void *fd)
+static void close_link(void *fd)
 {
 	ftk_patching_begin();
 	close_fd((unsigned long)fd);
@@ -61,8 +61,8 @@ static void ftk_detach(void *fd)
 	ftk_patching_end();
 }
 
-/* Create a link for a program. It is destroyed when the case ends. */
-static void ftk_link(struct kunit *test, int cmd, union bpf_attr *attr)
+/* Create a link for a program. It is destroyed when the case ends. Returns its descriptor. */
+static int ftk_link(struct kunit *test, int cmd, union bpf_attr *attr)
 {
 	int fd;
 
@@ -70,8 +70,9 @@ static void ftk_link(struct kunit *test, int cmd, union bpf_attr *attr)
 	fd = kern_sys_bpf(cmd, attr, sizeof(*attr));
 	ftk_patching_end();
 	KUNIT_ASSERT_GE(test, fd, 0);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ftk_detach,
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, close_link,
 							   (void *)(unsigned long)fd));
+	return fd;
 }
 
 /**
@@ -80,14 +81,27 @@ static void ftk_link(struct kunit *test, int cmd, union bpf_attr *attr)
  * @prog: a program with ftk_opts.target or ftk_opts.func
  *
  * Context: the thread of the test case.
+ * Return: the link's descriptor.
  */
-void ftk_attach(struct kunit *test, struct bpf_prog *prog)
+int ftk_attach(struct kunit *test, struct bpf_prog *prog)
 {
 	union bpf_attr attr;
 
 	memset(&attr, 0, sizeof(attr));
 	attr.raw_tracepoint.prog_fd = ftk_prog_fd(test, prog);
-	ftk_link(test, BPF_RAW_TRACEPOINT_OPEN, &attr);
+	return ftk_link(test, BPF_RAW_TRACEPOINT_OPEN, &attr);
+}
+
+/**
+ * ftk_detach() - detach a program before the test case ends
+ * @test: the test case
+ * @fd: what ftk_attach() has returned
+ *
+ * Context: the thread of the test case.
+ */
+void ftk_detach(struct kunit *test, int fd)
+{
+	kunit_release_action(test, close_link, (void *)(unsigned long)fd);
 }
 
 static void free_event(void *event)

@@ -14,7 +14,8 @@ struct perf_event_attr;
 
 void ftk_patching_begin(void);
 void ftk_patching_end(void);
-void ftk_attach(struct kunit *test, struct bpf_prog *prog);
+int ftk_attach(struct kunit *test, struct bpf_prog *prog);
+void ftk_detach(struct kunit *test, int fd);
 struct perf_event *ftk_attach_event(struct kunit *test, struct bpf_prog *prog,
 				    struct perf_event_attr *attr, int cpu);
 void ftk_attach_kprobe(struct kunit *test, struct bpf_prog *prog, unsigned long addr);

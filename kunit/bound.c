@@ -35,7 +35,7 @@ static const struct fastterm_verdict *load(struct kunit *test, const struct bpf_
 					   u32 cnt)
 {
 	static const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
-	const struct fastterm_prog *fprog = ftk_load(test, insns, cnt, &opts)->aux->fastterm.prog;
+	const struct fastterm_prog *fprog = fastterm_of(ftk_load(test, insns, cnt, &opts));
 
 	KUNIT_ASSERT_NOT_NULL(test, fprog);
 	KUNIT_ASSERT_EQ(test, fprog->absence, FASTTERM_PRESENT);
@@ -188,7 +188,7 @@ static void bound_tree(struct kunit *test)
 	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_SCHED_CLS, .types = &m };
 	const struct fastterm_prog *fprog;
 
-	fprog = ftk_load(test, insns, ARRAY_SIZE(insns), &opts)->aux->fastterm.prog;
+	fprog = fastterm_of(ftk_load(test, insns, ARRAY_SIZE(insns), &opts));
 	KUNIT_ASSERT_NOT_NULL(test, fprog);
 	KUNIT_EXPECT_EQ(test, fprog->absence, FASTTERM_PRESENT);
 	/* From behind bpf_obj_new_impl(), including the callback; and the callback alone. */

@@ -20,7 +20,8 @@
 /*
  * The verifier accepts callbacks and global functions only from programs that describe the types
  * of their functions. All functions have the type int f(int arg), except for those that fill
- * memory, which have int f(int *arg); the verifier checks this for global functions only. The
+ * memory, which have int f(int *arg), and for main functions that extensions replace, which have
+ * int f(struct xdp_md *arg); the verifier checks this for global functions and extensions only. The
  * other types are those of btf.h, in the order of enum ftk_type.
  */
 struct ftk_types {
@@ -49,6 +50,10 @@ struct ftk_types {
 	struct btf_type int_ptr;
 	struct btf_type filler;
 	struct btf_param filled;
+	struct btf_type xdp;
+	struct btf_type xdp_ptr;
+	struct btf_type xdp_proto;
+	struct btf_param xdp_arg;
 };
 
 struct ftk_btf {
@@ -80,6 +85,7 @@ enum ftk_str {
 	FTK_STR_RB,
 	FTK_STR_HEAD_TAG,
 	FTK_STR_ROOT_TAG,
+	FTK_STR_XDP,
 	FTK_STR_FUNC,
 };
 
@@ -101,6 +107,7 @@ static const char ftk_strs[FTK_STR_FUNC][FTK_STR_LEN] = {
 	[FTK_STR_RB] = "rb",
 	[FTK_STR_HEAD_TAG] = "contains:ftk_node:list",
 	[FTK_STR_ROOT_TAG] = "contains:ftk_node:rb",
+	[FTK_STR_XDP] = "xdp_md",
 };
 
 #define FTK_INFO(kind, vlen) (BTF_KIND_##kind << 24 | (vlen))
@@ -183,6 +190,10 @@ static const struct ftk_types ftk_types = {
 	.int_ptr = { .info = FTK_INFO(PTR, 0), .type = FTK_TYPE_INT },
 	.filler = { .info = FTK_INFO(FUNC_PROTO, 1), .type = FTK_TYPE_INT },
 	.filled = { .name_off = FTK_NAME(ARG), .type = FTK_TYPE_INT_PTR },
+	.xdp = FTK_STRUCT(XDP, xdp_md),
+	.xdp_ptr = { .info = FTK_INFO(PTR, 0), .type = FTK_TYPE_XDP },
+	.xdp_proto = { .info = FTK_INFO(FUNC_PROTO, 1), .type = FTK_TYPE_INT },
+	.xdp_arg = { .name_off = FTK_NAME(ARG), .type = FTK_TYPE_XDP_PTR },
 };
 
 /**
@@ -192,13 +203,15 @@ static const struct ftk_types ftk_types = {
  * @nr_funcs: how many functions it has
  * @globals: bit n set: the n-th function is global. The first function always is.
  * @fillers: bit n set: the n-th function takes an int * instead of an int
+ * @xdp: the main function takes a struct xdp_md *
  *
  * The id of a function's type is FTK_TYPE_FUNC plus its number.
  *
  * Context: the thread of the test case.
  * Return: a descriptor, which the caller closes.
  */
-int ftk_btf_load(struct kunit *test, const char *name, u32 nr_funcs, u32 globals, u32 fillers)
+int ftk_btf_load(struct kunit *test, const char *name, u32 nr_funcs, u32 globals, u32 fillers,
+		 bool xdp)
 {
 	size_t type_end = struct_size_t(struct ftk_btf, func, nr_funcs);
 	size_t str_len = (FTK_STR_FUNC + nr_funcs) * FTK_STR_LEN;
@@ -233,6 +246,8 @@ int ftk_btf_load(struct kunit *test, const char *name, u32 nr_funcs, u32 globals
 		btf->func[i].info = FTK_INFO(FUNC, global ? BTF_FUNC_GLOBAL :
 							    BTF_FUNC_STATIC);
 		btf->func[i].type = fillers & BIT(i) ? FTK_TYPE_FILLER : FTK_TYPE_PROTO;
+		if (xdp && !i)
+			btf->func[i].type = FTK_TYPE_XDP_PROTO;
 	}
 
 	memset(&attr, 0, sizeof(attr));

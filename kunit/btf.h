@@ -65,9 +65,13 @@ enum ftk_type {
 	FTK_TYPE_ROOT_TAG,
 	FTK_TYPE_INT_PTR,
 	FTK_TYPE_FILLER,
+	FTK_TYPE_XDP,
+	FTK_TYPE_XDP_PTR,
+	FTK_TYPE_XDP_PROTO,
 	FTK_TYPE_FUNC,
 };
 
-int ftk_btf_load(struct kunit *test, const char *name, u32 nr_funcs, u32 globals, u32 fillers);
+int ftk_btf_load(struct kunit *test, const char *name, u32 nr_funcs, u32 globals, u32 fillers,
+		 bool xdp);
 
 #endif /* _BPF_FASTTERM_KUNIT_BTF_H */

@@ -95,9 +95,9 @@ static void pass(const struct bpf_prog *prog)
 	bool passed = false;
 	int err;
 
-	for (err = fastterm_walk_begin(&w, get_irq_regs(), prog->aux->fastterm.prog, &where);
+	for (err = fastterm_walk_begin(&w, get_irq_regs(), fastterm_of(prog), &where);
 	     !err && !passed; err = fastterm_walk_next(&w))
-		passed = w.text.image == prog->aux->fastterm.image;
+		passed = w.text.image == fastterm_aux(prog)->image;
 }
 
 /* Measure a walk, which is what a kick begins with, and then request the termination. */
@@ -200,7 +200,7 @@ static struct cost *measured(struct kunit *test, const struct ftk_shape *shape)
  */
 static u32 kick_and_see(struct kunit *test, struct cost *c)
 {
-	const struct fastterm_verdict *v = &c->prog->aux->fastterm.prog->verdict;
+	const struct fastterm_verdict *v = &fastterm_of(c->prog)->verdict;
 	u32 i, longest;
 
 	KUNIT_ASSERT_EQ(test, 0, ftk_on_kick(see, c));
@@ -291,7 +291,7 @@ static void cost_suffix(struct kunit *test)
 		1, .body = FTK_SNIPPET(body_helper), .after = FTK_SNIPPET(loop),
 	};
 	struct cost *c = measured(test, &shape);
-	const struct fastterm_verdict *v = &c->prog->aux->fastterm.prog->verdict;
+	const struct fastterm_verdict *v = &fastterm_of(c->prog)->verdict;
 
 	KUNIT_EXPECT_EQ(test, v->calls, 0);
 	KUNIT_EXPECT_GE(test, kick_and_see(test, c), v->native_bound);

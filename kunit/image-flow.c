@@ -52,7 +52,7 @@ void image_loop(struct kunit *test)
 	};
 	struct bpf_prog *prog;
 	const struct bpf_prog *stub = ftk_load_stub(test, insns, ARRAY_SIZE(insns), NULL, &prog);
-	const struct fastterm_prog *fprog = prog->aux->fastterm.prog;
+	const struct fastterm_prog *fprog = fastterm_of(prog);
 
 	KUNIT_EXPECT_EQ(test, fprog->nr_funcs, 3);
 	KUNIT_EXPECT_EQ(test, ftk_run(stub, NULL), 5);

@@ -40,7 +40,7 @@ void image_show(struct kunit *test)
 	const char *text;
 
 	ftk_load_stub(test, insns, ARRAY_SIZE(insns), &opts, &prog);
-	fastterm_show(m, prog->aux->fastterm.prog);
+	fastterm_show(m, fastterm_of(prog));
 	text = ftk_seq_text(test, m);
 	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "long: no\n"));
 	KUNIT_EXPECT_NOT_NULL(test, strstr(text, " bpf_cpumask_create: skipped, returns NULL\n"));
@@ -106,7 +106,7 @@ void image_show_nmi(struct kunit *test)
 		const struct ftk_opts opts = { .type = rows[i].type };
 
 		ftk_load_stub(test, rows[i].insns, rows[i].cnt, &opts, &prog);
-		fastterm_show(shown, prog->aux->fastterm.prog);
+		fastterm_show(shown, fastterm_of(prog));
 		text = ftk_seq_text(test, shown);
 		KUNIT_EXPECT_EQ_MSG(test, rows[i].shown, !!strstr(text, "not in an NMI"),
 				    "row %u: %s", i, text);

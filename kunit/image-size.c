@@ -91,13 +91,13 @@ void image_own_pages(struct kunit *test)
 	kunit_activate_static_stub(test, fastterm_packs, does_not_pack);
 	prog = load_long(test, cnt);
 	kunit_deactivate_static_stub(test, fastterm_packs);
-	KUNIT_ASSERT_NOT_NULL(test, prog->aux->fastterm.image);
-	image = prog->aux->fastterm.image;
+	KUNIT_ASSERT_NOT_NULL(test, fastterm_aux(prog)->image);
+	image = fastterm_aux(prog)->image;
 	KUNIT_EXPECT_FALSE(test, image->packed);
 	KUNIT_EXPECT_TRUE(test, PAGE_ALIGNED(image->code));
 	KUNIT_EXPECT_GT(test, image->size, PAGE_SIZE);
 	KUNIT_EXPECT_NE(test, copy_to_kernel_nofault(image->code, image->code, 1), 0);
-	ftk_compare_image(test, prog, prog->aux->fastterm.prog, 0);
+	ftk_compare_image(test, prog, fastterm_of(prog), 0);
 	/* The stub returns -ECANCELED, and an even number of XORs leaves the value unchanged. */
 	KUNIT_EXPECT_EQ(test, ftk_run(image->shadow, NULL), (u32)-ECANCELED);
 	ftk_unload(test, prog);
@@ -139,7 +139,7 @@ void image_large(struct kunit *test)
 	struct bpf_prog *prog;
 
 	prog = load_long(test, cnt - 200);
-	fprog = prog->aux->fastterm.prog;
+	fprog = fastterm_of(prog);
 	KUNIT_EXPECT_LT(test, prog->jited_len, SZ_1M);
 	KUNIT_EXPECT_TRUE(test, reaches_end(test, prog));
 	KUNIT_ASSERT_EQ(test, fprog->absence, FASTTERM_PRESENT);
@@ -148,7 +148,7 @@ void image_large(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ftk_run(fprog->images[0]->shadow, NULL), (u32)-ECANCELED);
 
 	prog = load_long(test, cnt + 200);
-	fprog = prog->aux->fastterm.prog;
+	fprog = fastterm_of(prog);
 	KUNIT_EXPECT_GT(test, prog->jited_len, SZ_1M);
 	KUNIT_EXPECT_EQ(test, ftk_run(prog, NULL), 0);
 	if (reaches_end(test, prog)) {

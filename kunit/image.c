@@ -37,7 +37,7 @@ const struct bpf_prog *ftk_load_stub(struct kunit *test, const struct bpf_insn *
 				     const struct ftk_opts *opts, struct bpf_prog **loaded)
 {
 	struct bpf_prog *prog = ftk_load(test, insns, cnt, opts);
-	const struct fastterm_prog *fprog = prog->aux->fastterm.prog;
+	const struct fastterm_prog *fprog = fastterm_of(prog);
 	const struct bpf_prog *shadow;
 	u32 i;
 
@@ -81,12 +81,12 @@ static void image_needed(struct kunit *test)
 	const struct fastterm_prog *fprog;
 
 	fastterm_mode = FASTTERM_MODE_NEEDED;
-	fprog = ftk_load(test, insns, ARRAY_SIZE(insns), NULL)->aux->fastterm.prog;
+	fprog = fastterm_of(ftk_load(test, insns, ARRAY_SIZE(insns), NULL));
 	KUNIT_EXPECT_EQ(test, fprog->absence, FASTTERM_NOT_NEEDED);
 	KUNIT_EXPECT_NULL(test, fprog->images);
 
 	fastterm_mode = FASTTERM_MODE_OFF;
-	fprog = ftk_load(test, insns, ARRAY_SIZE(insns), NULL)->aux->fastterm.prog;
+	fprog = fastterm_of(ftk_load(test, insns, ARRAY_SIZE(insns), NULL));
 	KUNIT_EXPECT_EQ(test, fprog->absence, FASTTERM_OFF);
 	KUNIT_EXPECT_NULL(test, fprog->images);
 }
@@ -113,8 +113,8 @@ static void image_cycles(struct kunit *test)
 	for (i = 0; i < NR_CYCLES; i++) {
 		struct bpf_prog *prog = ftk_load(test, insns, ARRAY_SIZE(insns), NULL);
 
-		KUNIT_ASSERT_NOT_NULL(test, prog->aux->fastterm.prog->images);
-		stub = (long)prog->aux->fastterm.prog->images[0]->shadow->bpf_func;
+		KUNIT_ASSERT_NOT_NULL(test, fastterm_of(prog)->images);
+		stub = (long)fastterm_of(prog)->images[0]->shadow->bpf_func;
 		ftk_unload(test, prog);
 		/* Freeing is slower than loading: wait for it from time to time. */
 		if (i % 100 < 99)

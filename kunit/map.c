@@ -82,7 +82,7 @@ struct ftk_map ftk_map_typed(struct kunit *test)
 	struct ftk_map m;
 	int btf_fd;
 
-	btf_fd = ftk_btf_load(test, test->name, FTK_SHARED_FUNCS, 0, 0);
+	btf_fd = ftk_btf_load(test, test->name, FTK_SHARED_FUNCS, 0, 0, false);
 	ftk_close_fd_later(test, btf_fd);
 
 	memset(&attr, 0, sizeof(attr));

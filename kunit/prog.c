@@ -10,6 +10,7 @@
 #include <linux/build_bug.h>
 #include <linux/capability.h>
 #include <linux/cred.h>
+#include <linux/fastterm.h>
 #include <linux/fdtable.h>
 #include <linux/filter.h>
 #include <linux/iopoll.h>
@@ -129,6 +130,12 @@ static int ftk_bpf_load(struct kunit *test, union bpf_attr *attr, bool no_perfmo
 	return fd;
 }
 
+/* What ftk_opts.func names. */
+static u8 kind_of(const struct ftk_opts *opts)
+{
+	return opts->expected_attach_type == BPF_TRACE_RAW_TP ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC;
+}
+
 static int ftk_load_fd(struct kunit *test, const struct bpf_insn *insns,
 		       u32 cnt, const struct ftk_opts *opts, bool must_load)
 {
@@ -166,7 +173,7 @@ static int ftk_load_fd(struct kunit *test, const struct bpf_insn *insns,
 		attr.prog_btf_fd = opts->types->btf_fd;
 	else
 		attr.prog_btf_fd = ftk_btf_load(test, attr.prog_name, nr_funcs,
-						opts->globals, opts->fillers);
+						opts->globals, opts->fillers, opts->xdp);
 	if (opts->target) {
 		/* The descriptor 0 would mean that there is no target. */
 		attr.attach_prog_fd = ftk_prog_fd(test, opts->target) ?:
@@ -175,8 +182,7 @@ static int ftk_load_fd(struct kunit *test, const struct bpf_insn *insns,
 	} else if (opts->func) {
 		attr.attach_btf_id =
 			btf_find_by_name_kind(bpf_get_btf_vmlinux(), opts->func,
-					      opts->expected_attach_type == BPF_TRACE_RAW_TP ?
-					      BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
+					      kind_of(opts));
 	}
 	attr.func_info = (unsigned long)func_info;
 	attr.func_info_cnt = nr_funcs;

@@ -42,6 +42,7 @@ struct kunit;
  * @globals: bit n set: the n-th function in the program is global, so that the verifier checks
  *	     it on its own. Function 0 is the entry and always global.
  * @fillers: bit n set: the n-th function takes an int * that it may write to
+ * @xdp: the main function takes a struct xdp_md *, so that an extension can replace it, or is one
  * @name: name of the program; the name of the test case if NULL
  * @target: a program whose main function ftk_attach() attaches the program to, or NULL
  * @func: a kernel function that ftk_attach() attaches the program to, or for BPF_TRACE_RAW_TP
@@ -60,6 +61,7 @@ struct ftk_opts {
 	u32 flags;
 	u32 globals;
 	u32 fillers;
+	bool xdp;
 	const char *name;
 	struct bpf_prog *target;
 	const char *func;

@@ -97,7 +97,7 @@ static struct bpf_prog *load_looping(struct kunit *test)
 
 static const struct fastterm_rules *rules_of(struct bpf_prog *prog, u32 func)
 {
-	return (func ? prog->aux->func[func] : prog)->aux->fastterm.rules;
+	return fastterm_aux(func ? prog->aux->func[func] : prog)->rules;
 }
 
 /* All JITed functions have rules, with or without an image. */
@@ -114,18 +114,18 @@ static void rules_everything(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, ftk_drain(), 0);
 	before = atomic_long_read(&fastterm_rule_bytes);
 	prog = ftk_load(test, nothing, ARRAY_SIZE(nothing), NULL);
-	KUNIT_EXPECT_NULL(test, prog->aux->fastterm.prog->images);
+	KUNIT_EXPECT_NULL(test, fastterm_of(prog)->images);
 	KUNIT_ASSERT_NOT_NULL(test, rules_of(prog, 0));
 	prog = load_looping(test);
-	KUNIT_ASSERT_NOT_NULL(test, prog->aux->fastterm.prog->images);
+	KUNIT_ASSERT_NOT_NULL(test, fastterm_of(prog)->images);
 	for (i = 0; i < fastterm_nr_funcs(prog); i++) {
 		const struct fastterm_rules *rules = rules_of(prog, i);
-		const struct fastterm_image *image = prog->aux->fastterm.prog->images[i];
+		const struct fastterm_image *image = fastterm_of(prog)->images[i];
 
 		KUNIT_ASSERT_NOT_NULL(test, rules);
 		KUNIT_EXPECT_LT(test, rules->row[rules->nr - 1].off,
 				fastterm_func(prog, i)->jited_len);
-		KUNIT_EXPECT_PTR_EQ(test, rules, image->shadow->aux->fastterm.rules);
+		KUNIT_EXPECT_PTR_EQ(test, rules, fastterm_aux(image->shadow)->rules);
 	}
 	KUNIT_EXPECT_GT(test, atomic_long_read(&fastterm_rule_bytes), before);
 }
@@ -133,7 +133,7 @@ static void rules_everything(struct kunit *test)
 /* Behave as for a JIT that the backend does not know. */
 static void unknown(struct bpf_prog *prog, const u32 *ends)
 {
-	prog->aux->fastterm.rules = &fastterm_no_rules;
+	prog->aux->fastterm.own->rules = &fastterm_no_rules;
 }
 
 static void rules_unknown(struct kunit *test)
@@ -144,10 +144,10 @@ static void rules_unknown(struct kunit *test)
 	kunit_activate_static_stub(test, fastterm_rules_make, unknown);
 	prog = load_looping(test);
 	kunit_deactivate_static_stub(test, fastterm_rules_make);
-	KUNIT_EXPECT_EQ(test, prog->aux->fastterm.prog->absence, FASTTERM_NO_RULES);
-	KUNIT_EXPECT_NULL(test, prog->aux->fastterm.prog->images);
+	KUNIT_EXPECT_EQ(test, fastterm_of(prog)->absence, FASTTERM_NO_RULES);
+	KUNIT_EXPECT_NULL(test, fastterm_of(prog)->images);
 	KUNIT_EXPECT_EQ(test, bpf_fastterm_terminate(prog, raw_smp_processor_id()), -ENOENT);
-	fastterm_show(shown, prog->aux->fastterm.prog);
+	fastterm_show(shown, fastterm_of(prog));
 	KUNIT_EXPECT_NOT_NULL(test, strstr(ftk_seq_text(test, shown), "prologue or epilogue"));
 }
 

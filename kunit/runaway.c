@@ -339,6 +339,7 @@ static int run(void *data)
 		kthread_use_mm(r->mm);
 	do {
 		result = run_once(r);
+		r->result = result;
 		r->wrong += r->expected && result != r->expected;
 		WRITE_ONCE(r->runs, r->runs + 1);
 		cond_resched();

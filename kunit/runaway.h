@@ -25,6 +25,9 @@ struct kunit;
 /* The most iterations that bpf_loop() allows. */
 #define FTK_FOREVER	BIT(23)
 
+/* Code that another CPU runs can be patched here: boot parameter fastterm_patching. */
+extern bool ftk_patching;
+
 /* How long a case waits for a termination on an emulated machine. */
 #define FTK_PATIENCE	(10 * HZ)
 
@@ -89,6 +92,7 @@ struct ftk_shape {
  * @elsewhere: number of kicks that found the CPU doing something else
  * @runs: how often the program has returned
  * @broken: how often it has changed registers or stack of its caller
+ * @result: the result of its last run
  * @expected: its result if it is not terminated; 0 for any
  * @wrong: how often its result was another one
  * @once: run the program only once
@@ -107,6 +111,7 @@ struct ftk_runner {
 	u32 elsewhere;
 	u64 runs;
 	u64 broken;
+	u64 result;
 	u64 expected;
 	u64 wrong;
 	bool once;

@@ -158,7 +158,7 @@ static bool fits(u8 kind, const struct bpf_insn *insn)
 static void expect_site(struct kunit *test, const struct bpf_prog *prog, u32 i,
 			const struct sites_expected *expected)
 {
-	const struct fastterm_site *site = &prog->aux->fastterm.prog->sites[i];
+	const struct fastterm_site *site = &fastterm_of(prog)->sites[i];
 	const struct fastterm_decision *d = &site->decision;
 	const u8 kind = d->kind, why = d->why, arg = d->arg;
 
@@ -199,7 +199,7 @@ static void check_program(struct kunit *test, const struct sites_program *p)
 		kunit_skip(test, "the JIT does not support exceptions");
 
 	prog = load_program(test, p);
-	fprog = prog->aux->fastterm.prog;
+	fprog = fastterm_of(prog);
 	KUNIT_ASSERT_NOT_NULL(test, fprog);
 	KUNIT_EXPECT_EQ(test, fprog->why_long, p->why_long);
 	/* No decision makes the check refuse the image. */
@@ -222,7 +222,7 @@ static void check_needed(struct kunit *test, const struct sites_program *p)
 	const struct fastterm_prog *fprog;
 
 	fastterm_mode = FASTTERM_MODE_NEEDED;
-	fprog = load_program(test, p)->aux->fastterm.prog;
+	fprog = fastterm_of(load_program(test, p));
 	fastterm_mode = FASTTERM_MODE_ALL;
 	KUNIT_ASSERT_NOT_NULL(test, fprog);
 	KUNIT_EXPECT_EQ(test, fprog->why_long, p->why_long);

@@ -66,7 +66,7 @@ static struct bpf_prog *take_prog(int fd)
 
 static const struct bpf_prog *stub_of(const struct bpf_prog *prog)
 {
-	return prog->aux->fastterm.prog->images[0]->shadow;
+	return fastterm_of(prog)->images[0]->shadow;
 }
 
 /**
@@ -90,8 +90,8 @@ static bool load_and_unload(void)
 	if (fd < 0)
 		return false;
 	prog = take_prog(fd);
-	good = prog->aux->fastterm.prog &&
-	       prog->aux->fastterm.prog->absence == FASTTERM_PRESENT &&
+	good = fastterm_of(prog) &&
+	       fastterm_of(prog)->absence == FASTTERM_PRESENT &&
 	       ftk_run(prog, NULL) == 0 &&
 	       ftk_run(stub_of(prog), NULL) == (u32)-ECANCELED;
 	bpf_prog_put(prog);
@@ -186,7 +186,7 @@ static void stress_no_memory(struct kunit *test)
 				continue;
 			}
 			prog = take_prog(fd);
-			fprog = prog->aux->fastterm.prog;
+			fprog = fastterm_of(prog);
 			KUNIT_EXPECT_EQ(test, ftk_run(prog, NULL), 0);
 			if (!fprog) {
 				unknown++;

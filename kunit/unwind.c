@@ -21,6 +21,7 @@
 #include <kunit/test.h>
 
 #include "../activation.h"
+#include "../compat.h"
 #include "../watchdog.h"
 #include "kfuncs.h"
 #include "map.h"
@@ -130,7 +131,7 @@ static noinline void take(enum unwinder unwinder, struct trace *t)
 	default:
 		preempt_disable();
 		perf_fetch_caller_regs(&regs);
-		chain = get_perf_callchain(&regs, true, false, DEPTH, false, false);
+		chain = fastterm_callchain(&regs, DEPTH);
 		t->nr = chain ? chain->nr : -ENOMEM;
 		for (i = 0; chain && i < chain->nr; i++)
 			t->entries[i] = chain->ip[i];
@@ -253,10 +254,11 @@ static void unwind_functions(struct kunit *test)
 #define NOW		(WORDS * 8)
 #define TURNS		(2 * WORDS * 8)
 #define UNLIKE		(TURNS + 8)
-#define SIZE		(UNLIKE + 8)
+#define DEADLINE	(UNLIKE + 8)
+#define SIZE		(DEADLINE + 8)
 
 /* A program that takes its own stack trace in a loop and compares it with the first one. */
-static struct bpf_prog *load_tracing(struct kunit *test, const struct ftk_map *m, u64 end)
+static struct bpf_prog *load_tracing(struct kunit *test, const struct ftk_map *m)
 {
 	struct bpf_insn *insns = kunit_kcalloc(test, 40 + 6 * WORDS, sizeof(*insns), GFP_KERNEL);
 	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_RAW_TRACEPOINT };
@@ -276,7 +278,7 @@ static struct bpf_prog *load_tracing(struct kunit *test, const struct ftk_map *m
 		BPF_ALU64_IMM(BPF_ADD, BPF_REG_8, 1),
 		BPF_STX_MEM(BPF_DW, BPF_REG_7, BPF_REG_8, TURNS),
 		FTK_CALL(BPF_FUNC_ktime_get_ns),
-		BPF_LD_IMM64(BPF_REG_1, end),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_1, BPF_REG_7, DEADLINE),
 		BPF_JMP_REG(BPF_JGT, BPF_REG_0, BPF_REG_1, 2),
 	};
 	u32 i, cnt = 0;
@@ -370,15 +372,17 @@ static void unwind_helper(struct kunit *test)
 	struct ftk_map m = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, SIZE, 1, 0);
 	static const u64 ctx[MAX_BPF_FUNC_ARGS];
 	const struct bpf_prog *prog;
-	u64 value[SIZE / 8];
+	u64 value[SIZE / 8] = {};
 	const u32 key = 0;
 
-	prog = load_tracing(test, &m, ktime_get_ns() + 2 * RUN_MS * NSEC_PER_MSEC);
+	prog = load_tracing(test, &m);
 	watch(test, NULL);
 	hrtimer_init(&seen.timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	seen.timer.function = look;
 	hrtimer_start(&seen.timer, ns_to_ktime(LOOK_NS), HRTIMER_MODE_REL_PINNED_HARD);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, look_no_more, NULL), 0);
+	value[DEADLINE / 8] = ktime_get_ns() + 2 * RUN_MS * NSEC_PER_MSEC;
+	ftk_map_update(test, &m, &key, value);
 	ftk_run(prog, ctx);
 	kunit_release_action(test, look_no_more, NULL);
 	KUNIT_ASSERT_TRUE(test, ftk_map_lookup(&m, &key, value));

@@ -9,12 +9,17 @@
 #include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
+#include <linux/preempt.h>
+#include <linux/processor.h>
 #include <linux/sched.h>
+#include <linux/smp.h>
 #include <linux/string.h>
 
 #include <kunit/test.h>
 
+#include "../quarantine.h"
 #include "../trace.h"
+#include "../trigger.h"
 #include "../watchdog.h"
 #include "prog.h"
 #include "runaway.h"
@@ -46,11 +51,13 @@ void ftk_watch(unsigned int budget_ms, unsigned int period_ms)
 	fastterm_watchdog_update();
 }
 
-/* Programs of all other suites have no limit. */
+/* Programs of all other suites have no limit, and are not quarantined. */
 static int __init no_watchdog(void)
 {
-	if (kunit_enabled())
+	if (kunit_enabled()) {
 		ftk_watch(0, fastterm_period_ms);
+		fastterm_quarantine_max_s = 0;
+	}
 	return 0;
 }
 late_initcall_sync(no_watchdog);
@@ -88,6 +95,37 @@ void ftk_watch_exit(struct kunit *test)
 	unregister_trace_bpf_fastterm_overrun(see, NULL);
 	tracepoint_synchronize_unregister();
 	ftk_requester_exit(test);
+}
+
+static bool nmi_came;
+
+static void see_nmi(struct pt_regs *regs)
+{
+	WRITE_ONCE(nmi_came, in_nmi());
+}
+
+/* Of this CPU, which has interrupts off. */
+static void ask_for_nmi(void *unused)
+{
+	u32 i;
+
+	fastterm_sample(smp_processor_id(), see_nmi, true);
+	for (i = 0; i < 1000000 && !READ_ONCE(nmi_came); i++)
+		cpu_relax();
+}
+
+/**
+ * ftk_has_nmis() - does an NMI reach a CPU that has interrupts off?
+ * @test: the test case; the watchdog must be off
+ *
+ * Context: any thread, may sleep.
+ * Return: true if it does.
+ */
+bool ftk_has_nmis(struct kunit *test)
+{
+	nmi_came = false;
+	KUNIT_ASSERT_EQ(test, 0, smp_call_function_single(1, ask_for_nmi, NULL, true));
+	return nmi_came;
 }
 
 /**

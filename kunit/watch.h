@@ -13,6 +13,8 @@
 #include <linux/bpf.h>
 #include <linux/filter.h>
 
+#include "../program.h"
+
 struct ftk_runner;
 struct kunit;
 
@@ -38,12 +40,13 @@ extern struct ftk_blamed ftk_blamed;
 
 static inline int ftk_terminations(const struct bpf_prog *prog)
 {
-	return atomic_read(&prog->aux->fastterm.terminations);
+	return atomic_read(&fastterm_of(prog)->terminations);
 }
 
 void ftk_watch(unsigned int budget_ms, unsigned int period_ms);
 int ftk_watch_init(struct kunit *test);
 void ftk_watch_exit(struct kunit *test);
+bool ftk_has_nmis(struct kunit *test);
 bool ftk_runner_left(const struct ftk_runner *r);
 void ftk_short(struct bpf_insn insns[FTK_SHORT_LEN], u32 result);
 struct bpf_prog *ftk_load_short(struct kunit *test, enum bpf_prog_type type);

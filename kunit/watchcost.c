@@ -7,7 +7,9 @@
  */
 
 #include <linux/delay.h>
+#include <linux/fastterm.h>
 #include <linux/irqflags.h>
+#include <linux/jiffies.h>
 #include <linux/math64.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
@@ -16,6 +18,7 @@
 
 #include <kunit/test.h>
 
+#include "../nmi.h"
 #include "../watchdog.h"
 #include "prog.h"
 #include "runaway.h"
@@ -69,10 +72,11 @@ static void watchdog_alone(struct kunit *test)
 	begin = ktime_get_mono_fast_ns() - begin;
 	KUNIT_EXPECT_EQ(test, ftk_terminations(prog), 1);
 	KUNIT_EXPECT_EQ(test, broken, 0);
-	kunit_info(test, "gone after %llu instructions, with a budget of 10000000 and a sample every 1000000\n",
-		   begin);
+	kunit_info(test, "gone after %llu instructions, with a budget of 10000000, a tick every %lu, and a sample every 1000000\n",
+		   begin, (unsigned long)TICK_NSEC);
 	KUNIT_EXPECT_GE(test, begin, 10 * NSEC_PER_MSEC);
-	KUNIT_EXPECT_LE(test, begin, (10 + PERIOD_MS) * NSEC_PER_MSEC + 100 * NSEC_PER_USEC);
+	/* The first sample comes with the tick, and the others with a timer. */
+	KUNIT_EXPECT_LE(test, begin, 10 * NSEC_PER_MSEC + TICK_NSEC + 100 * NSEC_PER_USEC);
 }
 
 static void do_nothing(const struct bpf_prog *prog)
@@ -104,7 +108,8 @@ static u64 measure(void (*work)(const struct bpf_prog *prog), const struct bpf_p
 
 /* The instructions of a sample are those that are missing in what it interrupts. */
 static void compare(struct kunit *test, const char *what,
-		    void (*work)(const struct bpf_prog *prog), const struct bpf_prog *prog)
+		    void (*work)(const struct bpf_prog *prog), const struct bpf_prog *prog,
+		    u64 every_ns)
 {
 	u32 times, per_sample;
 	u64 without, with;
@@ -117,7 +122,7 @@ static void compare(struct kunit *test, const char *what,
 	ftk_watch(MSEC_PER_SEC, PERIOD_MS);
 	with = measure(work, prog, times);
 	per_sample = div64_u64(max(with, without) - without,
-			       div_u64(with, PERIOD_MS * NSEC_PER_MSEC));
+			       div64_u64(with, every_ns));
 	kunit_info(test, "%s: %llu instructions without samples, %llu with\n", what, without, with);
 	kunit_info(test, "%s: %u instructions for a sample; a hundred of them in a second are %u ppm of 10^9\n",
 		   what, per_sample, per_sample / 10);
@@ -127,9 +132,82 @@ static void compare(struct kunit *test, const char *what,
 
 static void watchdog_samples(struct kunit *test)
 {
-	compare(test, "no program runs", do_nothing, NULL);
-	compare(test, "nothing but programs", do_bpf,
-		ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT));
+	const struct bpf_prog *prog = ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT);
+
+	compare(test, "no program runs", do_nothing, NULL, TICK_NSEC);
+	compare(test, "nothing but programs", do_bpf, prog, PERIOD_MS * NSEC_PER_MSEC);
+}
+
+/* Longer than the NMI is put off by a sample, in ns. */
+#define MASKED_NS	(100 * NSEC_PER_MSEC)
+
+static u64 measure_masked(u32 times)
+{
+	unsigned long flags;
+	u64 ns;
+
+	local_irq_save(flags);
+	ns = measure(do_nothing, NULL, times);
+	local_irq_restore(flags);
+	return ns;
+}
+
+/* With interrupts off, nothing but NMIs takes samples: they come once in so many ns. */
+static void watchdog_nmis(struct kunit *test)
+{
+	const u64 gap_ns = PERIOD_MS * NSEC_PER_MSEC * 3 / 2 + TICK_NSEC;
+	u64 without, with;
+	u32 times;
+
+	if (!fastterm_nmi_exists())
+		kunit_skip(test, "no source of NMIs on this machine");
+	/* NMIs are needed only where a program can be terminated. */
+	ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT);
+	ftk_watch(0, PERIOD_MS);
+	times = div64_u64(MASKED_NS * 100ull, measure(do_nothing, NULL, 100));
+	without = measure_masked(times);
+	ftk_watch(MSEC_PER_SEC, PERIOD_MS);
+	/* A tick arms the first one. */
+	msleep(20);
+	mdelay(20);
+	with = measure_masked(times);
+	kunit_info(test, "interrupts off: %llu instructions without NMIs, %llu with; %llu for an NMI that takes a sample\n",
+		   without, with, div64_u64(max(with, without) - without, div64_u64(with, gap_ns)));
+	KUNIT_EXPECT_GT(test, with, without);
+}
+
+/* What a CPU executes on its way into and out of idle, and where it is interrupted in between. */
+static void watchdog_idle(struct kunit *test)
+{
+	const u32 times = 1000;
+	unsigned long flags;
+	u64 ns[3];
+	u32 i;
+
+	ftk_load_short(test, BPF_PROG_TYPE_TRACEPOINT);
+	ftk_watch(MSEC_PER_SEC, PERIOD_MS);
+	local_irq_save(flags);
+	ns[0] = ktime_get_mono_fast_ns();
+	for (i = 0; i < times; i++)
+		barrier();
+	ns[0] = ktime_get_mono_fast_ns() - ns[0];
+	ns[1] = ktime_get_mono_fast_ns();
+	for (i = 0; i < times; i++) {
+		fastterm_idle_begins();
+		fastterm_idle_ends(false);
+	}
+	ns[1] = ktime_get_mono_fast_ns() - ns[1];
+	ns[2] = ktime_get_mono_fast_ns();
+	for (i = 0; i < times; i++) {
+		fastterm_idle_interrupted(true);
+		fastterm_idle_begins();
+	}
+	ns[2] = ktime_get_mono_fast_ns() - ns[2];
+	local_irq_restore(flags);
+	kunit_info(test, "into idle and out of it: %llu instructions; an interrupt in idle, with no CPU awake: %llu\n",
+		   div_u64(ns[1] - ns[0], times), div_u64(ns[2] - ns[0], times));
+	KUNIT_EXPECT_LE(test, ns[1] - ns[0], 2 * 20 * times);
+	KUNIT_EXPECT_LE(test, ns[2] - ns[0], 2000 * times);
 }
 
 /* A program that is not sampled runs equally fast with the watchdog on and off. */
@@ -164,6 +242,8 @@ static void watchdog_no_cost(struct kunit *test)
 static struct kunit_case watchcost_cases[] = {
 	KUNIT_CASE(watchdog_alone),
 	KUNIT_CASE_SLOW(watchdog_samples),
+	KUNIT_CASE_SLOW(watchdog_nmis),
+	KUNIT_CASE(watchdog_idle),
 	KUNIT_CASE(watchdog_no_cost),
 	{}
 };

@@ -17,6 +17,7 @@
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/preempt.h>
+#include <linux/ratelimit_types.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/timekeeping.h>
@@ -191,6 +192,8 @@ static void watchdog_log(struct kunit *test)
 		  "fastterm: program %s (id %u, tag %*phN, tracepoint) ran for ",
 		  r->prog->aux->name, r->prog->aux->id, BPF_TAG_SIZE, r->prog->tag);
 	expect_fdinfo(test, r->prog, "fastterm_terminations:\t0\n");
+	/* The lines are rate-limited, and other cases may have used up what there is. */
+	schedule_timeout_uninterruptible(DEFAULT_RATELIMIT_INTERVAL + 1);
 	kmsg_dump_rewind(&iter);
 	r->once = true;
 	ftk_watch(FTK_BUDGET_MS, PERIOD_MS);
@@ -400,9 +403,24 @@ static void watchdog_softirq(struct kunit *test)
 /* A timer of the program expires after this time, in ns. */
 #define TIMER_NS	1000000
 
-/* A loop in the callback of a timer, which has no main function below it, on an idle CPU. */
+static const struct armed {
+	const char *name;
+	enum bpf_prog_type type;
+	u32 flags;
+} armed[] = {
+	{ "armed by a program for packets", BPF_PROG_TYPE_SCHED_CLS },
+	{ "armed by a program that may sleep", BPF_PROG_TYPE_SYSCALL, BPF_F_SLEEPABLE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(armed, armed, name);
+
+/*
+ * A loop in the callback of a timer, which has no main function below it, on an idle CPU. The
+ * callback may not sleep, and has the budget of what may not.
+ */
 static void watchdog_timer(struct kunit *test)
 {
+	const struct armed *by = test->param_value;
 	const struct ftk_map m = ftk_map_typed(test);
 	const struct bpf_insn insns[] = {
 		BPF_ST_MEM(BPF_W, BPF_REG_10, -4, 0),
@@ -450,7 +468,7 @@ static void watchdog_timer(struct kunit *test)
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN(),
 	};
-	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_SCHED_CLS };
+	const struct ftk_opts opts = { .type = by->type, .flags = by->flags };
 	struct ftk_runner *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
 	unsigned long end = jiffies + FTK_PATIENCE;
 
@@ -465,6 +483,8 @@ static void watchdog_timer(struct kunit *test)
 	while (!ftk_terminations(r->prog) && time_before(jiffies, end))
 		schedule_timeout_uninterruptible(1);
 	KUNIT_EXPECT_EQ(test, ftk_terminations(r->prog), 1);
+	KUNIT_EXPECT_LE(test, atomic64_read(&ftk_blamed.most_ns),
+			(FTK_BUDGET_MS + 2 * PERIOD_MS) * NSEC_PER_MSEC);
 }
 
 /**
@@ -733,13 +753,13 @@ static void watchdog_mistaken(struct kunit *test)
 
 static struct kunit_case watchdog_cases[] = {
 	KUNIT_CASE(watchdog_sysctls),
-	KUNIT_CASE(watchdog_log),
+	KUNIT_CASE_SLOW(watchdog_log),
 	KUNIT_CASE_PARAM(watchdog_runaway, runaways_gen_params),
 	KUNIT_CASE(watchdog_trampoline),
 	KUNIT_CASE(watchdog_optimized),
 	KUNIT_CASE(watchdog_all_stuck),
 	KUNIT_CASE(watchdog_softirq),
-	KUNIT_CASE(watchdog_timer),
+	KUNIT_CASE_PARAM(watchdog_timer, armed_gen_params),
 	KUNIT_CASE(watchdog_masked),
 	KUNIT_CASE(watchdog_in_nmi),
 	KUNIT_CASE(watchdog_mistaken),

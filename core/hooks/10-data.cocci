@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Add the data of fastterm to programs and, while the verifier works on a program, to each of its instructions, to each
-// state of the verifier, to its environment and to its log. All these structures are empty without CONFIG_BPF_FASTTERM.
-// Changes: include/linux/bpf.h 2
+// Add the data of fastterm, while the verifier works on a program, to each of its instructions, to each state of the
+// verifier, to its environment and to its log. All these structures are empty without CONFIG_BPF_FASTTERM.
+// Changes: include/linux/bpf.h 1
 // Changes: include/linux/bpf_verifier.h 5
 
 @@
 @@
  #include <linux/percpu-refcount.h>
 +#include <linux/fastterm_types.h>
-
-@@
-@@
- struct bpf_prog_aux {
- ...
-+	struct fastterm_aux fastterm;
- };
 
 @@
 @@
@@ -25,7 +18,9 @@
 @@
  struct bpf_insn_aux_data {
  ...
-+	struct fastterm_decision fastterm;
+ bool prune_point;
++struct fastterm_decision fastterm;
+ ...
  };
 
 @@

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The verifier explores the stub image together with the program, and reports each rewrite and the finished program.
-// Changes: kernel/bpf/verifier.c 31
+// Changes: kernel/bpf/verifier.c 32
 
 @@
 @@
@@ -92,8 +92,8 @@ symbol env, ret;
 @ copied @
 symbol dst_state, src;
 @@
- dst_state->may_goto_depth = src->may_goto_depth;
 +dst_state->fastterm = src->fastterm;
+ dst_state->may_goto_depth = src->may_goto_depth;
 
 @ pushed @
 symbol env, elem, speculative;
@@ -229,3 +229,17 @@ identifier prog;
 @@
 +fastterm_verified(env, ret);
  *prog = env->prog;
+
+// Which values a program may return: no other one is imposed on it.
+@ returned @
+symbol env, range, is_subprog;
+statement S;
+@@
+ check_return_code(...)
+ {
+ <...
++if (!is_subprog)
++	fastterm_returns(env, range.minval, range.maxval);
+ if (!retval_range_within(range, ...)) S
+ ...>
+ }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Record where the JIT has put the instructions of a function, and free the data of fastterm together with the program.
-// Changes: kernel/bpf/core.c 4
+// Changes: kernel/bpf/core.c 5
 
 @@
 @@
@@ -13,6 +13,12 @@ expression aux;
  kfree(aux->poke_tab);
 +fastterm_free(aux);
  kfree(aux);
+
+@@
+symbol aux;
+@@
++fastterm_dies(aux);
+ bpf_free_used_maps(aux);
 
 // At the head, since the function returns early if there is no line information.
 @@

@@ -26,15 +26,15 @@ expression ret;
 
 // These may go on for a long time without calling the callback: through empty buckets and discarded samples.
 @@
-expression htab;
-identifier i;
+expression htab, i;
+symbol b;
 @@
  bpf_for_each_hash_elem(...)
  {
  <...
--for (i = 0; i < htab->n_buckets; i++)
-+for (i = 0; i < htab->n_buckets && !fastterm_should_stop(); i++)
- { ... }
++if (fastterm_should_stop())
++	break;
+ b = &htab->buckets[i];
  ...>
  }
 

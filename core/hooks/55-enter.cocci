@@ -2,7 +2,7 @@
 // Where the kernel refuses to enter a program recursively, refuse it also if it would become part of an activation that
 // is being terminated. Programs of perf events are an exception: they are entered for each event.
 // Changes: kernel/bpf/trampoline.c 3
-// Changes: kernel/trace/bpf_trace.c 4
+// Changes: kernel/trace/bpf_trace.c 5
 
 @@
 @@
@@ -27,3 +27,15 @@ symbol bpf_prog_active;
 -	inc(bpf_prog_active) != 1
 +	inc(bpf_prog_active) != 1 || fastterm_should_refuse(NULL)
  )
+
+// A probe may be an exception that masks NMIs, and nothing else would end its programs.
+@@
+expression ret, array, ctx;
+@@
+ trace_call_bpf(...)
+ {
+ ...
+-ret = bpf_prog_run_array(array, ctx, bpf_prog_run);
++ret = fastterm_run_array(array, ctx, bpf_prog_run);
+ ...
+ }

@@ -3,7 +3,7 @@
 // Changes: arch/x86/include/asm/unwind.h 2
 // Changes: arch/x86/kernel/dumpstack.c 2
 // Changes: arch/arm64/kernel/stacktrace.c 2
-// Changes: arch/riscv/kernel/stacktrace.c 3
+// Changes: arch/riscv/kernel/stacktrace.c 2
 
 @@
 @@
@@ -36,23 +36,14 @@ identifier state;
  ...
  }
 
+// Not where the address is read, which kernels do in several ways.
 @@
-@@
- walk_stackframe(...)
- {
- <...
--pc = regs->ra;
-+pc = fastterm_real_return(task, regs->ra, sp);
- ...>
- }
-
-@@
-expression list args;
+statement S;
 @@
  walk_stackframe(...)
  {
  <...
- pc = ftrace_graph_ret_addr(args);
 +pc = fastterm_real_return(task, pc, sp);
+ if (unlikely(!__kernel_text_address(pc) || (level++ >= 0 && !fn(arg, pc)))) S
  ...>
  }

@@ -20,6 +20,7 @@ class Machine:
     parameters: str         # what the kernel is told
     counted: bool = False   # whether its clock counts instructions and nothing else
     steps: bool = False     # whether it is then interrupted between any two of them, and not only between blocks
+    turns: bool = False     # whether its processors take turns: it runs suites that patch what another processor runs
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Arch:
     # Instructions from one tick of the guest's clock to the next, where four processors take turns and time is what all
     # of them have run. None: the emulator cannot do that.
     tick: int = None
+    # What the emulator is told besides where instructions are counted.
+    steady: tuple = ()
     # {program of cross/demo/ or cross/escape/: why it is not run}: the kernel lacks the hook, or no interrupt reaches a program there,
     # which would not end.
     unreachable: dict = field(default_factory=dict)

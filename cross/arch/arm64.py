@@ -86,10 +86,10 @@ ARCH = Arch(
             '': MAX,
             # Without pointer authentication and BTI, and with interrupts that can all be masked.
             'nopac': machine('cortex-a72'),
+            'turns': machine('max,pauth-impdef=on', ' irqchip.gicv3_pseudo_nmi=1 fastterm_patching=1', turns=True),
             # Whose interrupts can be masked, and whose clock ticks every sixteen instructions.
             'icount': machine('max,pauth-impdef=on', ' preempt=none fastterm_icount=1', counted=True)}),
         'debug': Variant(config=DEBUG, machines={'': MAX}),
         'hardened': Variant(tested=True, clang=True, config=HARDENED, machines={'': MAX})},
-    unreachable={'kprobe_map_walks': 'a kprobe is a debug exception, which masks pseudo-NMIs too',
-                 'core_functions': NO_FPROBE,
+    unreachable={'core_functions': NO_FPROBE,
                  'kretprobe_multi_pairs': NO_FPROBE})

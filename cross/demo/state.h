@@ -29,6 +29,7 @@ enum demo_resource {
  * @all_turns: how many it wants to take
  * @running: it has begun, and holds what it holds
  * @ended: it has reached its end
+ * @in_timer: it runs in a timer's callback, and may not sleep, whatever its program may
  * @port: of the socket that it holds a reference to
  * @held: how many it has taken, of each resource
  * @released: how many it has given back
@@ -43,6 +44,7 @@ struct demo_state {
 	__u64 all_turns;
 	__u32 running;
 	__u32 ended;
+	__u32 in_timer;
 	__u32 port;
 	__u32 held[DEMO_RESOURCES];
 	__u32 released[DEMO_RESOURCES];

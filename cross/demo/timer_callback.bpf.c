@@ -29,6 +29,7 @@ static int fires(void *map, u32 *key, struct value *value)
 	if (!task)
 		return 0;
 	hold(DEMO_TASK);
+	state.in_timer = 1;
 	run((u64)MOST * MOST);
 
 	bpf_for(i, 0, MOST)

@@ -344,14 +344,14 @@ static void record_events(const struct demo *demo)
 /* The number in fdinfo, of all programs together; false if there is none. */
 static bool terminations(const struct demo *demo, __u64 *sum)
 {
-	__u64 number;
+	struct watchdog_did did;
 	int i;
 
 	*sum = 0;
 	for (i = 0; i < demo->nr; i++) {
-		if (!watchdog_terminations(bpf_program__fd(demo->attached[i].prog), &number))
+		if (!watchdog_did(bpf_program__fd(demo->attached[i].prog), &did))
 			return false;
-		*sum += number;
+		*sum += did.terminations;
 	}
 	return true;
 }
@@ -471,9 +471,9 @@ static void demonstrate(const char *path)
 	record_begin("program");
 	record_string("program", demo.name);
 	if (prepare(&demo, path)) {
-		record_number("budget", watchdog_budget(demo.sleepable));
 		if (!without_watchdog(&demo) || !with_watchdog(&demo))
 			record_error("nothing that happened has run it");
+		record_number("budget", watchdog_budget(demo.sleepable && !demo.state->in_timer));
 		record_alive(&demo);
 	}
 	record_end();

@@ -29,6 +29,7 @@
 #define SITES "/sys/kernel/debug/bpf_fastterm/%u"
 #define MAX_CPUS 64
 #define MAX_MAPS 64
+#define MAX_EXITS 1024
 
 /**
  * struct ran - a program, and what became of it
@@ -38,9 +39,12 @@
  * @type: its type
  * @info: what the kernel tells of it
  * @terminations: how often it was terminated
+ * @strikes: how often it was terminated for its own time
+ * @quarantined_ms: for how long it was quarantined, in ms
  * @kicks: interrupts that this took
  * @frames: frames of programs that were moved
- * @longest: instructions from the kick to the exit, the most
+ * @nr_exits: number of @exits
+ * @exits: time from the kick to the exit, in ns, of the first terminations
  * @report: what we say of it in debugfs
  * @known: there is such a report
  * @sites: all of that, if it is asked for
@@ -52,9 +56,12 @@ struct ran {
 	const char *type;
 	struct bpf_prog_info info;
 	__u64 terminations;
+	__u64 strikes;
+	__u64 quarantined_ms;
 	__u64 kicks;
 	__u64 frames;
-	__u64 longest;
+	int nr_exits;
+	__u64 exits[MAX_EXITS];
 	struct fastterm_report report;
 	bool known;
 	char *sites;
@@ -185,8 +192,8 @@ static void take_events(void)
 		ran->terminations++;
 		ran->kicks += event.kicks;
 		ran->frames += event.frames;
-		if (event.exit_ns > ran->longest)
-			ran->longest = event.exit_ns;
+		if (ran->nr_exits < MAX_EXITS)
+			ran->exits[ran->nr_exits++] = event.exit_ns;
 	}
 }
 
@@ -272,19 +279,30 @@ static void examine(struct ran *ran)
 {
 	int fd = bpf_program__fd(ran->attached.prog);
 	__u32 size = sizeof(ran->info);
-	__u64 told;
+	struct watchdog_did did;
 
 	memset(&ran->info, 0, size);
 	bpf_prog_get_info_by_fd(fd, &ran->info, &size);
-	if (watchdog_terminations(fd, &told))
-		ran->terminations = told;
+	if (watchdog_did(fd, &did)) {
+		ran->terminations = did.terminations;
+		ran->strikes = did.strikes;
+		ran->quarantined_ms = did.quarantined_ms;
+	}
 	ran->known = fastterm_report(ran->info.id, &ran->report);
 	if (getenv("SITES"))
 		ran->sites = read_sites(ran->info.id);
 }
 
-static void record_ran(const struct ran *ran, bool leaked)
+static int by_length(const void *a, const void *b)
 {
+	const __u64 *one = a, *other = b;
+
+	return (*one > *other) - (*one < *other);
+}
+
+static void record_ran(struct ran *ran, bool leaked)
+{
+	qsort(ran->exits, ran->nr_exits, sizeof(*ran->exits), by_length);
 	record_begin("program");
 	record_string("object", object_name);
 	record_string("name", ran->name);
@@ -303,9 +321,12 @@ static void record_ran(const struct ran *ran, bool leaked)
 	record_string("loop", ran->report.loop);
 	record_number("activations", ran->info.run_cnt);
 	record_number("terminations", ran->terminations);
+	record_number("strikes", ran->strikes);
+	record_number("quarantined_ms", ran->quarantined_ms);
 	record_number("kicks", ran->kicks);
 	record_number("frames", ran->frames);
-	record_number("longest", ran->longest);
+	record_number("median", ran->nr_exits ? ran->exits[ran->nr_exits / 2] : 0);
+	record_number("longest", ran->nr_exits ? ran->exits[ran->nr_exits - 1] : 0);
 	record_number("leaked", leaked);
 	if (ran->sites)
 		record_string("sites", ran->sites);

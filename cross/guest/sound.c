@@ -172,17 +172,17 @@ static void record_program(const struct attachment *a)
 	struct fastterm_report report;
 	struct bpf_prog_info info = {};
 	__u32 size = sizeof(info);
-	__u64 terminations = 0;
+	struct watchdog_did did;
 	bool known;
 
 	bpf_prog_get_info_by_fd(fd, &info, &size);
 	known = fastterm_report(info.id, &report);
-	watchdog_terminations(fd, &terminations);
+	watchdog_did(fd, &did);
 	record_open(NULL);
 	record_string(NULL, bpf_program__name(a->prog));
 	record_number(NULL, known ? report.image_bytes : 0);
 	record_string(NULL, known ? report.no_image : "the kernel knows nothing of it");
-	record_number(NULL, terminations);
+	record_number(NULL, did.terminations);
 	record_close();
 }
 

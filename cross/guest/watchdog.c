@@ -2,6 +2,7 @@
 #include "watchdog.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define SYSCTL "/proc/sys/kernel/bpf_fastterm_"
 
@@ -41,22 +42,27 @@ void watchdog_switch(bool on)
 	}
 }
 
-bool watchdog_terminations(int prog_fd, __u64 *number)
+bool watchdog_did(int prog_fd, struct watchdog_did *did)
 {
 	unsigned long long value;
 	char path[48], line[128];
 	bool found = false;
 	FILE *file;
 
+	memset(did, 0, sizeof(*did));
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", prog_fd);
 	file = fopen(path, "r");
 	if (!file)
 		return false;
 	while (fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "fastterm_terminations: %llu", &value) == 1) {
-			*number = value;
+			did->terminations = value;
 			found = true;
 		}
+		if (sscanf(line, "fastterm_strikes: %llu", &value) == 1)
+			did->strikes = value;
+		if (sscanf(line, "fastterm_quarantined_ms: %llu", &value) == 1)
+			did->quarantined_ms = value;
 	}
 	fclose(file);
 	return found;

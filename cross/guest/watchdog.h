@@ -15,7 +15,14 @@ unsigned int watchdog_budget(bool sleepable);
 /* Off, or on with the budgets that it came with. */
 void watchdog_switch(bool on);
 
-/* How often a program has been terminated; false if the kernel does not say. */
-bool watchdog_terminations(int prog_fd, __u64 *number);
+/* What has been done to a program. */
+struct watchdog_did {
+	__u64 terminations;
+	__u64 strikes;
+	__u64 quarantined_ms;
+};
+
+/* False if the kernel does not say. */
+bool watchdog_did(int prog_fd, struct watchdog_did *did);
 
 #endif

@@ -146,15 +146,22 @@ static void stir_memory(void)
 	munmap(page, getpagesize());
 }
 
+void world_send(void)
+{
+	char bytes[64] = "send";
+
+	/* What does not arrive is not missed. */
+	send(sender, bytes, sizeof(bytes), MSG_NOSIGNAL);
+	recv(receiver, bytes, sizeof(bytes), 0);
+}
+
 static void stir_network(void)
 {
 	const struct linger now = { .l_onoff = 1 };
 	char bytes[64] = "stir";
 	int fd;
 
-	/* What does not arrive is not missed. */
-	send(sender, bytes, sizeof(bytes), MSG_NOSIGNAL);
-	recv(receiver, bytes, sizeof(bytes), 0);
+	world_send();
 	send(client, bytes, sizeof(bytes), MSG_NOSIGNAL);
 	recv(server, bytes, sizeof(bytes), 0);
 

@@ -20,6 +20,9 @@ unsigned short world_port(void);
  */
 void world_stir(void);
 
+/* Send a packet to a socket of ours. */
+void world_send(void);
+
 /* Stay on one CPU. */
 void world_pin(int cpu);
 

@@ -344,7 +344,7 @@ class SideBySide(unittest.TestCase):
         self.assertEqual([problem for result in results for problem in result.problems], [])
         self.assertEqual(order, [target.name for target in chosen])
         self.assertEqual(names[-4:], last)
-        self.assertEqual(len(names), 8)
+        self.assertEqual(len(names), 10)
         self.assertEqual(aside, {name: name in last for name in names} | {target: True for target in chosen})
 
     def test_who_stops_early_leaves_nothing(self):

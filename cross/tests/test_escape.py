@@ -3,6 +3,7 @@
 
 import contextlib
 import io
+import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -18,7 +19,8 @@ X86 = targets.Target(targets.ARCHES['x86_64'], 'default')
 
 
 def program(name, terminations=1, **more):
-    return {'record': 'program', 'object': '00-x.bpf.o', 'name': name, 'terminations': terminations, 'error': '', 'leaked': 0} | more
+    return {'record': 'program', 'object': '00-x.bpf.o', 'name': name, 'terminations': terminations, 'quarantined_ms': 900, 'error': '',
+            'leaked': 0} | more
 
 
 def out(*words):
@@ -33,18 +35,33 @@ class Judged(unittest.TestCase):
                          ['victim was not terminated'])
         self.assertEqual(escape.judge('d_tp_exit', [out(0, 1, 1), program('victim')]), ['immune_exit was not terminated'])
 
+    def test_none_that_is_to_be_spared_is_terminated(self):
+        self.assertEqual(escape.judge('blame', [program('culprit'), program('innocent', 0)]), [])
+        self.assertEqual(escape.judge('blame', [program('culprit'), program('innocent', 2)]), ['innocent was terminated 2 times'])
+        self.assertEqual(escape.judge('blame', [program('culprit')]), ['innocent was not run'])
+
     def test_what_it_has_written_down(self):
         self.assertEqual(escape.judge('g_guard', [out(0), program('attacker'), program('guard', 0)]), [])
         self.assertEqual(escape.judge('g_guard', [out(3), program('attacker'), program('guard', 0)]), ['out[0] is 3, right is 0'])
         self.assertEqual(escape.judge('g_guard', [program('attacker')]), ['out[0] is None, right is 0'])
 
     def test_what_is_left_behind_and_what_does_not_end(self):
-        self.assertEqual(escape.judge('f_deep', [program('deep0', leaked=1)]), ['deep0 is not gone after it was detached'])
-        self.assertEqual(escape.judge('f_deep', [program('deep0', error='tracing: no such function')]),
-                         ['deep0: tracing: no such function'])
-        self.assertEqual(escape.judge('f_deep', [{'record': 'stuck'}]), ['a process does not come back'])
-        self.assertEqual(escape.judge('f_deep', []), ['the guest has run no program'])
-        self.assertEqual(escape.judge('f_deep', [{'record': 'failed', 'error': 'soft lockup'}]), ['soft lockup'])
+        self.assertEqual(escape.judge('deep_redirect', [program('flood', leaked=1)]), ['flood is not gone after it was detached'])
+        self.assertEqual(escape.judge('deep_redirect', [program('flood', error='tracing: no such function')]),
+                         ['flood: tracing: no such function'])
+        self.assertEqual(escape.judge('deep_redirect', [{'record': 'stuck'}]), ['a process does not come back'])
+        self.assertEqual(escape.judge('deep_redirect', []), ['the guest has run no program'])
+        self.assertEqual(escape.judge('deep_redirect', [{'record': 'failed', 'error': 'soft lockup'}]), ['soft lockup'])
+
+    def test_who_runs_away_all_the_time_is_quarantined(self):
+        self.assertEqual(escape.judge('every_call', [program('runs_away', quarantined_ms=900)]), [])
+        self.assertEqual(escape.judge('every_call', [program('runs_away', quarantined_ms=0)]), ['runs_away was not quarantined'])
+
+    def test_a_kernel_that_is_to_panic(self):
+        self.assertEqual(escape.judge('lockup_off', [{'record': 'failed', 'error': 'soft lockup', 'panicked': True}]), [])
+        self.assertEqual(escape.judge('lockup_off', [{'record': 'failed', 'error': 'no end', 'panicked': False}]),
+                         ['the kernel has not panicked'])
+        self.assertEqual(escape.judge('lockup_off', [program('holds_on')]), ['the kernel has not panicked'])
 
 
 class Inputs(unittest.TestCase):
@@ -53,8 +70,11 @@ class Inputs(unittest.TestCase):
         self.assertEqual(set(paths), set(escape.INPUTS))
         for name, path in paths.items():
             text = path.read_text()
+            # A source may be another one with other definitions.
+            for included in re.findall(r'#include "(\w+\.bpf\.c)"', text):
+                text += (path.parent / included).read_text()
             self.assertRegex(text, r'^// SPDX-License-Identifier: GPL-2.0-only\n/\*', name)
-            for ended in escape.INPUTS[name].ended:
+            for ended in escape.INPUTS[name].ended + escape.INPUTS[name].spared:
                 self.assertRegex(text, rf'(int {ended}\(|BPF_PROG\({ended},)', name)
 
 
@@ -88,6 +108,17 @@ class Machines(unittest.TestCase):
         self.assertEqual([record['record'] for record in seen.records['b']], ['failed'])
         self.assertEqual([seen.records[name][0]['record'] for name in 'ac'], ['program', 'program'])
 
+    def test_an_input_that_needs_another_budget_has_its_own_machine(self):
+        booted = []
+
+        def boot(target, out, files, *, append, on_record, **_):
+            names = [name.partition('-')[2] for name in files if name.startswith('objects/')]
+            booted.append((names, 'softlockup_panic=1' in append))
+            for number, name in enumerate(names):
+                on_record(program('holds_on') | {'object': f'{number:02}-{name}'})
+        self.measured(boot, ['a', 'lockup', 'z'])
+        self.assertEqual(booted, [(['a.bpf.o', 'z.bpf.o'], False), (['lockup.bpf.o'], True)])
+
     def test_a_kernel_without_the_watchdog(self):
         def boot(target, out, files, *, on_record, **_):
             on_record({'record': 'machine', 'watchdog': 0})
@@ -97,7 +128,8 @@ class Machines(unittest.TestCase):
     def test_what_no_interrupt_reaches_is_skipped_and_named(self):
         arch = escape.unreachable
         with mock.patch.object(escape, 'measure', return_value=escape.Seen(records={
-                name: [program(ended) for ended in right.ended] + [out(*(min(right.out.get(index, {0})) for index in range(16)))] for name, right in escape.INPUTS.items()})), \
+                name: [{'record': 'failed', 'error': 'soft lockup', 'panicked': right.panics}] if right.panics else
+                [program(ended) for ended in right.ended] + [program(spared, 0) for spared in right.spared] + [out(*(min(right.out.get(index, {0})) for index in range(16)))] for name, right in escape.INPUTS.items()})), \
                 mock.patch.object(escape, 'unreachable', lambda a, name: 'no NMI' if name == 'f_deep' else arch(a, name)), \
                 contextlib.redirect_stdout(io.StringIO()):
             found = {name: (result, why) for name, result, why in escape.cases('', X86)}

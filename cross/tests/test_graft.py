@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Graft and ungraft, on a kernel tree of a few small files."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -15,7 +16,9 @@ from unittest import mock
 import graft
 import hooks
 import host
+import parts
 import tree as trees
+from targets import ARCHES
 
 MAKEFILE = 'VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 3\nEXTRAVERSION =\n'
 SOURCE = 'int twice(int a)\n{\n\tint b = a + a;\n\n\treturn b;\n}\n\nint once(int a)\n{\n\treturn a;\n}\n'
@@ -40,6 +43,9 @@ class Fixture(unittest.TestCase):
         for name, text in (('Makefile', MAKEFILE), ('kernel/bpf/core.c', SOURCE), ('kernel/bpf/Kconfig', KCONFIG)):
             (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
             (self.tree / name).write_text(text)
+        for arch in ARCHES.values():
+            (self.tree / 'arch' / arch.srcarch).mkdir(parents=True)
+            (self.tree / 'arch' / arch.srcarch / 'Kconfig').write_text('config X\n')
         self.hooks.mkdir()
         self.hook('a.cocci', COCCI.format(places=1))
         self.hook('b.lines', LINES)
@@ -58,6 +64,18 @@ class Fixture(unittest.TestCase):
 
     def times(self):
         return {p: p.stat().st_mtime_ns for p in self.tree.rglob('*') if p.is_file()}
+
+
+def interrupted_at(n):
+    """A block in which the n-th file that is put in its place is not, since somebody interrupts that."""
+    left, replace = [n], os.replace
+
+    def failing(*args):
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        replace(*args)
+    return mock.patch.object(os, 'replace', failing)
 
 
 class Graft(Fixture):
@@ -84,16 +102,8 @@ class Graft(Fixture):
     def test_interrupted_ungraft_is_done_again(self):
         graft.apply(self.tree)
         for n in (1, 2):
-            left, replace = [n], os.replace
-
-            def failing(*args):
-                left[0] -= 1
-                if not left[0]:
-                    raise KeyboardInterrupt
-                replace(*args)
-            with mock.patch.object(graft.os, 'replace', failing):
-                with self.assertRaises(KeyboardInterrupt):
-                    graft.remove(self.tree)
+            with interrupted_at(n), self.assertRaises(KeyboardInterrupt):
+                graft.remove(self.tree)
         graft.remove(self.tree)
         self.assertEqual(self.snapshot(), self.before)
 
@@ -196,23 +206,117 @@ class Graft(Fixture):
             graft.remove(self.tree)
         self.assertEqual(self.snapshot(), self.before)
 
-    def own_change_is_not_lost(self):
-        with (self.tree / 'kernel/bpf/core.c').open('a') as file:
-            file.write('int mine;\n')
-        for action in (graft.apply, graft.remove):
-            with self.assertRaisesRegex(host.Error, r'changed since the graft: kernel/bpf/core\.c'):
-                action(self.tree)
-        self.assertIn('int mine;', (self.tree / 'kernel/bpf/core.c').read_text())
+    def edit(self, name, old, new):
+        path = self.tree / name
+        self.assertIn(old, path.read_text())
+        path.write_text(path.read_text().replace(old, new))
 
-    def test_somebodys_own_change_is_not_lost(self):
+    def test_an_edit_elsewhere_in_a_hooked_file_stays(self):
         graft.apply(self.tree)
-        self.own_change_is_not_lost()
+        self.edit('kernel/bpf/core.c', 'return a;', 'return 1 * a;')
+        self.hook('a.cocci', COCCI.format(places=1).replace('fastterm()', 'newer()'))
+        for _ in range(2):
+            graft.apply(self.tree)
+            self.assertEqual((self.tree / 'kernel/bpf/core.c').read_text(),
+                             SOURCE.replace('return b;', 'newer();\n\treturn b;').replace('return a;', 'return 1 * a;'))
+        self.edit('kernel/bpf/core.c', 'once', 'again')
+        graft.remove(self.tree)
+        self.assertEqual((self.tree / 'kernel/bpf/core.c').read_text(),
+                         SOURCE.replace('return a;', 'return 1 * a;').replace('once', 'again'))
 
-    def test_a_change_after_an_interrupted_graft_is_not_lost(self):
+    def test_an_edit_that_was_being_taken_in(self):
+        """Interrupted at each write and each renaming: the next graft, or ungraft, goes on, and the edit stays."""
+        def edited():
+            graft.apply(self.tree)
+            self.edit('kernel/bpf/core.c', 'return a;', 'return 1 * a;')
+        for n in range(1, 12):
+            edited()
+            with contextlib.suppress(KeyboardInterrupt), interrupted_at(n):
+                graft.apply(self.tree)
+            if n % 2:
+                graft.apply(self.tree)
+            graft.remove(self.tree)
+            self.assertEqual((self.tree / 'kernel/bpf/core.c').read_text(), SOURCE.replace('return a;', 'return 1 * a;'), n)
+            (self.tree / 'kernel/bpf/core.c').write_text(SOURCE)
+
+    def is_refused(self, what):
+        before = self.snapshot()
+        for action in (graft.apply, graft.remove):
+            with self.assertRaisesRegex(host.Error, f'changed since the graft, in what it has put there: {what}\n'):
+                action(self.tree)
+            self.assertEqual(self.snapshot(), before)
+
+    def test_an_edit_of_the_grafts_own_lines_is_named_and_not_lost(self):
+        graft.apply(self.tree)
+        self.edit('kernel/bpf/core.c', 'fastterm();', 'fastterm(1);')
+        self.is_refused(r'kernel/bpf/core\.c, line 5')
+
+    def test_an_edit_of_a_file_of_ours_is_named_and_not_lost(self):
+        graft.apply(self.tree)
+        self.edit('kernel/bpf/fastterm/walk.c', '#include', '\n#include')
+        self.is_refused(r'kernel/bpf/fastterm/walk\.c')
+
+    def test_an_edit_after_an_interrupted_graft_is_not_lost(self):
         with mock.patch.object(graft.State, 'complete', side_effect=KeyboardInterrupt):
             with self.assertRaises(KeyboardInterrupt):
                 graft.apply(self.tree)
-        self.own_change_is_not_lost()
+        self.edit('kernel/bpf/core.c', 'return a;', 'return 1 * a;')
+        self.is_refused(r'kernel/bpf/core\.c')
+
+    def test_architectures_that_the_tree_has_not_are_left_out(self):
+        (self.tree / 'arch/riscv/Kconfig').unlink()
+        (self.tree / 'arch/riscv').rmdir()
+        self.hook('c.lines', ''.join(f'[arch/{arch.srcarch}/Kconfig]\nat = end\nline = config Y\n'
+                                     for arch in ARCHES.values()))
+        with mock.patch.object(host, 'say') as says:
+            graft.apply(self.tree)
+        self.assertIn('left out, since the tree does not have them: riscv64', says.call_args[0][0])
+        self.assertTrue((self.tree / 'arch/x86/net/fastterm.c').exists())
+        self.assertIn('config Y', (self.tree / 'arch/x86/Kconfig').read_text())
+        self.assertFalse((self.tree / 'arch/riscv').exists())
+        with self.assertRaisesRegex(host.Error, r'has no arch/riscv/, so nothing can be put in for ARCH=riscv64'):
+            parts.of(self.tree, 'riscv64')
+
+    def test_one_architecture_and_no_tests(self):
+        self.hook('kunit.lines', '[kernel/bpf/Kconfig]\nafter = select TWO\nline = select TESTS\n')
+        graft.apply(self.tree)
+        self.assertIn('select TESTS', (self.tree / 'kernel/bpf/Kconfig').read_text())
+        self.assertTrue((self.tree / 'kernel/bpf/fastterm/kunit/Kconfig').exists())
+        for _ in range(2):
+            graft.apply(self.tree, parts.of(self.tree, 'arm64', '0'))
+            self.assertNotIn('select TESTS', (self.tree / 'kernel/bpf/Kconfig').read_text())
+            self.assertFalse((self.tree / 'kernel/bpf/fastterm/kunit').exists())
+            self.assertEqual([p.parts[-3] for p in self.tree.glob('arch/*/net/fastterm.c')], ['arm64'])
+        graft.remove(self.tree)
+        self.assertEqual(self.snapshot(), self.before)
+
+    def test_kunit_is_0_or_1(self):
+        with self.assertRaisesRegex(host.Error, 'KUNIT=no: unknown; valid are 0 and 1'):
+            parts.of(self.tree, kunit='no')
+
+    def test_a_reserved_word_is_used_where_there_is_one(self):
+        """Android promises modules that a structure keeps its layout: our pointer has to be in the word that it has for that."""
+        def put_into(members):
+            (self.tree / 'include/linux').mkdir(parents=True, exist_ok=True)
+            path = self.tree / 'include/linux/bpf.h'
+            path.write_text('struct other {\n\tstruct module *mod;\n\tANDROID_KABI_RESERVE(1);\n};\n\n'
+                            f'struct bpf_prog_aux {{\n\tstruct module *mod;\n\tunion {{\n\t\tint a;\n\t}};\n{members}}};\n')
+            before = path.read_text()
+            self.hook('d.lines', (host.CHECKOUT / 'core/hooks/15-data.lines').read_text())
+            graft.apply(self.tree)
+            after = path.read_text()
+            graft.remove(self.tree)
+            return before, after
+        before, after = put_into('\tANDROID_KABI_RESERVE(1);\n')
+        head, _, aux = before.partition('struct bpf_prog_aux')
+        self.assertEqual(after, head + 'struct bpf_prog_aux' +
+                         aux.replace('ANDROID_KABI_RESERVE(1)', 'ANDROID_KABI_USE(1, struct fastterm_ptr fastterm)'))
+        with self.assertRaisesRegex(host.Error, r'15-data|d\.lines matches 0 places in include/linux/bpf\.h'):
+            put_into('\tANDROID_KABI_USE(1, int somebodys);\n')
+        before, after = put_into('')
+        head, _, aux = before.partition('struct bpf_prog_aux')
+        self.assertEqual(after, head + 'struct bpf_prog_aux' +
+                         aux.replace('*mod;\n', '*mod;\n\tstruct fastterm_ptr fastterm;\n'))
 
     def test_what_an_interrupted_graft_has_not_reached_is_no_change(self):
         graft.apply(self.tree)

@@ -2,9 +2,14 @@
 """Our own output: KTAP that the kernel's parser reads, and the line that sums up."""
 
 import io
+import tempfile
 import unittest
+from pathlib import Path
+from unittest import mock
+from xml.etree import ElementTree
 
 import boot
+import host
 import ktap
 import support
 from console import Console
@@ -45,6 +50,20 @@ class Ktap(unittest.TestCase):
         whole.boot(boot.Result('x86_64-default', results, *boot.judge(said, results)))
         self.assertFalse(whole.close())
         self.assertIn('# Kernel panic - not syncing: Fatal exception\n', out.getvalue())
+
+    def test_it_is_junit_xml_as_well(self):
+        said, results = read(support.FAILING)
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(host, 'OUT', Path(folder)):
+            whole = ktap.Report(2, io.StringIO(), xml='kunit')
+            whole.suite('harness', [('one', 'passed', ''), ('two', 'skipped', 'no tool'), ('three', 'failed', 'a\x1b<b>\nc')])
+            whole.boot(boot.Result('x86_64-default', results, boot.judge(said, results)[0]))
+            whole.close()
+            root = ElementTree.parse(Path(folder) / 'junit/kunit.xml').getroot()
+        self.assertEqual([(suite.get('name'), suite.get('tests'), suite.get('failures'), suite.get('skipped')) for suite in root],
+                         [('harness', '3', '1', '1'), ('x86_64-default', '3', '2', '1')])
+        self.assertEqual(root.find('.//testcase[@name="three"]/failure').text, 'a?<b>\nc')
+        self.assertEqual(root.find('.//testcase[@name="two"]/skipped').get('message'), 'no tool')
+        self.assertIn('EXPECTATION FAILED', root.find('.//testcase[@name="fastterm_load.straight_line"]/failure').text)
 
     def test_the_kernels_parser_reads_it(self):
         for console, failed in ((support.PASSING, 0), (support.FAILING, 2)):

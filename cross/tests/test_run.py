@@ -15,7 +15,7 @@ import targets
 
 PROGRAM = {'record': 'program', 'object': '0-a.bpf.o', 'name': 'p', 'type': 'xdp', 'section': 'xdp', 'attach': 'lo',
            'error': '', 'image': 96, 'long': 'jumps back', 'no_image': '', 'refused': '', 'bound': 40, 'bound_calls': 2,
-           'kept': 'f, g', 'loop': '', 'activations': 3, 'terminations': 2, 'kicks': 2, 'frames': 4, 'longest': 2000, 'leaked': 0}
+           'kept': 'f, g', 'loop': '', 'activations': 3, 'terminations': 2, 'kicks': 2, 'frames': 4, 'strikes': 0, 'quarantined_ms': 0, 'median': 900, 'longest': 2000, 'leaked': 0}
 MACHINE = {'record': 'machine', 'watchdog': 1, 'events': 1}
 
 
@@ -45,17 +45,17 @@ class Typed(unittest.TestCase):
 
 
 class Printed(unittest.TestCase):
-    def printed(self, records):
+    def printed(self, records, cpus='1'):
         out = io.StringIO()
         said = []
 
-        def measure(kdir, target, files, length, append, tell):
+        def measure(kdir, target, files, length, append, tell, one):
             for record in [MACHINE, *records, {'record': 'end'}]:
                 tell(record)
         with mock.patch.object(run, 'measure', measure), \
                 mock.patch.object(run, 'objects', lambda obj: {'objects/0-a.bpf.o': Path('a.bpf.o')}), \
                 mock.patch.object(host, 'say', said.append), contextlib.redirect_stdout(out):
-            good = run.run(None, targets.ARCHES['x86_64'], 'a.bpf.o', '', '', '')
+            good = run.run(None, targets.ARCHES['x86_64'], 'a.bpf.o', '', '', '', cpus)
         return good, [json.loads(text) for text in out.getvalue().splitlines()], said
 
     def test_one_line_a_program(self):
@@ -65,9 +65,13 @@ class Printed(unittest.TestCase):
         self.assertEqual(said, [])
         self.assertEqual(lines[0], {'name': 'p', 'type': 'xdp', 'attach': 'lo', 'terminable': True,
                                     'reason': 'jumps back', 'bound': {'instructions': 40, 'kept_calls': 2, 'kept': ['f', 'g'], 'loop': None},
-                                    'activations': 3, 'terminations': 2, 'kicks': 2, 'frames': 4, 'instructions_kick_to_exit': 2000, 'leaked': False})
+                                    'activations': 3, 'terminations': 2, 'kicks': 2, 'frames': 4, 'quarantined': None, 'instructions_kick_to_exit': {'median': 900, 'most': 2000}, 'leaked': False})
         self.assertEqual((lines[1]['terminable'], lines[1]['reason'], lines[1]['instructions_kick_to_exit']),
                          (False, 'it is short', None))
+
+    def test_a_program_that_was_quarantined(self):
+        _, lines, _ = self.printed([PROGRAM | {'strikes': 3, 'quarantined_ms': 970}])
+        self.assertEqual(lines[0]['quarantined'], {'strikes': 3, 'ms': 970})
 
     def test_a_stub_image_that_the_verifier_refuses(self):
         _, lines, _ = self.printed([PROGRAM | {'image': 0, 'no_image': 'the verifier does not accept its stub image',
@@ -76,7 +80,10 @@ class Printed(unittest.TestCase):
                          ('the verifier does not accept its stub image: insn 7: R1 !read_ok', None))
 
     def test_instructions_that_are_not_counted(self):
-        self.assertIsNone(json.loads(run.line(PROGRAM, False, counted=False))['instructions_kick_to_exit'])
+        _, lines, _ = self.printed([PROGRAM, PROGRAM | {'terminations': 0}], cpus='')
+        self.assertIsNone(lines[0]['instructions_kick_to_exit'])
+        self.assertIn('CPUS=1', lines[0]['not_counted'])
+        self.assertNotIn('not_counted', lines[1])
 
     def test_sites(self):
         _, lines, _ = self.printed([PROGRAM | {'sites': 'long: no\ninsn 1: kept\n'}])
@@ -95,7 +102,7 @@ class Printed(unittest.TestCase):
                 mock.patch.object(host, 'say', lambda text: None):
             target = targets.Target(targets.ARCHES['x86_64'], 'default')
             with self.assertRaisesRegex(host.Error, 'the guest has found 1 of 2 objects'):
-                run.measure(None, target, {'objects/0-a.o': None, 'objects/1-b.o': None}, 1, '', None)
+                run.measure(None, target, {'objects/0-a.o': None, 'objects/1-b.o': None}, 1, '', None, False)
 
     def test_the_loaders_message(self):
         good, lines, said = self.printed([{'record': 'failed', 'object': '0-a.bpf.o',

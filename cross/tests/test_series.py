@@ -9,11 +9,15 @@ import subprocess
 import unittest
 from unittest import mock
 
+import context
+import formats
 import graft
 import hooks
 import host
+import parts
 import series
-from test_graft import SOURCE, Fixture
+import source
+from test_graft import COCCI, SOURCE, Fixture
 
 
 # As the kernel's: it begins with prose that has examples of fields.
@@ -73,11 +77,12 @@ class Series(Fixture):
                               stderr=subprocess.STDOUT, text=True).stdout
 
     def made(self):
-        return series.make(self.tree, self.out)
+        """The patches that are made, without the letter to them."""
+        return [path for path in series.make(self.tree, self.out) if path.suffix == '.patch']
 
     def there(self):
         """The patches that are there, whole."""
-        return [(path, path.read_bytes()) for path in sorted(self.out.iterdir())]
+        return [(path, path.read_bytes()) for path in sorted(self.out.rglob('*')) if path.is_file()]
 
     def source(self):
         return {str(p.relative_to(self.tree)): p.read_bytes() for p in self.tree.rglob('*') if p.is_file()
@@ -164,14 +169,66 @@ class Series(Fixture):
         with mock.patch.dict(os.environ, {'GIT_TRACE': '1', 'GIT_DIR': str(other / '.git'), 'LD_PRELOAD': '/nowhere.so'}):
             self.assertIn('\nFrom: Some One <one@example.org>\n', self.made()[0].read_text())
 
-    def test_nobody_is_made_up(self):
+    def test_whom_git_does_not_know_is_not_made_up(self):
         self.config.write_text('')
-        with self.assertRaisesRegex(host.Error, 'git config --global user.name'):
-            self.made()
         # The address alone does not do: the name would be that of the account.
-        with mock.patch.dict(os.environ, {'EMAIL': 'one@example.org'}), self.assertRaisesRegex(host.Error, 'user.name'):
-            self.made()
-        self.assertFalse(self.out.parent.exists())
+        for env in {}, {'EMAIL': 'one@example.org'}:
+            with mock.patch.dict(os.environ, env):
+                for patch in self.made():
+                    self.assertIn('\nFrom: fastterm <fastterm@example.invalid>\n', patch.read_text())
+                self.assertIn('git knows nobody here', series.how_to_take(self.tree, self.out))
+
+    def sed(self, name, old, new, root=None):
+        path = (root or self.tree) / name
+        self.assertIn(old, path.read_text())
+        path.write_text(path.read_text().replace(old, new))
+
+    def test_it_applies_where_more_stands_around_its_places(self):
+        """By git am, by patch without fuzz, and by quilt, to a kernel that differs two lines away from each place."""
+        patches = self.made()
+        self.sed('kernel/bpf/core.c', 'int b = a + a;\n', 'int b = 2 * a;\n')
+        self.sed('kernel/bpf/core.c', '}\n\nint once', '}\n\nint more;\nint once')
+        self.sed('kernel/bpf/Kconfig', 'menu "x"', 'menu "y"\n\tselect ZERO')
+        self.git('commit', '--quiet', '-a', '-m', 'another kernel')
+        graft.apply(self.tree)
+        grafted = self.source()
+        graft.remove(self.tree)
+        self.git('am', *patches)
+        self.assertEqual({**self.source(), 'MAINTAINERS': b''}, {**grafted, 'MAINTAINERS': b''})
+        self.git('reset', '--quiet', '--hard', f'HEAD~{len(patches)}')
+        for patch in patches:
+            subprocess.run(['patch', '-d', self.tree, '-p1', '-F0', '--silent', '--no-backup-if-mismatch', '-i', patch], check=True)
+        self.assertEqual({**self.source(), 'MAINTAINERS': b''}, {**grafted, 'MAINTAINERS': b''})
+
+    def test_a_place_has_the_context_that_makes_it_the_only_one(self):
+        lines = [f'{n}\n'.encode() for n in (1, 2, 3, 4, 1, 2, 3, 5)]
+        after = lines[:6] + [b'new\n'] + lines[6:]
+        for name, data in (('before', lines), ('after', after)):
+            (self.tree / name).write_bytes(b''.join(data))
+        diff = subprocess.run(['git', 'diff', '--no-index', '-U0', 'before', 'after'], cwd=self.tree, check=False,
+                              stdout=subprocess.PIPE).stdout.replace(b'b/after', b'b/before')
+        made = context.widened(diff, {'before': b''.join(lines)})
+        self.assertIn(b'@@ -5,4 +5,5 @@\n 1\n 2\n+new\n 3\n 5\n', made)
+
+    def test_a_tree_without_an_architecture_gets_no_backend_for_it(self):
+        (self.tree / 'arch/x86/Kconfig').unlink()
+        (self.tree / 'arch/x86').rmdir()
+        self.git('commit', '--quiet', '-a', '-m', 'no x86')
+        with mock.patch.object(host, 'say'):
+            patches = self.made()
+        self.assertEqual(len(patches), len(series.PATCHES) - 1)
+        self.git('am', *patches)
+        self.assertFalse((self.tree / 'arch/x86').exists())
+        self.assertTrue((self.tree / 'arch/arm64/net/fastterm.c').exists())
+
+    def test_one_architecture_without_tests(self):
+        patches = [path for path in series.make(self.tree, self.out, parts.of(self.tree, 'arm64', '0'))
+                   if path.suffix == '.patch']
+        self.assertEqual(len(patches), len(series.PATCHES) - 3)
+        text = ''.join(patch.read_text() for patch in patches)
+        self.assertNotIn('b/kernel/bpf/fastterm/kunit', text)
+        self.assertNotIn('b/arch/x86', text)
+        self.assertIn('b/arch/arm64/net/fastterm.c', text)
 
     def test_a_patch_says_why_its_hooks_are_there(self):
         says = [patch for patch in self.made() if 'So that it is known who calls.' in patch.read_text().replace('\n', ' ')]
@@ -202,6 +259,23 @@ class Series(Fixture):
         for line in patches[1].read_text().splitlines():
             if line.startswith('index '):
                 self.assertRegex(line, r'^index [0-9a-f]{40}\.\.[0-9a-f]{40} ')
+
+    def test_the_letter(self):
+        self.made()
+        letter = (self.out / '0000-cover-letter.txt').read_text()
+        self.assertRegex(letter, r'^From: Some One <one@example.org>\nSubject: \[PATCH 0/8\] bpf: Fast-path termination')
+        for n, (subject, *_) in enumerate(series.PATCHES, 1):
+            self.assertIn(f'[{n}/8] {subject}', letter)
+        self.assertRegex(letter, r'\n \d+ files changed, \d+ insertions')
+        self.assertFalse([line for line in letter.splitlines() if len(line) > 78])
+        self.assertNotIn('Figures', letter)
+        summary = self.out.parent / 'bench-arm64-default' / 'summary.txt'
+        summary.parent.mkdir()
+        summary.write_text('arm64, Linux 6.12.3, kernel.bpf_fastterm = needed\n  text       1.1x\n  log        2\n')
+        with mock.patch.object(host, 'OUT', self.out.parent):
+            self.made()
+        letter = (self.out / '0000-cover-letter.txt').read_text()
+        self.assertIn('Figures (make bench):\n\narm64, Linux 6.12.3, kernel.bpf_fastterm = needed\n  text       1.1x\n\n', letter)
 
     def test_what_somebody_has_added_or_changed_is_not_lost(self):
         first = self.made()[0]
@@ -258,9 +332,113 @@ class Series(Fixture):
         shutil.rmtree(self.tree / '.git')
         self.assertEqual(len(says().splitlines()), 2)
 
-    def test_a_tree_that_has_taken_it_is_told_so(self):
+    def take(self):
+        """Take the series, and change one of its files elsewhere, as vendors do."""
+        reference = self.tree.parent / 'reference'
+        shutil.copytree(self.tree, reference, ignore=lambda *_: ['.git'])
         self.git('am', *self.made())
-        with self.assertRaisesRegex(host.Error, 'git revert if it has taken the series'):
+        self.sed('kernel/bpf/core.c', 'int once', 'long once')
+        self.git('commit', '--quiet', '-a', '-m', 'a fix')
+        return mock.patch.object(source, 'distribution', lambda: reference)
+
+    def test_a_tree_that_has_taken_it_counts_as_grafted(self):
+        with self.take():
+            before = self.source()
+            copy = self.tree.parent / 'copy'
+            shutil.copytree(self.tree, copy, ignore=lambda *_: ['.git'])
+            graft.adopt(copy)
+            self.assertFalse(graft.apply(copy))
+            self.assertEqual({name: data for name, data in before.items() if (copy / name).read_bytes() != data}, {})
+            graft.remove(copy)
+            self.assertEqual((copy / 'kernel/bpf/core.c').read_text(), SOURCE.replace('int once', 'long once'))
+            self.assertFalse((copy / 'kernel/bpf/fastterm').exists())
+
+    def test_a_tree_that_has_taken_another_version_is_told_what_to_do(self):
+        with self.take():
+            for name, old in (('kernel/bpf/core.c', 'fastterm();'), ('kernel/bpf/fastterm/walk.c', '#include')):
+                with self.subTest(name):
+                    self.sed(name, old, f'\n{old}')
+                    with self.assertRaisesRegex(host.Error, f'another version of fastterm than this: {name}\n'):
+                        graft.adopt(self.tree)
+                    self.git('checkout', '--quiet', '.')
+            with self.assertRaisesRegex(host.Error, 'make series makes a patch'):
+                graft.apply(self.tree)
+
+    def test_what_a_tree_has_taken_is_brought_up_to_date_by_one_patch(self):
+        self.take()
+        with self.assertRaisesRegex(host.Error, 'there is nothing to bring up to date'):
+            self.made()
+        for name in ('newer', 'newest'):
+            self.hook('a.cocci', COCCI.format(places=1).replace('fastterm()', f'fastterm_{name}()'))
+            self.hook('c.cocci', '// Nothing.\n// Changes: kernel/bpf/core.c 0\n@@\n@@\n- nothing();\n')
+            self.assertEqual([path.name for path in self.made()], ['0001-bpf-Update-fastterm.patch'])
+            self.assertNotIn('M: line', series.how_to_take(self.tree, self.out))
+            self.git('am', *self.made())
+            self.assertEqual((self.tree / 'kernel/bpf/core.c').read_text(),
+                             SOURCE.replace('return b;', f'fastterm_{name}();\n\treturn b;').replace('int once', 'long once'))
+
+    def test_what_an_android_tree_has_taken(self):
+        """By the word that is reserved there, which is put back."""
+        path = self.tree / 'include/linux/bpf.h'
+        path.parent.mkdir(parents=True)
+        path.write_text('struct bpf_prog_aux {\n\tstruct module *mod;\n\tint more;\n};\n')
+        self.hook('d.lines', (host.CHECKOUT / 'core/hooks/15-data.lines').read_text())
+        with self.assertRaisesRegex(host.Error, 'FORMAT=android is made of an Android tree'):
+            series.make(self.tree, self.out, None, formats.android)
+        reference = self.tree.parent / 'reference'
+        shutil.copytree(self.tree, reference, ignore=lambda *_: ['.git'])
+        self.sed('include/linux/bpf.h', 'int more;', 'int more;\n\tANDROID_KABI_RESERVE(1);')
+        self.git('add', '--all')
+        self.git('commit', '--quiet', '-m', 'android')
+        (_, status, text), = series.fits(reference, self.tree, parts.of(self.tree))
+        self.assertEqual(status, 'skipped')
+        self.assertIn('include/linux/bpf.h has a place that is reserved there', text)
+        made = series.make(self.tree, self.out, None, formats.android)
+        self.git('am', *(name for name in made if name.suffix == '.patch'))
+        self.assertIn('ANDROID_KABI_USE(1, struct fastterm_ptr fastterm);', path.read_text())
+        copy = self.tree.parent / 'copy'
+        shutil.copytree(self.tree, copy, ignore=lambda *_: ['.git'])
+        with mock.patch.object(source, 'distribution', lambda: reference):
+            graft.adopt(copy)
+        self.assertFalse(graft.apply(copy))
+        graft.remove(copy)
+        self.assertIn('ANDROID_KABI_RESERVE(1);', (copy / 'include/linux/bpf.h').read_text())
+
+    def test_an_update_of_commits_whose_subjects_are_others(self):
+        patches = self.made()
+        for patch in patches:
+            patch.write_text(re.sub(r'(?m)^Subject: \[PATCH (\d/\d)\] ', r'Subject: [PATCH \1] ANDROID: ', patch.read_text()))
+        self.git('am', *patches)
+        shutil.rmtree(self.out)
+        with self.assertRaisesRegex(host.Error, 'there is nothing to bring up to date'):
+            self.made()
+        self.git('reset', '--soft', f'HEAD~{len(patches)}')
+        self.git('commit', '--quiet', '-m', 'all of it')
+        with self.assertRaisesRegex(host.Error, 'changes what is ours under another subject'):
+            self.made()
+
+    def test_an_update_does_not_revert_a_fix_in_a_file_of_ours(self):
+        self.take()
+        self.sed('kernel/bpf/fastterm/walk.c', '#include', '\n#include')
+        self.git('commit', '--quiet', '-a', '-m', 'theirs')
+        with self.assertRaisesRegex(host.Error, r'changed where the series has changed it: kernel/bpf/fastterm/walk\.c, line'):
+            self.made()
+
+    def test_an_update_has_the_parts_that_were_taken(self):
+        series.make(self.tree, self.out, parts.of(self.tree, 'arm64', '0'))
+        self.git('am', *sorted(self.out.glob('*.patch')))
+        with self.assertRaisesRegex(host.Error, 'there is nothing to bring up to date'):
+            self.made()
+
+    def test_what_stands_in_the_way_of_an_update_is_named(self):
+        self.take()
+        self.sed('kernel/bpf/core.c', 'fastterm();', 'fastterm(1);')
+        self.hook('a.cocci', COCCI.format(places=1).replace('fastterm()', 'newer()'))
+        with self.assertRaisesRegex(host.Error, r'changed where the series has changed it: kernel/bpf/core\.c, line 5\n'):
+            self.made()
+        self.git('checkout', '--quiet', '.')
+        shutil.rmtree(self.tree / '.git')
+        with self.assertRaisesRegex(host.Error, 'git does not say which files'):
             self.made()
 
     def test_no_repository_is_needed(self):
