@@ -11,7 +11,6 @@
 #include <linux/bitmap.h>
 #include <linux/cfi.h>
 #include <linux/fastterm_arch.h>
-#include <linux/minmax.h>
 #include <linux/smp.h>
 
 #include <kunit/test.h>
@@ -149,20 +148,16 @@ void ftk_sweep_after(struct ftk_sweep *s, struct pt_regs *regs)
 }
 
 /*
- * Record how long the program took to leave after its first kick. Another interrupt may have
- * delayed it, so the shortest time counts, and a single one says nothing.
+ * Record how long the program took to leave after its first kick. Time in which the kernel has
+ * done something else in between does not count; the shortest time does.
  */
 static void note_suffix(struct ftk_sweep *s, u32 func, u32 off, u64 exit_ns)
 {
-	u32 *first = &s->first_suffix[func][off], *least = &s->suffix[func][off];
-	u32 ns = exit_ns - s->redirect_ns;
+	u32 *least = &s->suffix[func][off], ns = exit_ns - s->redirect_ns;
 
-	if (!s->redirect_ns || exit_ns <= s->redirect_ns)
-		return;
-	if (!*first)
-		*first = ns;
-	else
-		*least = min3(*least ?: U32_MAX, *first, ns);
+	if (s->undisturbed && s->redirect_ns && exit_ns > s->redirect_ns &&
+	    (!*least || ns < *least))
+		*least = ns;
 }
 
 /*
@@ -293,11 +288,8 @@ static u64 sweep_opts(struct kunit *test, struct ftk_opts opts,
 					  sizeof(long), GFP_KERNEL);
 		s->suffix[i] = kunit_kcalloc(test, s->fprog->images[i]->size,
 					     sizeof(*s->suffix[i]), GFP_KERNEL);
-		s->first_suffix[i] = kunit_kcalloc(test, s->fprog->images[i]->size,
-						   sizeof(*s->first_suffix[i]), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, s->hit[i]);
 		KUNIT_ASSERT_NOT_NULL(test, s->suffix[i]);
-		KUNIT_ASSERT_NOT_NULL(test, s->first_suffix[i]);
 	}
 	/* The first run warms up caches. */
 	ftk_sweep_run(test, s);

@@ -31,9 +31,9 @@ struct pt_regs;
  * @first: number of those that needed a single kick
  * @err: result of the last request
  * @redirect_ns: how long the last redirect took, in ns; 0 where time is not measured
- * @first_suffix: for each function, by offset from its entry, the first time in ns from the end of
- *		  a redirect to the exit; 0 if there is none
- * @suffix: the shortest of at least two of these times; 0 if there are not so many
+ * @undisturbed: nothing but the kick has interrupted the last run
+ * @suffix: for each function, by offset from its entry, the shortest time in ns from the end of
+ *	    the redirect to the exit; 0 if it is not known
  * @was: registers and frame before the last redirect
  * @changed: the first of these that the redirect has changed, or NULL
  */
@@ -48,7 +48,7 @@ struct ftk_sweep {
 	u32 first;
 	int err;
 	u32 redirect_ns;
-	u32 *first_suffix[8];
+	bool undisturbed;
 	u32 *suffix[8];
 	struct ftk_regs was;
 	const char *changed;
