@@ -32,7 +32,7 @@ def overlay(parts=ALL):
     folders += [(arch.ours, f'arch/{arch.srcarch}/net') for arch in ARCHES.values()]
     for folder, target in folders:
         for path in sorted((host.CHECKOUT / folder).iterdir()):
-            if path.suffix in ('.c', '.h', '.S') or path.name in ('Makefile', 'Kconfig'):
+            if path.suffix in ('.c', '.h', '.S') or path.name in ('Makefile', 'Kconfig', '.kunitconfig'):
                 ours[f'include/linux/{path.name}' if path.name in PUBLIC else f'{target}/{path.name}'] = path
     for path in sorted((host.CHECKOUT / 'core' / 'docs').glob('*.rst')):
         ours[f'Documentation/bpf/{path.name}'] = path
