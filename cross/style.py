@@ -127,6 +127,6 @@ def _compile_other(tree, other):
 
 def complaints(output):
     """What compilers, sparse and objtool say of files of ours. The kernel's own have some too, which are not ours to mend."""
-    ours = {name.rpartition('.')[0] for name in graft.overlay()} - {''}
+    ours = {name.rpartition('.')[0] for name in graft.overlay() if name.endswith(('.c', '.h', '.S'))}
     return [line for line in output.splitlines() if re.search(r': (warning|error):', line)
             and any(f'{name}.' in line for name in ours)]

@@ -15,7 +15,8 @@ OURS = ('/tree/kernel/bpf/fastterm/redirect.c:12:5: warning: unused variable',
         'kernel/bpf/fastterm/redirect.o: warning: objtool: f+0x10: unreachable instruction',
         '/tree/arch/riscv/net/fastterm.c:1:1: warning: symbol was not declared. Should it be static?',
         '/tree/include/linux/fastterm.h:3:2: warning: bad')
-OTHERS = ('/tree/kernel/bpf/core.c:12:5: warning: unused variable', '  CC      kernel/bpf/fastterm/redirect.o',
+OTHERS = ('/tree/kernel/bpf/fastterm/kunit/../../../../lib/test_bpf.c:7157:25: warning: cast truncates bits',
+          '/tree/kernel/bpf/core.c:12:5: warning: unused variable', '  CC      kernel/bpf/fastterm/redirect.o',
           "/tree/kernel/bpf/core.c: In function 'fastterm_x':")
 
 
