@@ -31,7 +31,8 @@ int fastterm_arch_init(void)
 	if (x86_platform_ipi_callback)
 		return -EOPNOTSUPP;
 	x86_platform_ipi_callback = kicked_by_ipi;
-	return register_nmi_handler(NMI_LOCAL, fastterm_handle_nmi, 0, "bpf_fastterm");
+	return register_nmi_handler(NMI_UNKNOWN, fastterm_claim_nmi, 0, "bpf_fastterm") ?:
+	       register_nmi_handler(NMI_LOCAL, fastterm_handle_nmi, 0, "bpf_fastterm");
 }
 
 int fastterm_arch_kick(int cpu, bool insist)

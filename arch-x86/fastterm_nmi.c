@@ -29,7 +29,8 @@ static DEFINE_PER_CPU(u64, nmi_sent);
 /*
  * An NMI that comes for another reason may be taken for a kick that has been sent and has not
  * arrived yet. When that kick arrives, nothing explains it any more. So after a kick or the
- * timer's NMI, one more NMI is claimed if it comes before this time, in ns of the monotonic clock.
+ * timer's NMI, one more NMI that nothing explains is claimed if it comes before this time, in ns
+ * of the monotonic clock.
  */
 static DEFINE_PER_CPU(u64, one_more_until);
 #define ONE_MORE_NS	(100 * NSEC_PER_MSEC)
@@ -208,17 +209,29 @@ int fastterm_handle_nmi(unsigned int cmd, struct pt_regs *regs)
 {
 	const bool timer = is_timer(), kick = this_cpu_xchg(nmi_sent, 0);
 	const u64 now = ktime_get_mono_fast_ns();
-	bool ours = kick || timer;
 
 	if (kick && !(regs->flags & X86_EFLAGS_IF))
 		fastterm_kicked(regs);
 	if (!kick || timer)
 		fastterm_nmi(regs, timer);
-	if (ours) {
-		this_cpu_write(one_more_until, now + ONE_MORE_NS);
-	} else if (now < this_cpu_read(one_more_until)) {
-		this_cpu_write(one_more_until, 0);
-		ours = true;
-	}
-	return ours ? NMI_HANDLED : NMI_DONE;
+	if (!kick && !timer)
+		return NMI_DONE;
+	this_cpu_write(one_more_until, now + ONE_MORE_NS);
+	return NMI_HANDLED;
+}
+
+/**
+ * fastterm_claim_nmi() - claim an NMI that nothing else explains, if it may be ours
+ * @cmd: not used
+ * @regs: not used
+ *
+ * Context: NMI, when neither another handler nor the platform has a reason for it.
+ * Return: NMI_HANDLED or NMI_DONE.
+ */
+int fastterm_claim_nmi(unsigned int cmd, struct pt_regs *regs)
+{
+	if (ktime_get_mono_fast_ns() >= this_cpu_read(one_more_until))
+		return NMI_DONE;
+	this_cpu_write(one_more_until, 0);
+	return NMI_HANDLED;
 }
