@@ -45,6 +45,9 @@ struct fastterm_nested {
  * struct fastterm_time - how long an activation has been seen running
  * @seen: there has been a sample of it; the time before the first one is not known
  * @own_ns: without what is nested in it
+ * @mostly: which program most of @own_ns was spent in, since tail calls lead from one to another.
+ *	    None of them is freed while the activation runs
+ * @mostly_ns: by how much its share exceeds that of all others
  * @all_ns: with what is nested in it, minus what has been taken off
  * @waited_ns: time in which it waited for another CPU, and which is not part of @all_ns
  * @spared: how often time has been taken off @all_ns, because the nested activation that it
@@ -57,6 +60,8 @@ struct fastterm_nested {
 struct fastterm_time {
 	bool seen;
 	u64 own_ns;
+	const struct fastterm_prog *mostly;
+	u64 mostly_ns;
 	u64 all_ns;
 	u64 waited_ns;
 	u32 spared;

@@ -13,6 +13,9 @@
  * although it has kept to its budget itself; the kernel log then tells whose programs took the
  * time.
  *
+ * Tail calls lead from one program to another in the same activation. The strike is against the one
+ * in which most of the activation's own time was spent.
+ *
  * Time in which an activation waits for another CPU is not its own: a program there may have
  * to be terminated first. This is bounded in the same way.
  */
@@ -83,7 +86,7 @@ static void report(struct irq_work *work)
 			  div_u64(o->it.own_ns, NSEC_PER_MSEC), o->it.nested_name,
 			  o->it.nested_id);
 	pr_warn_ratelimited("program %s (id %u, tag %*phN, %s%s%s) ran for %llu ms on CPU %d%s: %s, %u frames, %u kicks; if it is meant to, raise kernel.bpf_fastterm_budget_ms\n",
-			    o->it.name, o->outcome.id, BPF_TAG_SIZE, o->it.tag,
+			    o->it.name, o->it.id, BPF_TAG_SIZE, o->it.tag,
 			    fastterm_hook(o->it.type),
 			    *o->it.func ? " " : "", o->it.func,
 			    div_u64(o->it.ran_ns, NSEC_PER_MSEC), smp_processor_id(), others,
@@ -135,10 +138,11 @@ static void spare(const struct fastterm_tag *tag)
 
 static void blame(struct fastterm_tag *tag, bool own, struct pt_regs *regs)
 {
-	const struct bpf_prog *prog = tag->fprog->prog;
+	const struct fastterm_prog *fprog = own ? tag->time.mostly : tag->fprog;
+	const struct bpf_prog *prog = fprog->prog;
 	struct overrun *o = this_cpu_ptr(&overruns);
 	struct fastterm_overrun it = {
-		.id = tag->id,
+		.id = fprog->id,
 		.type = prog->type,
 		.ran_ns = tag->time.all_ns,
 		.own_ns = tag->time.own_ns,
@@ -148,7 +152,7 @@ static void blame(struct fastterm_tag *tag, bool own, struct pt_regs *regs)
 
 	strscpy(it.name, prog->aux->name);
 	memcpy(it.tag, prog->tag, sizeof(it.tag));
-	strscpy(it.func, prog->aux->attach_func_name ?: "");
+	strscpy(it.func, fprog->func ?: "");
 	strscpy(it.nested_name, tag->time.nested.name);
 	/* Without a stub image it goes on for as long as it takes. */
 	if (tag->fprog->images)
@@ -196,6 +200,20 @@ static void count_nested(struct fastterm_nested *most, const struct fastterm_tag
 	}
 }
 
+/* Which of the programs that tail calls lead to took the activation's own time. */
+static void count_own(struct fastterm_time *time, const struct fastterm_prog *fprog, u64 ran)
+{
+	time->own_ns += ran;
+	if (time->mostly == fprog) {
+		time->mostly_ns += ran;
+	} else if (time->mostly_ns > ran) {
+		time->mostly_ns -= ran;
+	} else {
+		time->mostly = fprog;
+		time->mostly_ns = ran;
+	}
+}
+
 /*
  * Does the time belong to a nested activation that is leaving? Its tag may have been used again,
  * elsewhere.
@@ -231,7 +249,7 @@ static void count(struct fastterm_tag *tag, const struct fastterm_tag *inner,
 	if (tag != inner)
 		count_nested(&time->nested, inner, ran);
 	else if (whose == FASTTERM_OWN)
-		time->own_ns += ran;
+		count_own(time, tag->fprog, ran);
 }
 
 /**

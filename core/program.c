@@ -14,6 +14,7 @@
 #include <linux/filter.h>
 #include <linux/ratelimit.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "decision.h"
 #include "image.h"
@@ -319,6 +320,8 @@ void fastterm_verified(struct bpf_verifier_env *env, int err)
 	}
 	find_loops(env, fprog);
 	fprog->nr_funcs = fastterm_nr_funcs(env->prog);
+	/* Without memory, reports do not have it. */
+	fprog->func = kstrdup(env->prog->aux->attach_func_name, GFP_KERNEL_ACCOUNT);
 	find_callbacks(env, fprog);
 	ours->prog = fprog;
 	atomic_inc(&fastterm_nr_progs);
@@ -544,6 +547,7 @@ void fastterm_free(struct bpf_prog_aux *aux)
 		fastterm_images_free(ours->prog);
 		forget_ways(ours->prog);
 		kfree(ours->prog->callbacks);
+		kfree(ours->prog->func);
 		kvfree(ours->prog);
 		atomic_dec(&fastterm_nr_progs);
 		if (fastterm_is_guard(aux->prog))

@@ -115,6 +115,8 @@ struct fastterm_site {
  * @stays: the last reference is gone, and the symbols stay while the program may run
  * @prog: the program, which is freed with this
  * @id: the program's id, once it is published
+ * @func: the name of what it is attached to, or NULL: a copy, since bpf_prog_aux.attach_func_name
+ *	  of an extension may be freed before the extension is
  * @terminations: how many of its activations have been terminated
  * @nr_funcs: number of its functions
  * @images: for each function its stub image; NULL if there are none
@@ -141,6 +143,7 @@ struct fastterm_prog {
 	bool stays;
 	struct bpf_prog *prog;
 	u32 id;
+	const char *func;
 	atomic_t terminations;
 	u32 nr_funcs;
 	struct fastterm_image **images;

@@ -18,6 +18,8 @@
 
 #include <kunit/test.h>
 
+#include "../program.h"
+#include "../quarantine.h"
 #include "attach.h"
 #include "kfuncs.h"
 #include "map.h"
@@ -269,10 +271,68 @@ static void innocent_mixed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, things, atomic_read(&ftk_things));
 }
 
+/* Long enough that a machine which stands still for a moment makes no difference. */
+#define LONG_BUDGET_MS	(10 * FTK_BUDGET_MS)
+
+/* A program that takes so much of its budget, and then tail-calls a runaway. */
+static const struct tail {
+	const char *name;
+	u32 percent;
+} tails[] = {
+	{ "the calling program took most of the time", 80 },
+	{ "the called program took most of the time", 20 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(tails, tails, name);
+
+/* A tail call does not hand on the time that the calling program took. */
+static void innocent_tail(struct kunit *test)
+{
+	const struct tail *t = test->param_value;
+	struct ftk_map progs = ftk_map(test, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1, 0);
+	const struct bpf_insn body[] = {
+		FTK_CALL(BPF_FUNC_ktime_get_ns),
+		BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),
+		/* It may go on for eight million turns, each of which takes a while. */
+		BPF_RAW_INSN(BPF_JMP | BPF_JCOND, 0, 0, 7, 0),
+		FTK_CALL(BPF_FUNC_ktime_get_ns),
+		FTK_CALL(BPF_FUNC_ktime_get_ns),
+		FTK_CALL(BPF_FUNC_ktime_get_ns),
+		FTK_CALL(BPF_FUNC_ktime_get_ns),
+		FTK_CALL(BPF_FUNC_ktime_get_ns),
+		BPF_ALU64_REG(BPF_SUB, BPF_REG_0, BPF_REG_7),
+		BPF_JMP_IMM(BPF_JLT, BPF_REG_0,
+			    LONG_BUDGET_MS / 100 * t->percent * NSEC_PER_MSEC, -8),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_6),
+		BPF_LD_MAP_FD(BPF_REG_2, progs.fd),
+		BPF_MOV64_IMM(BPF_REG_3, 0),
+		FTK_CALL(BPF_FUNC_tail_call),
+	};
+	static const struct bpf_insn again[] = { FTK_CALL(BPF_FUNC_ktime_get_ns) };
+	const struct ftk_shape calling = { .body = FTK_SNIPPET(body) };
+	const struct ftk_shape called = { 4, .body = FTK_SNIPPET(again) };
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
+	struct ftk_runner *r = ftk_runner(test, &calling, &opts);
+	struct bpf_prog *to = ftk_runner(test, &called, &opts)->prog;
+	const bool caller = t->percent > 50;
+	const u32 key = 0, fd = ftk_prog_fd(test, to);
+
+	ftk_map_update(test, &progs, &key, &fd);
+	r->once = true;
+	ftk_watch(LONG_BUDGET_MS, 2);
+	ftk_runner_start(test, r, 1);
+	KUNIT_EXPECT_TRUE(test, ftk_runner_left(r));
+	ftk_runner_end(test, r);
+	KUNIT_EXPECT_EQ(test, r->broken, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fastterm_of(r->prog)->quarantine.nr), caller);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fastterm_of(to)->quarantine.nr), !caller);
+}
+
 static struct kunit_case innocent_cases[] = {
 	KUNIT_CASE_SLOW(innocent_loop),
 	KUNIT_CASE_SLOW(innocent_packets),
 	KUNIT_CASE_SLOW(innocent_tail_called),
+	KUNIT_CASE_PARAM(innocent_tail, tails_gen_params),
 	KUNIT_CASE_SLOW(innocent_traces),
 	KUNIT_CASE_SLOW(innocent_probes),
 	KUNIT_CASE_SLOW(innocent_mixed),
