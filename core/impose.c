@@ -25,6 +25,7 @@
 #include <linux/netfilter.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
+#include <linux/string.h>
 #include <linux/sysctl.h>
 
 #include "impose.h"
@@ -107,10 +108,27 @@ static bool returns_int(const struct bpf_prog *prog)
 	return type && btf_type_is_int(type) && type->size == sizeof(int);
 }
 
+/* Hooks of security modules whose value is an answer, and not an error number. */
+static const char *const answers[] = {
+	"security_audit_rule_known",
+	"security_audit_rule_match",
+	"security_ismaclabel",
+	"security_xfrm_state_pol_flow_match",
+};
+
+static bool returns_error(const struct bpf_prog *prog)
+{
+	const char *func = prog->aux->attach_func_name;
+
+	return func && str_has_prefix(func, "security_") && returns_int(prog) &&
+	       match_string(answers, ARRAY_SIZE(answers), func) < 0;
+}
+
 /*
  * The value of an fmod_ret program is what the function returns that it is attached to, unless it
  * is 0: then the function runs. The error of functions that the kernel can inject errors into is
- * known; others that the verifier admits return an error number, if they return an int.
+ * known, and hooks of security modules return an error number. What other functions return that
+ * the verifier admits (register_btf_fmodret_id_set()) is not known: it may be a protocol's number.
  */
 static bool deny_call(const struct bpf_prog *prog, struct fastterm_denial *denial)
 {
@@ -125,7 +143,7 @@ static bool deny_call(const struct bpf_prog *prog, struct fastterm_denial *denia
 	case EI_ETYPE_NULL:
 		break;
 	default:
-		if (returns_int(prog))
+		if (returns_error(prog))
 			return access(denial, -EPERM);
 	}
 	pr_info_ratelimited("if program %s is terminated, it returns what it would: %s has no error that could be imposed\n",
@@ -211,9 +229,10 @@ void fastterm_inherit_denial(void *target, void *extension)
 	rcu_read_lock();
 	from = data_at(target);
 	to = data_at(extension);
-	if (to && from)
+	/* It may be attached elsewhere already, and has to go on saying no there. */
+	if (to && from && to->denial.says == FASTTERM_SAYS_NOTHING)
 		to->denial = from->denial;
-	else if (to)
+	else if (to && from && !may_return(from->prog, to->denial.value))
 		to->denial.says = FASTTERM_SAYS_NOTHING;
 	rcu_read_unlock();
 }
