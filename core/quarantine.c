@@ -174,6 +174,25 @@ static void unhold_on(int cpu, const struct fastterm_prog *fprog)
 	}
 }
 
+/**
+ * fastterm_quarantine_holds() - is a program kept from being entered on a CPU by its own counter?
+ * @fprog: the program
+ * @cpu: the CPU
+ *
+ * Context: any.
+ * Return: by how much the quarantine has raised the counter: 0 or 1.
+ */
+int fastterm_quarantine_holds(const struct fastterm_prog *fprog, int cpu)
+{
+	const struct held *h = per_cpu_ptr(&held, cpu);
+	u32 i;
+
+	for (i = 0; i < MAX_HELD; i++)
+		if (READ_ONCE(h->progs[i]) == fprog)
+			return 1;
+	return 0;
+}
+
 static void hold_here(void *fprog)
 {
 	hold(fprog);
@@ -259,11 +278,12 @@ void fastterm_strike(struct fastterm_prog *fprog)
 		if (!is_too_many(q, nr, now))
 			return;
 		if (atomic_cmpxchg(&q->state, FASTTERM_ADMITTED, FASTTERM_TO_CONFINE) ==
-		    FASTTERM_ADMITTED) {
-			irq_work_queue(this_cpu_ptr(&queue_soon));
+		    FASTTERM_ADMITTED)
 			end_all();
-		}
 	}
+	/* By each CPU that has a strike: others may keep interrupts off. */
+	if (atomic_read(&q->state) == FASTTERM_TO_CONFINE)
+		irq_work_queue(this_cpu_ptr(&queue_soon));
 	/* If it is quarantined, its entry has not been patched yet, or cannot be. */
 	hold(fprog);
 }
@@ -334,7 +354,7 @@ static int open_all(const struct fastterm_prog *fprog)
 static void report(const struct fastterm_prog *fprog, int err, u64 ms)
 {
 	const struct bpf_prog *prog = fprog->prog;
-	const char *func = prog->aux->attach_func_name;
+	const char *func = fprog->func;
 	char what[128];
 
 	if (err && !is_counted(prog))
@@ -379,8 +399,12 @@ static bool release(struct fastterm_prog *fprog)
 {
 	struct fastterm_quarantine *q = &fprog->quarantine;
 	const u64 now = ktime_get_mono_fast_ns();
+	const bool closed = q->closed;
 
+	/* A sample may find an activation that begins before the state is FASTTERM_ADMITTED. */
+	WRITE_ONCE(q->closed, true);
 	if (WARN_ON_ONCE(open_all(fprog))) {
+		WRITE_ONCE(q->closed, closed);
 		q->until = U64_MAX;
 		return false;
 	}

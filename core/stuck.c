@@ -24,6 +24,7 @@
 
 #include "activation.h"
 #include "program.h"
+#include "quarantine.h"
 #include "show.h"
 #include "stuck.h"
 #include "trigger.h"
@@ -84,7 +85,7 @@ void fastterm_report_stuck(const struct fastterm_tag *tag, const struct fastterm
 {
 	const struct fastterm_prog *fprog = tag->fprog;
 	const struct bpf_prog *prog = fprog->prog;
-	const char *func = prog->aux->attach_func_name;
+	const char *func = fprog->func;
 	char insn[32] = "", in[2 * KSYM_NAME_LEN] = "";
 
 	if (!__ratelimit(&limit) || !doing->func)
@@ -100,10 +101,13 @@ void fastterm_report_stuck(const struct fastterm_tag *tag, const struct fastterm
 		(void *)doing->prog, fprog->images ? "" : "; it has no stub image");
 }
 
-/* Is the kernel's counter raised that keeps a program from being entered recursively? */
-static bool is_active(const struct bpf_prog *prog, int cpu)
+/* Has the kernel raised the counter that keeps a program from being entered recursively? */
+static bool is_active(const struct fastterm_prog *fprog, int cpu)
 {
-	return prog->active && READ_ONCE(*per_cpu_ptr(prog->active, cpu));
+	const int __percpu *active = fprog->prog->active;
+
+	return active &&
+	       READ_ONCE(*per_cpu_ptr(active, cpu)) > fastterm_quarantine_holds(fprog, cpu);
 }
 
 /**
@@ -126,7 +130,7 @@ void fastterm_report_unreachable(int cpu, u64 ns)
 		return;
 	list_for_each_entry_rcu(fprog, &fastterm_progs, node, true) {
 		prog = fprog->prog;
-		if (!is_active(prog, cpu) && !fastterm_has_tag(fprog, cpu))
+		if (!is_active(fprog, cpu) && !fastterm_has_tag(fprog, cpu))
 			continue;
 		if (nr++ == MAX_NAMED)
 			break;
