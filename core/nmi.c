@@ -20,6 +20,7 @@
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/export.h>
 #include <linux/fastterm.h>
 #include <linux/fastterm_arch.h>
 #include <linux/init.h>
@@ -54,6 +55,8 @@ static enum fastterm_nmi_kind source __read_mostly;
 
 /* The NMIs are on, and their source is a timer, which has to be armed. */
 bool fastterm_nmi_arms __read_mostly;
+/* Drivers of cpuidle call fastterm_sleeps() and fastterm_wakes(). */
+EXPORT_SYMBOL_GPL(fastterm_nmi_arms);
 
 /**
  * struct source - the source of NMIs of a CPU
@@ -143,6 +146,7 @@ notrace void fastterm_nmi_sleeps(void)
 	if (source == FASTTERM_NMI_CPU && __this_cpu_read(sources.works))
 		fastterm_arch_nmi_arm(0, false);
 }
+EXPORT_SYMBOL_GPL(fastterm_nmi_sleeps);
 
 /**
  * fastterm_nmi_disarm_all() - stop the timer that interrupts all CPUs, since all will sleep

@@ -23,6 +23,7 @@
  */
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
+#include <linux/export.h>
 #include <linux/fastterm.h>
 #include <linux/hrtimer.h>
 #include <linux/init.h>
@@ -253,6 +254,7 @@ notrace void fastterm_nmi_wakes(bool alone)
 	if (is_on() && (alone || fastterm_nmi_is_own()))
 		set_nmi(0);
 }
+EXPORT_SYMBOL_GPL(fastterm_nmi_wakes);
 
 /**
  * fastterm_watchdog_ticked() - sample this CPU in a tick, if it is time to

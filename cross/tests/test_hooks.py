@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What is said of a kernel whose hooks do not fit, or that has something that no hook knows."""
 
+import re
 import unittest
 from unittest import mock
 
@@ -11,6 +12,8 @@ import hooks
 import host
 import main
 import series
+import source
+import support
 from targets import ARCHES, Target
 from test_graft import COCCI, SOURCE, Fixture
 
@@ -135,3 +138,24 @@ class Callbacks(Fixture):
             (_, status, text), = main.callback_cases(self.tree, '6.12.3')
         self.assertEqual(status, 'failed')
         self.assertIn('bpf_twice()', text)
+
+
+class Exports(unittest.TestCase):
+    def test_what_headers_of_the_kernel_use_of_ours_is_exported(self):
+        """Drivers that are modules include them, and none of our kernels has modules."""
+        ours = (host.CHECKOUT / 'core/fastterm.h').read_text(encoding='utf-8')
+        inlines = dict(re.findall(r'^static __always_inline \w+ (\w+)\([^)]*\)\n\{(.*?)^\}', ours, re.M | re.S))
+        exported = set(re.findall(r'EXPORT_SYMBOL_GPL\((\w+)\)', ''.join(
+            path.read_text(encoding='utf-8') for path in (host.CHECKOUT / 'core').glob('*.c'))))
+        tree, used = support.kernel_tree().path, set()
+        state = graft.State(tree)
+        headers = [file for file in hooks.files() if file.startswith('include/')]
+        chosen = [hook.only(headers.__contains__) for hook in hooks.load()]
+        changed = hooks.apply_all(state.original, source.version(tree), [hook for hook in chosen if hook.places])
+        for file in headers:
+            added = set(changed[file].decode().splitlines()) - set(state.original(file).decode().splitlines())
+            used |= {name for line in added for name in re.findall(r'(fastterm_\w+)\(', line)}
+        self.assertIn('fastterm_sleeps', used)
+        for name in used:
+            needed = set(re.findall(r'fastterm_\w+', inlines[name])) - set(inlines)
+            self.assertLessEqual(needed, exported, name)
