@@ -8,7 +8,9 @@
 #include <linux/bpf_verifier.h>
 #include <linux/context_tracking_state.h>
 #include <linux/perf_event.h>
+#include <linux/preempt.h>
 #include <linux/ptrace.h>
+#include <linux/sched.h>
 
 /**
  * struct fastterm_locks - locks that are held, and sections, in a state of the verifier
@@ -41,6 +43,20 @@ fastterm_refs(const struct bpf_verifier_state *state, u32 *nr)
 
 	*nr = func->acquired_refs;
 	return func->refs;
+}
+
+/*
+ * Has the NMI that is being handled woken this CPU? Then it was idle also as RCU sees it. While the
+ * idle task switches to another one, programs run in it.
+ */
+static __always_inline bool fastterm_nmi_woke(void)
+{
+#ifdef CONFIG_CONTEXT_TRACKING_IDLE
+	/* ct_nmi_enter() has seen that. */
+	return ct_nmi_nesting() == 1;
+#else
+	return is_idle_task(current) && preempt_count() == NMI_OFFSET + HARDIRQ_OFFSET;
+#endif
 }
 
 /*

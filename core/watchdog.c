@@ -239,7 +239,7 @@ void fastterm_watchdog_looks(struct pt_regs *regs, bool timer)
 {
 	if (!timer)
 		sampled(regs);
-	else if (is_on() && !(is_idle_task(current) && fastterm_level(regs) == 0))
+	else if (is_on() && !fastterm_nmi_woke())
 		sample_and_look(this_cpu_ptr(&watches), regs);
 }
 

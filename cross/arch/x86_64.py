@@ -94,8 +94,6 @@ ARCH = Arch(
                     sources=('lib/insn.c', 'lib/inat.c'),
                     made=(('inat-tables.c', ('awk', '-f', 'tools/gen-insn-attr-x86.awk', 'lib/x86-opcode-map.txt')),)),
     operands=operands,
-    # Seen with three of five machines, and not understood; arm64 runs it.
-    unreachable={'every_switch': 'where the NMIs that come by themselves are those of an HPET, the machine does not always get on'},
     linear=((0xffff888000000000, 0xffffc88000000000), (0xff11000000000000, 0xff91000000000000)),
     variants={
         'default': Variant(tested=True, machines={
