@@ -80,8 +80,6 @@ static u32 config __ro_after_init;
 /* The length of a tick, in femtoseconds. */
 static u32 tick_fs __ro_after_init;
 
-/* A CPU is setting the timer. Others need not: it would be nearly the same time. */
-static int setting;
 /* When the timer expires, in ns of the monotonic clock; 0 if it is stopped. */
 static u64 deadline;
 /* Some CPU wants to be interrupted then, and not only if nothing comes before. */
@@ -98,7 +96,7 @@ static __always_inline void note_expiry(void)
 	const int last = atomic_read(&generation);
 	u64 at;
 
-	/* Pairs with set(): a deadline that has passed is of this generation or an older one. */
+	/* Pairs with the write of deadline: one that has passed is of this generation or older. */
 	smp_rmb();
 	at = READ_ONCE(deadline);
 	if (at && ktime_get_mono_fast_ns() + SLACK_NS >= at && last - READ_ONCE(expired) > 0)
@@ -152,12 +150,14 @@ int fastterm_arch_nmi_up(void)
 	return 0;
 }
 
-static __always_inline void set(u64 ns, bool soon)
+notrace void fastterm_arch_nmi_arm(u64 ns, bool soon)
 {
 	const u64 now = ktime_get_mono_fast_ns(), at = READ_ONCE(deadline);
 	u32 delta, at_tick;
 
-	if (ns && wanted && at > now && (!soon || now + ns >= at))
+	/* Once it is taken to have expired, nobody acts on its NMI. */
+	if (ns && wanted && at > now && READ_ONCE(expired) != atomic_read(&generation) &&
+	    (!soon || now + ns >= at))
 		return;
 	/* It may expire at this very moment: NMIs that are on their way are of this generation. */
 	writel(config, hpet + HPET_Tn_CFG(TIMER));
@@ -177,15 +177,6 @@ static __always_inline void set(u64 ns, bool soon)
 		if ((s32)(at_tick - readl(hpet + HPET_COUNTER)) > 0)
 			break;
 	}
-}
-
-notrace void fastterm_arch_nmi_arm(u64 ns, bool soon)
-{
-	if (xchg(&setting, 1))
-		return;
-	set(ns, soon);
-	/* Pairs with xchg(): the next one to set the timer sees what this one has written. */
-	smp_store_release(&setting, 0);
 }
 #else
 static bool is_timer(void)

@@ -488,7 +488,9 @@ void fastterm_arch_nmi_down(void);
  *	  does not want to be interrupted, while another one does.
  *
  * When it expires, an NMI calls fastterm_nmi() with the interrupted registers, on this CPU or on
- * all CPUs, once. This must be fast: it is called in each sample, and where a CPU becomes idle.
+ * all CPUs, once. For a timer that interrupts all CPUs, this is called on one CPU at a time, and
+ * not in an NMI that interrupts it. This must be fast: it is called in each sample, and where a
+ * CPU becomes idle.
  *
  * Context: any, NMI included, with interrupts off. Not traced.
  */

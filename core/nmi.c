@@ -74,8 +74,36 @@ struct source {
 
 static DEFINE_PER_CPU(struct source, sources);
 
+/* A CPU sets the timer that interrupts all CPUs. */
+static int setting;
+
+/* What others have wanted meanwhile, in ns. */
+static u64 wanted;
+
 /* A CPU is being started, and cannot handle an NMI that interrupts all CPUs. */
 static bool starting;
+
+/* One CPU at a time sets a timer that interrupts all of them. The others do not wait for it. */
+static __always_inline void arm(u64 ns, bool soon)
+{
+	if (source != FASTTERM_NMI_ALL) {
+		fastterm_arch_nmi_arm(ns, soon);
+		return;
+	}
+	do {
+		if (xchg(&setting, 1)) {
+			if (!ns)
+				return;
+			/* The other CPU sees this, or has finished. */
+			xchg(&wanted, ns);
+			if (xchg(&setting, 1))
+				return;
+		}
+		fastterm_arch_nmi_arm(ns, soon);
+		xchg(&setting, 0);
+		ns = xchg(&wanted, 0);
+	} while (ns);
+}
 
 /**
  * fastterm_nmi() - handle an NMI
@@ -133,7 +161,7 @@ notrace void fastterm_nmi_arm(u64 ns, bool soon)
 {
 	if (READ_ONCE(fastterm_nmi_arms) && atomic_read(&fastterm_nr_stoppable) &&
 	    __this_cpu_read(sources.works))
-		fastterm_arch_nmi_arm(ns, soon);
+		arm(ns, soon);
 }
 
 /**
@@ -144,7 +172,7 @@ notrace void fastterm_nmi_arm(u64 ns, bool soon)
 notrace void fastterm_nmi_sleeps(void)
 {
 	if (source == FASTTERM_NMI_CPU && __this_cpu_read(sources.works))
-		fastterm_arch_nmi_arm(0, false);
+		arm(0, false);
 }
 EXPORT_SYMBOL_GPL(fastterm_nmi_sleeps);
 
@@ -156,7 +184,7 @@ EXPORT_SYMBOL_GPL(fastterm_nmi_sleeps);
 void fastterm_nmi_disarm_all(void)
 {
 	if (READ_ONCE(fastterm_nmi_arms) && source == FASTTERM_NMI_ALL)
-		fastterm_arch_nmi_arm(0, false);
+		arm(0, false);
 }
 
 #ifdef CONFIG_PERF_EVENTS
@@ -217,12 +245,12 @@ static bool try(struct source *s)
 	s->seen = false;
 	WRITE_ONCE(s->trying, true);
 	if (source != FASTTERM_NMI_COUNTER)
-		fastterm_arch_nmi_arm(TRY_NS, true);
+		arm(TRY_NS, true);
 	while (!READ_ONCE(s->seen) && ktime_get_mono_fast_ns() - begin < PATIENCE_NS)
 		cpu_relax();
 	WRITE_ONCE(s->trying, false);
 	if (source != FASTTERM_NMI_COUNTER)
-		fastterm_arch_nmi_arm(0, false);
+		arm(0, false);
 	local_irq_restore(flags);
 	return s->seen;
 }
@@ -273,7 +301,7 @@ static int cpu_starts(unsigned int cpu)
 	fastterm_nmi_update();
 	/* Whoever sets the timer has interrupts off. */
 	synchronize_rcu();
-	fastterm_arch_nmi_arm(0, false);
+	arm(0, false);
 	return 0;
 }
 

@@ -32,6 +32,7 @@
 #include "activation.h"
 #include "compat.h"
 #include "events.h"
+#include "nmi.h"
 #include "program.h"
 #include "trace.h"
 #include "trigger.h"
@@ -361,8 +362,14 @@ notrace void fastterm_trigger_nmi(struct pt_regs *regs, bool timer)
 {
 	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
 
-	if (!regs || !fastterm_interrupt_begins(c))
+	if (!regs)
 		return;
+	if (!fastterm_interrupt_begins(c)) {
+		/* What the interrupt of ours returns to may run away, and nobody else look. */
+		if (timer)
+			fastterm_nmi_arm(NSEC_PER_MSEC, true);
+		return;
+	}
 	fastterm_watchdog_looks(regs, timer);
 	if (is_unfinished(c))
 		handle_kick(c, regs);
