@@ -196,7 +196,7 @@ static bool is_timer(void)
  * Context: NMI.
  * Return: NMI_HANDLED or NMI_DONE.
  */
-int fastterm_handle_nmi(unsigned int cmd, struct pt_regs *regs)
+notrace int fastterm_handle_nmi(unsigned int cmd, struct pt_regs *regs)
 {
 	const bool timer = is_timer(), kick = this_cpu_xchg(nmi_sent, 0);
 	const u64 now = ktime_get_mono_fast_ns();
@@ -219,7 +219,7 @@ int fastterm_handle_nmi(unsigned int cmd, struct pt_regs *regs)
  * Context: NMI, when neither another handler nor the platform has a reason for it.
  * Return: NMI_HANDLED or NMI_DONE.
  */
-int fastterm_claim_nmi(unsigned int cmd, struct pt_regs *regs)
+notrace int fastterm_claim_nmi(unsigned int cmd, struct pt_regs *regs)
 {
 	if (ktime_get_mono_fast_ns() >= this_cpu_read(one_more_until))
 		return NMI_DONE;
