@@ -28,6 +28,7 @@ import hooks
 import host
 import kernel
 import ktap
+import matrix
 import packages
 import parts
 import run
@@ -302,6 +303,8 @@ def cmd_test(args):
                for target in chosen if target.variant in sound.VARIANTS]
     guests += [(f'escape-{target.name}', functools.partial(escape.cases, args.kdir, target), False)
                for target in chosen if target.variant == 'default']
+    # The matrix is about kernels on which every suite has been run.
+    told = [target.arch.name for target in chosen if target.variant == 'default'] if not args.suite else []
     report = ktap.Report(4 + len(guests) + number_of_boots(args, chosen), xml='test')
     report.suite('harness', harness(args.kdir))
     with own_locks(host.OUT / 'vectors'):
@@ -329,6 +332,9 @@ def cmd_test(args):
                 report.boot(result)
             else:
                 report.suite(*result)
+    if told:
+        line = '.'.join(source.version(original).split('.')[:2])
+        matrix.write(matrix.Results(report.results.root, told), line)
     return report.close()
 
 
