@@ -138,6 +138,17 @@ bool fastterm_nmi_exists(void)
 }
 
 /**
+ * fastterm_nmi_comes() - does an NMI that comes by itself sample a CPU that has interrupts off?
+ *
+ * Context: any, after the initcalls of the late level.
+ * Return: true if it does; false if there is no source of NMIs, or if it is switched off.
+ */
+bool fastterm_nmi_comes(void)
+{
+	return fastterm_nmi_exists() && READ_ONCE(enabled);
+}
+
+/**
  * fastterm_nmi_is_own() - does the NMI that is armed interrupt this CPU only?
  *
  * Context: any. Not traced.

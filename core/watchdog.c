@@ -16,7 +16,9 @@
  * If no NMI reaches the CPU either, and if a program is the reason, that program can end only
  * where a kernel function calls its callback in a loop.
  *
- * If no CPU takes interrupts, an NMI that comes by itself takes a sample: see nmi.c.
+ * If no CPU takes interrupts, an NMI that comes by itself takes a sample: see nmi.c. Without such
+ * NMIs, a CPU that runs a program with interrupts off depends on others, which must not all sleep:
+ * one that has looked after it goes on doing so, with its timer, also while it is idle.
  *
  * If no CPU has a tick, an interrupt in an idle CPU arms the timer, which is disarmed when the
  * CPU goes on sleeping.
@@ -33,6 +35,7 @@
 #include <linux/percpu.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
+#include <linux/sched/isolation.h>
 #include <linux/smp.h>
 #include <linux/sysctl.h>
 #include <linux/tick.h>
@@ -61,6 +64,7 @@ unsigned int fastterm_period_ms __read_mostly = 10;
  * @asked: when another CPU has kicked this one for the first time since @asked_since
  * @asked_since: the value of @last at that time
  * @named: the value of @last when the CPU was reported as one that takes no interrupts
+ * @helps: when it looked last, there were CPUs that depend on others
  */
 struct watch {
 	struct hrtimer timer;
@@ -70,12 +74,19 @@ struct watch {
 	u64 asked;
 	u64 asked_since;
 	u64 named;
+	bool helps;
 };
 
 static DEFINE_PER_CPU(struct watch, watches);
 
 /* The timer has been armed, and would wake the CPU. */
 DEFINE_PER_CPU(bool, fastterm_armed);
+
+/*
+ * The CPUs that no NMI samples by itself, and that either were running a program with interrupts off
+ * when they were sampled last, or have been kicked and do not answer.
+ */
+static struct cpumask dependents;
 
 static bool is_on(void)
 {
@@ -95,7 +106,8 @@ static u64 longest_gap(void)
 
 static __always_inline bool samples_itself(int cpu, u64 now)
 {
-	return (s64)(now - READ_ONCE(per_cpu(watches.last, cpu))) < (s64)longest_gap();
+	return !cpumask_test_cpu(cpu, &dependents) &&
+	       (s64)(now - READ_ONCE(per_cpu(watches.last, cpu))) < (s64)longest_gap();
 }
 
 /*
@@ -110,12 +122,40 @@ static __always_inline void set_nmi(u64 next)
 /* The shortest time between two samples, in ns. */
 #define SHORTEST_NS	(20 * (u64)NSEC_PER_USEC)
 
+static void set_dependent(int cpu, bool depends)
+{
+	if (cpumask_test_cpu(cpu, &dependents) == depends)
+		return;
+	if (depends)
+		cpumask_set_cpu(cpu, &dependents);
+	else
+		cpumask_clear_cpu(cpu, &dependents);
+}
+
+static void begins_to_look(struct pt_regs *regs);
+
+/* Who has kicked this CPU, which depends on others, may have been about to sleep. */
+static void find_helper(int cpu)
+{
+	int other;
+
+	for_each_cpu_wrap(other, cpu_online_mask, cpu + 1) {
+		if (other == cpu || cpumask_test_cpu(other, &dependents) ||
+		    !housekeeping_cpu(other, HK_TYPE_TIMER))
+			continue;
+		fastterm_sample(other, begins_to_look, false);
+		return;
+	}
+}
+
 /* Returns the time to the next sample, in ns; 0 if the tick is soon enough. */
 static u64 sample(struct watch *w, struct pt_regs *regs)
 {
 	u64 now = ktime_get_mono_fast_ns(), ran = now - w->last, share, next;
 	/* A CPU that has slept meanwhile has been awake for a tick at most. */
 	const bool slept = fastterm_irqs_were_on(regs) && ran > longest_gap();
+	const int cpu = smp_processor_id();
+	bool depends, depended;
 
 	/*
 	 * After a longer gap between samples, the program may have been preempted
@@ -128,6 +168,11 @@ static u64 sample(struct watch *w, struct pt_regs *regs)
 	next = user_mode(regs) ? 0 : fastterm_count(regs, ran, share);
 	if (next)
 		next = clamp(next, SHORTEST_NS, period());
+	depends = next && !fastterm_irqs_were_on(regs) && !fastterm_nmi_comes();
+	depended = cpumask_test_cpu(cpu, &dependents);
+	set_dependent(cpu, depends);
+	if (depends && !depended)
+		find_helper(cpu);
 	/* The next sample, in whatever interrupt, puts the NMI off. */
 	set_nmi(in_nmi() ? next : 0);
 	return next;
@@ -163,21 +208,26 @@ static bool look_after(int cpu, u64 now)
 
 	if (samples_itself(cpu, now))
 		return false;
-	if (!fastterm_is_awake(cpu, &residency))
+	if (!fastterm_is_awake(cpu, &residency)) {
+		set_dependent(cpu, false);
 		return true;
+	}
 	since = READ_ONCE(w->since);
 	if (residency != READ_ONCE(w->residency)) {
 		WRITE_ONCE(w->since, now);
 		WRITE_ONCE(w->residency, residency);
 		return true;
 	}
-	if ((s64)(now - since) < (s64)period())
+	if ((s64)(now - since) < (s64)period() || (s64)(now - last) < (s64)period())
 		return true;
 	if (READ_ONCE(w->asked_since) != last) {
 		WRITE_ONCE(w->asked, now);
 		WRITE_ONCE(w->asked_since, last);
-	} else if (READ_ONCE(fastterm_budget_ms) && (s64)(now - READ_ONCE(w->asked)) >
-		   (s64)(READ_ONCE(fastterm_budget_ms) * (u64)NSEC_PER_MSEC + period())) {
+	} else if (!fastterm_nmi_comes()) {
+		set_dependent(cpu, true);
+	}
+	if (READ_ONCE(fastterm_budget_ms) && (s64)(now - READ_ONCE(w->asked)) >
+	    (s64)(READ_ONCE(fastterm_budget_ms) * (u64)NSEC_PER_MSEC + period())) {
 		fastterm_cut_loops(cpu, true);
 		/*
 		 * Either this sees that the CPU has just been sampled, or that CPU undoes
@@ -193,6 +243,15 @@ static bool look_after(int cpu, u64 now)
 	return true;
 }
 
+/* Whether this CPU goes on looking after others when it is idle. */
+static void go_on_helping(bool helps)
+{
+	__this_cpu_write(watches.helps, helps);
+	/* Have fastterm_disarm() called. */
+	if (helps)
+		__this_cpu_write(fastterm_armed, true);
+}
+
 static void look_after_others(void)
 {
 	const int cpu = smp_processor_id();
@@ -201,7 +260,8 @@ static void look_after_others(void)
 
 	for_each_cpu_wrap(other, cpu_online_mask, cpu + 1)
 		if (other == cpu || !look_after(other, now))
-			return;
+			break;
+	go_on_helping(!cpumask_empty(&dependents));
 }
 
 static void sample_and_look(struct watch *w, struct pt_regs *regs)
@@ -319,12 +379,20 @@ NOKPROBE_SYMBOL(sample_by_timer);
 notrace void fastterm_arm(int timekeeper)
 {
 	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
+	struct watch *w = this_cpu_ptr(&watches);
+	u32 residency;
 
 	if (!is_on() || (timekeeper >= 0 && samples_itself(timekeeper, ktime_get_mono_fast_ns())) ||
 	    !fastterm_interrupt_begins(c))
 		return;
-	arm(this_cpu_ptr(&watches), period());
+	/* It may be this timer that has interrupted: do not put it off. */
+	if (!hrtimer_is_queued(&w->timer))
+		arm(w, period());
 	set_nmi(0);
+	if (timekeeper >= 0 && !fastterm_nmi_comes() && fastterm_is_awake(timekeeper, &residency)) {
+		set_dependent(timekeeper, true);
+		go_on_helping(true);
+	}
 	fastterm_not_busy(c);
 }
 
@@ -333,18 +401,24 @@ NOKPROBE_SYMBOL(fastterm_arm);
 /**
  * fastterm_disarm() - undo fastterm_arm() before this CPU sleeps
  *
+ * If other CPUs depend on it, the timer is armed instead.
+ *
  * Context: that of fastterm_idle_begins(). Neither traced nor probed, as fastterm_arm().
  */
 notrace void fastterm_disarm(void)
 {
 	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
 	struct watch *w = this_cpu_ptr(&watches);
+	const bool helps = w->helps && is_on();
 
-	__this_cpu_write(fastterm_armed, false);
+	__this_cpu_write(fastterm_armed, helps);
 	/* Often the timer has expired, and has not been started again. */
-	if (!hrtimer_is_queued(&w->timer) || !fastterm_interrupt_begins(c))
+	if (hrtimer_is_queued(&w->timer) == helps || !fastterm_interrupt_begins(c))
 		return;
-	hrtimer_try_to_cancel(&w->timer);
+	if (helps)
+		arm(w, period());
+	else
+		hrtimer_try_to_cancel(&w->timer);
 	fastterm_not_busy(c);
 }
 
@@ -365,9 +439,8 @@ static void begins_to_look(struct pt_regs *regs)
 void fastterm_wake_watch(void)
 {
 	const u64 now = ktime_get_mono_fast_ns();
-	bool alone = true;
+	int cpu, nr = 0, last = 0;
 	u32 residency;
-	int cpu;
 
 	if (!is_on())
 		return;
@@ -379,11 +452,15 @@ void fastterm_wake_watch(void)
 	for_each_online_cpu(cpu) {
 		if (cpu == smp_processor_id() || !fastterm_is_awake(cpu, &residency))
 			continue;
-		alone = false;
+		nr++;
+		last = cpu;
 		if (tick_nohz_tick_stopped_cpu(cpu) || !samples_itself(cpu, now))
 			fastterm_sample(cpu, begins_to_look, true);
 	}
-	if (alone)
+	/* Has the only CPU that is awake interrupts off? Nobody else would find that out. */
+	if (nr == 1 && !fastterm_nmi_comes())
+		fastterm_sample(last, begins_to_look, true);
+	if (!nr)
 		fastterm_nmi_disarm_all();
 }
 

@@ -13,15 +13,19 @@
 #include <linux/hrtimer.h>
 #include <linux/kallsyms.h>
 #include <linux/kthread.h>
+#include <linux/math64.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/smp.h>
+#include <linux/timekeeping.h>
 
 #include <kunit/test.h>
 
 #include <trace/events/power.h>
 #include <trace/events/timer.h>
 
+#include "file.h"
 #include "prog.h"
 #include "runaway.h"
 #include "watch.h"
@@ -178,6 +182,13 @@ static void start_ticking(void *data)
 	hrtimer_start(&t->timer, ms_to_ktime(50), HRTIMER_MODE_REL_PINNED_SOFT);
 }
 
+static void start_masked(void *data)
+{
+	struct ticking *t = data;
+
+	hrtimer_start(&t->timer, ms_to_ktime(10), HRTIMER_MODE_REL_PINNED_HARD);
+}
+
 static const struct company {
 	const char *name;
 	bool awake;
@@ -218,9 +229,63 @@ static void idle_interrupted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->broken, 0);
 }
 
+/* How long another CPU is awake while the program runs, and how long the program may run, in ms. */
+#define AWAKE_MS	60
+#define LONG_BUDGET_MS	200
+
+static int spin_a_while(void *unused)
+{
+	const u64 end = ktime_get_ns() + AWAKE_MS * NSEC_PER_MSEC;
+
+	while (ktime_get_ns() < end)
+		cond_resched();
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(MAX_SCHEDULE_TIMEOUT);
+	return 0;
+}
+
+/*
+ * A CPU runs a program with interrupts off, and all others go to sleep. No NMI comes by itself: one
+ * of the others has to go on looking.
+ */
+static void idle_masked(struct kunit *test)
+{
+	static const struct bpf_insn body[] = { FTK_CALL(BPF_FUNC_ktime_get_ns) };
+	const struct ftk_shape shape = { 4, true, .body = FTK_SNIPPET(body) };
+	struct file *nmi = ftk_open(test, "proc", "sys/kernel/bpf_fastterm_nmi");
+	struct ticking *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct task_struct *spinner;
+	u64 begin, ns;
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	t->prog = ftk_runner(test, &shape, NULL)->prog;
+	init_completion(&t->done);
+	hrtimer_init(&t->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	t->timer.function = tick;
+	KUNIT_EXPECT_EQ(test, ftk_write(test, nmi, "0\n"), 2);
+	ftk_watch(LONG_BUDGET_MS, PERIOD_MS);
+	spinner = kthread_create_on_cpu(spin_a_while, NULL, 0, "ftk_spin/%u");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, spinner);
+	/* While a grace period has not ended, RCU looks after CPUs as well, which wakes others. */
+	rcu_barrier();
+	msleep(AWAKE_MS);
+	begin = ktime_get_ns();
+	KUNIT_EXPECT_EQ(test, 0, smp_call_function_single(1, start_masked, t, true));
+	wake_up_process(spinner);
+	KUNIT_EXPECT_NE(test, 0, wait_for_completion_timeout(&t->done, FTK_PATIENCE));
+	ns = ktime_get_ns() - begin;
+	kthread_stop(spinner);
+	KUNIT_EXPECT_EQ(test, ftk_write(test, nmi, "1\n"), 2);
+	hrtimer_cancel(&t->timer);
+	kunit_info(test, "ended after %llu ms\n", div_u64(ns, NSEC_PER_MSEC));
+	KUNIT_EXPECT_LE(test, ns, 3 * LONG_BUDGET_MS * NSEC_PER_MSEC);
+	KUNIT_EXPECT_EQ(test, t->broken, 0);
+}
+
 static struct kunit_case idle_cases[] = {
 	KUNIT_CASE_SLOW(idle_sleeps),
 	KUNIT_CASE_PARAM(idle_interrupted, companies_gen_params),
+	KUNIT_CASE(idle_masked),
 	{}
 };
 
