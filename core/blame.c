@@ -174,13 +174,17 @@ static void blame(struct fastterm_tag *tag, bool own, struct pt_regs *regs)
 /*
  * How much time an activation may take with all that is nested in it. While a nested one has
  * not used up its own budget, it may still be the one to blame: the outer one has been seen
- * for longer. Without a stub image, nothing is spared.
+ * for longer. If neither the outer nor the innermost one has a stub image, nothing would be left
+ * to blame, and nothing is spared.
  */
-static u64 budget_of_all(const struct fastterm_tag *tag, const struct fastterm_tag *nested)
+static u64 budget_of_all(const struct fastterm_tag *tag, const struct fastterm_tag *nested,
+			 const struct fastterm_tag *inner)
 {
 	u64 may = budget(tag);
 
-	return nested && nested->time.all_ns && tag->fprog->images ? may + budget(nested) : may;
+	if (!nested || !nested->time.all_ns || !(tag->fprog->images || inner->fprog->images))
+		return may;
+	return may + budget(nested);
 }
 
 /*
@@ -286,7 +290,7 @@ u64 fastterm_count(struct pt_regs *regs, u64 ran, u64 share)
 			continue;
 		if (!ending && fastterm_ends_early(tag->fprog))
 			ending = tag;
-		all = budget_of_all(tag, nested);
+		all = budget_of_all(tag, nested, inner);
 		if (!own && tag->time.own_ns > may) {
 			over = tag;
 			own = true;

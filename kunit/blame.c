@@ -9,11 +9,14 @@
 
 #include <linux/atomic.h>
 #include <linux/bpf.h>
+#include <linux/processor.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
 
 #include <kunit/test.h>
 
 #include "../events.h"
+#include "../program.h"
 #include "../trace.h"
 #include "attach.h"
 #include "kfuncs.h"
@@ -62,6 +65,7 @@ static int blame_init(struct kunit *test)
 
 static void blame_exit(struct kunit *test)
 {
+	WRITE_ONCE(ftk_on_put, NULL);
 	if (IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS))
 		unregister_trace_bpf_fastterm_overrun(see, NULL);
 	ftk_watch_exit(test);
@@ -194,10 +198,53 @@ static void blame_healthy(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, last.nested_name, n.prog[INNER]->aux->name);
 }
 
+/* How long the short program takes before it calls the other one, in ns: many samples see it. */
+#define BEFORE_NS	(FTK_BUDGET_MS * NSEC_PER_MSEC / 4)
+
+static void take_a_while(void)
+{
+	const u64 end = ktime_get_mono_fast_ns() + BEFORE_NS;
+
+	while (ktime_get_mono_fast_ns() < end)
+		cpu_relax();
+}
+
+/*
+ * A program without a stub image has been seen for longer than what is nested in it and runs away.
+ * It is not blamed before the other one has used up its own budget.
+ */
+static void blame_short(struct kunit *test)
+{
+	const u32 turns[NR_PLACES] = { 1, 1, FTK_FOREVER };
+	const struct bpf_insn insns[] = {
+		ftk_kfunc(test, "ftk_thing_get"),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 2),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_0),
+		ftk_kfunc(test, "ftk_thing_put"),
+		ftk_kfunc(test, "ftk_guarded"),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_TRACEPOINT };
+	struct nest n;
+
+	build(test, &n, BPF_PROG_TYPE_TRACEPOINT, turns);
+	n.outer->prog = ftk_load(test, insns, ARRAY_SIZE(insns), &opts);
+	KUNIT_ASSERT_NULL(test, fastterm_of(n.outer->prog)->images);
+	WRITE_ONCE(ftk_on_put, take_a_while);
+	run(test, &n);
+	KUNIT_EXPECT_EQ(test, ftk_terminations(n.outer->prog), 0);
+	KUNIT_EXPECT_EQ(test, ftk_terminations(n.prog[INNER]), 1);
+	KUNIT_EXPECT_EQ(test, last.id, n.prog[INNER]->aux->id);
+	KUNIT_EXPECT_EQ(test, atomic_read(&nr_strikes), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&nr_others), 0);
+}
+
 static struct kunit_case blame_cases[] = {
 	KUNIT_CASE_PARAM(blame_runaway, whos_gen_params),
 	KUNIT_CASE(blame_spared),
 	KUNIT_CASE(blame_healthy),
+	KUNIT_CASE(blame_short),
 	{}
 };
 
