@@ -46,6 +46,32 @@ class Judge(unittest.TestCase):
         self.assertEqual(usable.judge(record([], free=slots((0, 40)))).wrong, ['a process does not get on even without the program'])
 
 
+class SeenAgain(unittest.TestCase):
+    def test_the_better_round_counts(self):
+        low, high = record(slots(*[(30, 30)] * 100)), record(slots(*[(39, 39)] * 100))
+        self.assertTrue(usable.too_low(low))
+        self.assertFalse(usable.too_low(high))
+        self.assertEqual(usable.better([low], [high]), [high])
+        self.assertEqual(usable.better([low], [record(slots(*[(20, 20)] * 100))]), [low])
+        other = low | {'object': '1-packets.bpf.o'}
+        self.assertEqual(usable.better([low, other], [high]), [high, other])
+
+    def test_only_where_time_is_the_hosts(self):
+        rounds = []
+
+        def boot(target, out, objects, init, extra, seconds):
+            rounds.append((sorted(objects), bool(extra)))
+            beats = (30, 30) if len(rounds) < 2 else (39, 39)
+            return [record(slots(*[beats] * 100), object=f'{number}-{name}') for number, name in enumerate(sorted(objects))]
+        objects = {f'{name}.bpf.o': name for name in ('every_call', 'packets')}
+        with mock.patch.multiple(usable, _boot=boot), \
+                mock.patch.multiple(usable.corpus, kernel_and_types=lambda *_: ('tree', 'types'), ours=lambda *_: objects), \
+                mock.patch.object(usable.guest, 'build', lambda *_: 'init'):
+            records = usable.measure(None, targets.Target(X86_64, 'default'), 10)
+        self.assertEqual(rounds, [(['every_call.bpf.o'], False), (['every_call.bpf.o'], False), (['packets.bpf.o'], True)])
+        self.assertEqual([usable.too_low(each) for each in records], [False, False])
+
+
 class Shown(unittest.TestCase):
     def test_table(self):
         lines, wrong = usable.show(X86_64, [record(slots(*[(40, 38)] * 100))])
