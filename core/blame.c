@@ -174,15 +174,15 @@ static void blame(struct fastterm_tag *tag, bool own, struct pt_regs *regs)
 /*
  * How much time an activation may take with all that is nested in it. While a nested one has
  * not used up its own budget, it may still be the one to blame: the outer one has been seen
- * for longer. If neither the outer nor the innermost one has a stub image, nothing would be left
- * to blame, and nothing is spared.
+ * for longer. If neither the outer nor the innermost one has a stub image, waiting would not help.
  */
 static u64 budget_of_all(const struct fastterm_tag *tag, const struct fastterm_tag *nested,
 			 const struct fastterm_tag *inner)
 {
 	u64 may = budget(tag);
 
-	if (!nested || !nested->time.all_ns || !(tag->fprog->images || inner->fprog->images))
+	if (!nested || nested->leaving || !nested->time.all_ns ||
+	    !(tag->fprog->images || inner->fprog->images))
 		return may;
 	return may + budget(nested);
 }

@@ -132,20 +132,23 @@ NOKPROBE_SYMBOL(fastterm_nmi);
  * Context: any, after the initcalls of the late level.
  * Return: true if there is, whether it is switched on or not.
  */
-bool fastterm_nmi_exists(void)
+notrace bool fastterm_nmi_exists(void)
 {
 	return source != FASTTERM_NMI_NONE;
 }
 
 /**
  * fastterm_nmi_comes() - does an NMI that comes by itself sample a CPU that has interrupts off?
+ * @cpu: the CPU
  *
- * Context: any, after the initcalls of the late level.
- * Return: true if it does; false if there is no source of NMIs, or if it is switched off.
+ * Context: any, after the initcalls of the late level. Not traced.
+ * Return: true if it does; false if there is no source of NMIs, if it does not work on this CPU, or
+ * if it is switched off.
  */
-bool fastterm_nmi_comes(void)
+notrace bool fastterm_nmi_comes(int cpu)
 {
-	return fastterm_nmi_exists() && READ_ONCE(enabled);
+	return source != FASTTERM_NMI_NONE && READ_ONCE(enabled) &&
+	       READ_ONCE(per_cpu(sources.works, cpu));
 }
 
 /**

@@ -9,7 +9,7 @@
 
 #ifdef CONFIG_BPF_FASTTERM_WATCHDOG
 bool fastterm_nmi_exists(void);
-bool fastterm_nmi_comes(void);
+bool fastterm_nmi_comes(int cpu);
 bool fastterm_nmi_is_own(void);
 void fastterm_nmi_arm(u64 ns, bool soon);
 void fastterm_nmi_disarm_all(void);

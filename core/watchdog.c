@@ -17,8 +17,8 @@
  * where a kernel function calls its callback in a loop.
  *
  * If no CPU takes interrupts, an NMI that comes by itself takes a sample: see nmi.c. Without such
- * NMIs, a CPU that runs a program with interrupts off depends on others, which must not all sleep:
- * one that has looked after it goes on doing so, with its timer, also while it is idle.
+ * NMIs, a CPU that runs a program with interrupts off depends on others: one that has looked after
+ * it goes on doing so, with its timer, also while it is idle.
  *
  * If no CPU has a tick, an interrupt in an idle CPU arms the timer, which is disarmed when the
  * CPU goes on sleeping.
@@ -29,6 +29,7 @@
 #include <linux/fastterm.h>
 #include <linux/hrtimer.h>
 #include <linux/init.h>
+#include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/kprobes.h>
 #include <linux/minmax.h>
@@ -65,6 +66,7 @@ unsigned int fastterm_period_ms __read_mostly = 10;
  * @asked_since: the value of @last at that time
  * @named: the value of @last when the CPU was reported as one that takes no interrupts
  * @helps: when it looked last, there were CPUs that depend on others
+ * @soon: arms @timer after an NMI
  */
 struct watch {
 	struct hrtimer timer;
@@ -75,6 +77,7 @@ struct watch {
 	u64 asked_since;
 	u64 named;
 	bool helps;
+	struct irq_work soon;
 };
 
 static DEFINE_PER_CPU(struct watch, watches);
@@ -88,18 +91,18 @@ DEFINE_PER_CPU(bool, fastterm_armed);
  */
 static struct cpumask dependents;
 
-static bool is_on(void)
+static __always_inline bool is_on(void)
 {
 	return READ_ONCE(fastterm_budget_ms) || READ_ONCE(fastterm_sleepable_budget_ms);
 }
 
-static u64 period(void)
+static __always_inline u64 period(void)
 {
 	return READ_ONCE(fastterm_period_ms) * (u64)NSEC_PER_MSEC;
 }
 
 /* A CPU that has a tick and takes interrupts is sampled at least as often, in ns. */
-static u64 longest_gap(void)
+static __always_inline u64 longest_gap(void)
 {
 	return period() + period() / 2 + TICK_NSEC;
 }
@@ -134,18 +137,24 @@ static void set_dependent(int cpu, bool depends)
 
 static void begins_to_look(struct pt_regs *regs);
 
-/* Who has kicked this CPU, which depends on others, may have been about to sleep. */
+/*
+ * The CPU that has kicked this one may be about to sleep: have another one look as well. One that
+ * sleeps takes interrupts.
+ */
 static void find_helper(int cpu)
 {
-	int other;
+	int other, helper = -1;
+	u32 residency;
 
 	for_each_cpu_wrap(other, cpu_online_mask, cpu + 1) {
-		if (other == cpu || cpumask_test_cpu(other, &dependents) ||
-		    !housekeeping_cpu(other, HK_TYPE_TIMER))
+		if (other == cpu || !housekeeping_cpu(other, HK_TYPE_TIMER))
 			continue;
-		fastterm_sample(other, begins_to_look, false);
-		return;
+		helper = other;
+		if (!fastterm_is_awake(other, &residency))
+			break;
 	}
+	if (helper >= 0)
+		fastterm_sample(helper, begins_to_look, false);
 }
 
 /* Returns the time to the next sample, in ns; 0 if the tick is soon enough. */
@@ -155,7 +164,7 @@ static u64 sample(struct watch *w, struct pt_regs *regs)
 	/* A CPU that has slept meanwhile has been awake for a tick at most. */
 	const bool slept = fastterm_irqs_were_on(regs) && ran > longest_gap();
 	const int cpu = smp_processor_id();
-	bool depends, depended;
+	bool depends;
 
 	/*
 	 * After a longer gap between samples, the program may have been preempted
@@ -168,10 +177,9 @@ static u64 sample(struct watch *w, struct pt_regs *regs)
 	next = user_mode(regs) ? 0 : fastterm_count(regs, ran, share);
 	if (next)
 		next = clamp(next, SHORTEST_NS, period());
-	depends = next && !fastterm_irqs_were_on(regs) && !fastterm_nmi_comes();
-	depended = cpumask_test_cpu(cpu, &dependents);
+	depends = next && !fastterm_irqs_were_on(regs) && !fastterm_nmi_comes(cpu);
 	set_dependent(cpu, depends);
-	if (depends && !depended)
+	if (depends)
 		find_helper(cpu);
 	/* The next sample, in whatever interrupt, puts the NMI off. */
 	set_nmi(in_nmi() ? next : 0);
@@ -223,7 +231,7 @@ static bool look_after(int cpu, u64 now)
 	if (READ_ONCE(w->asked_since) != last) {
 		WRITE_ONCE(w->asked, now);
 		WRITE_ONCE(w->asked_since, last);
-	} else if (!fastterm_nmi_comes()) {
+	} else if (!fastterm_nmi_comes(cpu)) {
 		set_dependent(cpu, true);
 	}
 	if (READ_ONCE(fastterm_budget_ms) && (s64)(now - READ_ONCE(w->asked)) >
@@ -246,10 +254,13 @@ static bool look_after(int cpu, u64 now)
 /* Whether this CPU goes on looking after others when it is idle. */
 static void go_on_helping(bool helps)
 {
-	__this_cpu_write(watches.helps, helps);
-	/* Have fastterm_disarm() called. */
-	if (helps)
-		__this_cpu_write(fastterm_armed, true);
+	WRITE_ONCE(*this_cpu_ptr(&watches.helps), helps);
+	if (!helps)
+		return;
+	/* Have fastterm_disarm() called. An NMI does not lead there. */
+	__this_cpu_write(fastterm_armed, true);
+	if (in_nmi())
+		irq_work_queue(this_cpu_ptr(&watches.soon));
 }
 
 static void look_after_others(void)
@@ -261,7 +272,7 @@ static void look_after_others(void)
 	for_each_cpu_wrap(other, cpu_online_mask, cpu + 1)
 		if (other == cpu || !look_after(other, now))
 			break;
-	go_on_helping(!cpumask_empty(&dependents));
+	go_on_helping(cpumask_intersects(&dependents, cpu_online_mask));
 }
 
 static void sample_and_look(struct watch *w, struct pt_regs *regs)
@@ -367,6 +378,13 @@ static notrace enum hrtimer_restart sample_by_timer(struct hrtimer *timer)
 
 NOKPROBE_SYMBOL(sample_by_timer);
 
+/* Has the CPU, which has a tick, not been sampled for so long that it is hardly a delay? */
+static __always_inline bool is_silent(int cpu)
+{
+	return (s64)(ktime_get_mono_fast_ns() - READ_ONCE(per_cpu(watches.last, cpu))) >
+	       2 * (s64)longest_gap();
+}
+
 /**
  * fastterm_arm() - have the timer look which program an interrupt runs
  * @timekeeper: the CPU that keeps the time, and looks; negative if there is none
@@ -389,7 +407,8 @@ notrace void fastterm_arm(int timekeeper)
 	if (!hrtimer_is_queued(&w->timer))
 		arm(w, period());
 	set_nmi(0);
-	if (timekeeper >= 0 && !fastterm_nmi_comes() && fastterm_is_awake(timekeeper, &residency)) {
+	if (timekeeper >= 0 && !fastterm_nmi_comes(timekeeper) && is_silent(timekeeper) &&
+	    fastterm_is_awake(timekeeper, &residency)) {
 		set_dependent(timekeeper, true);
 		go_on_helping(true);
 	}
@@ -397,6 +416,13 @@ notrace void fastterm_arm(int timekeeper)
 }
 
 NOKPROBE_SYMBOL(fastterm_arm);
+
+/* At the end of this interrupt, fastterm_disarm() is called if the CPU is idle. */
+static notrace void help_after_nmi(struct irq_work *unused)
+{
+}
+
+NOKPROBE_SYMBOL(help_after_nmi);
 
 /**
  * fastterm_disarm() - undo fastterm_arm() before this CPU sleeps
@@ -409,9 +435,14 @@ notrace void fastterm_disarm(void)
 {
 	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
 	struct watch *w = this_cpu_ptr(&watches);
-	const bool helps = w->helps && is_on();
+	bool helps;
 
-	__this_cpu_write(fastterm_armed, helps);
+	/* In this order: an NMI may come in between, and say that this CPU is to help. */
+	__this_cpu_write(fastterm_armed, false);
+	barrier();
+	helps = READ_ONCE(w->helps) && is_on() && cpu_online(smp_processor_id());
+	if (helps)
+		__this_cpu_write(fastterm_armed, true);
 	/* Often the timer has expired, and has not been started again. */
 	if (hrtimer_is_queued(&w->timer) == helps || !fastterm_interrupt_begins(c))
 		return;
@@ -439,8 +470,9 @@ static void begins_to_look(struct pt_regs *regs)
 void fastterm_wake_watch(void)
 {
 	const u64 now = ktime_get_mono_fast_ns();
-	int cpu, nr = 0, last = 0;
+	bool alone = true;
 	u32 residency;
+	int cpu;
 
 	if (!is_on())
 		return;
@@ -452,15 +484,13 @@ void fastterm_wake_watch(void)
 	for_each_online_cpu(cpu) {
 		if (cpu == smp_processor_id() || !fastterm_is_awake(cpu, &residency))
 			continue;
-		nr++;
-		last = cpu;
-		if (tick_nohz_tick_stopped_cpu(cpu) || !samples_itself(cpu, now))
+		alone = false;
+		/* One that has just been sampled may have interrupts off by now. */
+		if (tick_nohz_tick_stopped_cpu(cpu) || !samples_itself(cpu, now) ||
+		    !fastterm_nmi_comes(cpu))
 			fastterm_sample(cpu, begins_to_look, true);
 	}
-	/* Has the only CPU that is awake interrupts off? Nobody else would find that out. */
-	if (nr == 1 && !fastterm_nmi_comes())
-		fastterm_sample(last, begins_to_look, true);
-	if (!nr)
+	if (alone)
 		fastterm_nmi_disarm_all();
 }
 
@@ -486,6 +516,7 @@ static int cpu_up(unsigned int cpu)
 	struct watch *w = per_cpu_ptr(&watches, cpu);
 
 	WRITE_ONCE(w->last, ktime_get_mono_fast_ns());
+	set_dependent(cpu, false);
 	return 0;
 }
 
@@ -548,6 +579,7 @@ static int __init fastterm_watchdog_init(void)
 		w = per_cpu_ptr(&watches, cpu);
 		hrtimer_init(&w->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 		w->timer.function = sample_by_timer;
+		w->soon = IRQ_WORK_INIT_HARD(help_after_nmi);
 	}
 	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "bpf/fastterm:watch", cpu_up,
 				cpu_down_begins);
