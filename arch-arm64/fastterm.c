@@ -3,14 +3,22 @@
  * Fast-path termination of BPF programs: stacks of arm64.
  */
 #include <linux/fastterm_arch.h>
+#include <linux/math.h>
 #include <linux/mm.h>
 #include <linux/scs.h>
+#include <linux/sizes.h>
 
 #include <asm/compiler.h>
 #include <asm/stacktrace.h>
 #include <asm/traps.h>
 
 /* fastterm_arch_kick() is in kernel/smp.c, with the IPIs. */
+
+/* With some to spare: the JIT measures from the instruction, and this from the entry. */
+bool fastterm_arch_is_far(const void *entry, const void *target)
+{
+	return abs(target - entry) >= SZ_128M - PAGE_SIZE;
+}
 
 /*
  * Functions return to the address on the shadow call stack. The position of the task's was

@@ -97,6 +97,11 @@ bool __weak fastterm_arch_patches(void)
 	return true;
 }
 
+bool __weak fastterm_arch_is_far(const void *entry, const void *target)
+{
+	return false;
+}
+
 void __weak fastterm_arch_exit(void)
 {
 }

@@ -9,7 +9,8 @@
  * detaches does not notice. The architecture's bpf_arch_text_poke() makes each change atomic.
  *
  * Where an entry that has a call is closed or opened, it has no call for a moment, since the call
- * cannot be replaced by a jump at once: the function runs, and what is attached to it does not.
+ * cannot be replaced by a jump at once: the function runs, and what is attached to it does not. If
+ * the target is far, the moment is a grace period.
  */
 #include <linux/array_size.h>
 #include <linux/bpf.h>
@@ -20,6 +21,7 @@
 #include <linux/filter.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -96,6 +98,9 @@ int fastterm_text_poke(void *ip, int type, void *old, void *new)
 
 	if (!is_bpf_text_address((unsigned long)ip))
 		return bpf_arch_text_poke(ip, type, old, new);
+	/* Before it may run there. */
+	if (new && type == BPF_MOD_JUMP)
+		fastterm_inherit_denial(ip, new);
 	mutex_lock(&entries_lock);
 	e = new ? get(ip) : find(ip);
 	if (!e && new)
@@ -108,11 +113,21 @@ int fastterm_text_poke(void *ip, int type, void *old, void *new)
 		e->type = type;
 		e->wanted = new;
 	}
-	if (!err && new && type == BPF_MOD_JUMP)
-		fastterm_inherit_denial(ip, new);
 	put(e);
 	mutex_unlock(&entries_lock);
 	return err;
+}
+
+/*
+ * Between a call and a jump, and the other way round: a CPU that has executed the old one, and has
+ * not loaded its target yet, must not load the new one.
+ */
+static void leave_alone(const struct entry *e, const void *instead)
+{
+	if (!fastterm_arch_is_far(e->ip, instead))
+		return;
+	synchronize_rcu_tasks();
+	synchronize_rcu();
 }
 
 /* A jump is replaced by a jump at once. */
@@ -127,6 +142,7 @@ static int close(struct entry *e, void *instead)
 		if (err)
 			return err;
 	}
+	leave_alone(e, instead);
 	err = bpf_arch_text_poke(e->ip, BPF_MOD_JUMP, NULL, instead);
 	if (err && e->wanted)
 		WARN_ON_ONCE(bpf_arch_text_poke(e->ip, e->type, NULL, e->wanted));
@@ -165,12 +181,17 @@ int fastterm_entry_close(const struct bpf_prog *func, void *instead)
 static int open(struct entry *e)
 {
 	const bool jumps = e->wanted && e->type == BPF_MOD_JUMP;
-	int err = bpf_arch_text_poke(e->ip, BPF_MOD_JUMP, e->instead, jumps ? e->wanted : NULL);
+	void *instead = e->instead;
+	int err = bpf_arch_text_poke(e->ip, BPF_MOD_JUMP, instead, jumps ? e->wanted : NULL);
 
 	if (err)
 		return err;
 	e->instead = NULL;
-	return e->wanted && !jumps ? bpf_arch_text_poke(e->ip, e->type, NULL, e->wanted) : 0;
+	if (jumps)
+		return 0;
+	/* Also if no call is wanted now: one may be at any time. */
+	leave_alone(e, instead);
+	return e->wanted ? bpf_arch_text_poke(e->ip, e->type, NULL, e->wanted) : 0;
 }
 
 /**

@@ -165,6 +165,22 @@ u32 fastterm_arch_code_size(const struct bpf_prog *func);
  */
 bool fastterm_arch_patches(void);
 
+/**
+ * fastterm_arch_is_far() - does bpf_arch_text_poke() let an entry reach a target through memory?
+ * @entry: the entry of a function
+ * @target: where a call or a jump is to lead
+ *
+ * A CPU that is on its way through a far call, and loads its target only when a jump has replaced
+ * the call, would enter the target of the jump as if that had been called. So a grace period has to
+ * pass in between.
+ *
+ * Default: false. arm64 has an address behind each function, for targets out of a branch's reach.
+ *
+ * Context: any.
+ * Return: true if the target is loaded from memory.
+ */
+bool fastterm_arch_is_far(const void *entry, const void *target);
+
 /*
  * Frames
  *

@@ -425,6 +425,7 @@ int fastterm_loaded(struct bpf_prog *prog)
 		fprog->prog = prog;
 		fprog->absence = build(prog, fprog);
 		fastterm_find_denial(prog, &fprog->denial);
+		fastterm_quarantine_init(fprog);
 		fprog->watched = !fprog->absence || hangs_on_others(prog);
 		if (fprog->watched && atomic_inc_return(&fastterm_nr_stoppable) == 1)
 			fastterm_nmi_update();
@@ -472,7 +473,8 @@ void fastterm_publish(struct bpf_prog *prog)
  * @deferred: whether the program may still be running
  *
  * Instances that are still running can be terminated, and may cause faults that have to be
- * handled. In both cases the kernel has to find the program by an address.
+ * handled. In both cases the kernel has to find the program by an address. They can be reported as
+ * well, by their lines: the kernel would free those at once.
  *
  * Context: process context.
  * Return: true if the program's symbols have to stay; then fastterm_ended() removes them.
@@ -481,6 +483,14 @@ bool fastterm_last_put(struct bpf_prog *prog, bool deferred)
 {
 	struct fastterm_prog *fprog = fastterm_of(prog);
 
+	if (fprog && deferred) {
+		fprog->jited_linfo = prog->aux->jited_linfo;
+		fprog->linfo = prog->aux->linfo;
+		/* Pairs with insn_at(): who no longer finds them there finds them here. */
+		smp_wmb();
+		WRITE_ONCE(prog->aux->jited_linfo, NULL);
+		WRITE_ONCE(prog->aux->linfo, NULL);
+	}
 	if (!fprog || !fprog->images)
 		return false;
 	fprog->stays = deferred;
@@ -548,6 +558,9 @@ void fastterm_free(struct bpf_prog_aux *aux)
 		forget_ways(ours->prog);
 		kfree(ours->prog->callbacks);
 		kfree(ours->prog->func);
+		kvfree(ours->prog->linfo);
+		kvfree(ours->prog->jited_linfo);
+		bitmap_free(ours->prog->held);
 		kvfree(ours->prog);
 		atomic_dec(&fastterm_nr_progs);
 		if (fastterm_is_guard(aux->prog))

@@ -117,12 +117,16 @@ struct fastterm_site {
  * @id: the program's id, once it is published
  * @func: the name of what it is attached to, or NULL: a copy, since bpf_prog_aux.attach_func_name
  *	  of an extension may be freed before the extension is
+ * @linfo: its bpf_prog_aux.linfo, once the last reference is gone: samples may still need it
+ * @jited_linfo: its bpf_prog_aux.jited_linfo, likewise
  * @terminations: how many of its activations have been terminated
  * @nr_funcs: number of its functions
  * @images: for each function its stub image; NULL if there are none
  * @watched: it is counted in fastterm_nr_stoppable
  * @denial: how it says no
  * @quarantine: its strikes and quarantines
+ * @held: on which CPUs the quarantine has raised the counter that keeps the program from being
+ *	  entered recursively; NULL if it has none, or if refusing it would permit something
  * @share: its share of CPU time
  * @nr_callbacks: number of @callbacks
  * @callbacks: its functions that the kernel calls by itself, and that the program does not call
@@ -144,12 +148,15 @@ struct fastterm_prog {
 	struct bpf_prog *prog;
 	u32 id;
 	const char *func;
+	struct bpf_line_info *linfo;
+	void **jited_linfo;
 	atomic_t terminations;
 	u32 nr_funcs;
 	struct fastterm_image **images;
 	bool watched;
 	struct fastterm_denial denial;
 	struct fastterm_quarantine quarantine;
+	unsigned long *held;
 	struct fastterm_share share;
 	u32 nr_callbacks;
 	u32 *callbacks;

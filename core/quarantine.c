@@ -23,12 +23,16 @@
 #define pr_fmt(fmt) "fastterm: " fmt
 
 #include <linux/array_size.h>
+#include <linux/bitmap.h>
+#include <linux/bitops.h>
 #include <linux/bpf.h>
 #include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/fastterm.h>
 #include <linux/filter.h>
+#include <linux/gfp.h>
 #include <linux/init.h>
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
@@ -68,19 +72,6 @@ unsigned int fastterm_quarantine_max_s __read_mostly = 60;
 
 /* Programs are quarantined and released one after the other. */
 static DEFINE_MUTEX(quarantine_lock);
-
-/* Of how many programs at a time a CPU raises the counters. */
-#define MAX_HELD 8
-
-/**
- * struct held - the programs that are kept from being entered on a CPU by their own counter
- * @progs: the programs, or NULL
- */
-struct held {
-	const struct fastterm_prog *progs[MAX_HELD];
-};
-
-static DEFINE_PER_CPU(struct held, held);
 
 static void work_fn(struct work_struct *unused);
 static DECLARE_DELAYED_WORK(work, work_fn);
@@ -139,39 +130,20 @@ static bool is_counted(const struct bpf_prog *prog)
 /* Keep the program from being entered on this CPU. */
 static void hold(const struct fastterm_prog *fprog)
 {
-	const struct fastterm_prog **slot = NULL;
-	struct held *h = this_cpu_ptr(&held);
-	u32 i;
-
-	if (!is_counted(fprog->prog))
-		return;
-	for (i = 0; i < MAX_HELD; i++) {
-		if (h->progs[i] == fprog)
-			return;
-		if (!h->progs[i])
-			slot = &h->progs[i];
-	}
-	if (!slot)
-		return;
-	*slot = fprog;
-	this_cpu_inc(*fprog->prog->active);
+	if (fprog->held && !test_and_set_bit(smp_processor_id(), fprog->held))
+		this_cpu_inc(*fprog->prog->active);
 }
 
 /* Undo hold() on a CPU: this one, or one that is offline. */
 static void unhold_on(int cpu, const struct fastterm_prog *fprog)
 {
-	struct held *h = per_cpu_ptr(&held, cpu);
-	u32 i;
-
-	for (i = 0; i < MAX_HELD; i++) {
-		if (h->progs[i] != fprog)
-			continue;
-		if (cpu_online(cpu))
-			this_cpu_dec(*fprog->prog->active);
-		else
-			(*per_cpu_ptr(fprog->prog->active, cpu))--;
-		h->progs[i] = NULL;
-	}
+	if (!test_bit(cpu, fprog->held))
+		return;
+	if (cpu_online(cpu))
+		this_cpu_dec(*fprog->prog->active);
+	else
+		(*per_cpu_ptr(fprog->prog->active, cpu))--;
+	clear_bit(cpu, fprog->held);
 }
 
 /**
@@ -184,13 +156,20 @@ static void unhold_on(int cpu, const struct fastterm_prog *fprog)
  */
 int fastterm_quarantine_holds(const struct fastterm_prog *fprog, int cpu)
 {
-	const struct held *h = per_cpu_ptr(&held, cpu);
-	u32 i;
+	return fprog->held && test_bit(cpu, fprog->held);
+}
 
-	for (i = 0; i < MAX_HELD; i++)
-		if (READ_ONCE(h->progs[i]) == fprog)
-			return 1;
-	return 0;
+/**
+ * fastterm_quarantine_init() - prepare a program for being quarantined
+ * @fprog: the program, which has its @prog
+ *
+ * Context: process context, may sleep; while the program is loaded.
+ */
+void fastterm_quarantine_init(struct fastterm_prog *fprog)
+{
+	/* Without memory, its entry is closed all the same. */
+	if (is_counted(fprog->prog))
+		fprog->held = bitmap_zalloc(nr_cpu_ids, GFP_KERNEL_ACCOUNT);
 }
 
 static void hold_here(void *fprog)
@@ -207,7 +186,7 @@ static void unhold(const struct fastterm_prog *fprog)
 {
 	int cpu;
 
-	if (!is_counted(fprog->prog))
+	if (!fprog->held)
 		return;
 	cpus_read_lock();
 	on_each_cpu(unhold_here, (void *)fprog, true);
@@ -357,7 +336,7 @@ static void report(const struct fastterm_prog *fprog, int err, u64 ms)
 	const char *func = fprog->func;
 	char what[128];
 
-	if (err && !is_counted(prog))
+	if (err && !fprog->held)
 		scnprintf(what, sizeof(what),
 			  "cannot be quarantined (error %d); if it has a stub image, its runs are terminated as soon as a sample finds them",
 			  err);
@@ -378,8 +357,11 @@ static void confine(struct fastterm_prog *fprog, u64 ms)
 	q->since = ktime_get_mono_fast_ns();
 	q->until = ms == U64_MAX ? U64_MAX : q->since + ms * NSEC_PER_MSEC;
 	atomic_set(&q->state, FASTTERM_CONFINED);
+	/* Closing an entry may wait for what runs already. Pairs with cpu_up(), as well. */
+	smp_mb();
+	end_all();
 	/* This does not wait. What unhold() does later, each CPU does after it. */
-	if (is_counted(fprog->prog))
+	if (fprog->held)
 		on_each_cpu(hold_here, fprog, false);
 	q->failed = close_all(fprog);
 	if (q->failed)
@@ -535,7 +517,7 @@ int bpf_fastterm_quarantine(struct bpf_prog *prog, bool on)
 	is_on = atomic_read(&q->state) == FASTTERM_CONFINED;
 	if (on && !is_on) {
 		confine(fprog, U64_MAX);
-		if (q->failed && !is_counted(prog)) {
+		if (q->failed && !fprog->held) {
 			err = q->failed;
 			release(fprog);
 		}
@@ -624,12 +606,26 @@ static struct ctl_table quarantine_table[] = {
 	},
 };
 
-static int __init fastterm_quarantine_init(void)
+/* On a CPU that comes online. Either confine() sees it, or this sees what confine() has done. */
+static int cpu_up(unsigned int cpu)
+{
+	const struct fastterm_prog *fprog;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(fprog, &fastterm_progs, node)
+		if (atomic_read(&fprog->quarantine.state) == FASTTERM_CONFINED)
+			hold(fprog);
+	rcu_read_unlock();
+	return 0;
+}
+
+static int __init quarantine_init(void)
 {
 	queue = alloc_workqueue("bpf_fastterm", WQ_UNBOUND | WQ_HIGHPRI, 0);
 	if (!queue)
 		return -ENOMEM;
 	register_sysctl("kernel", quarantine_table);
+	cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "bpf/fastterm:quarantine", cpu_up, NULL);
 	return 0;
 }
-late_initcall(fastterm_quarantine_init);
+late_initcall(quarantine_init);

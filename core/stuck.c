@@ -45,17 +45,20 @@ static int insn_at(const struct bpf_prog *func, const struct fastterm_prog *fpro
 {
 	const u32 off = ip - (unsigned long)func->bpf_func;
 	const struct bpf_prog_aux *aux = func->aux;
+	/* When the last reference to the program is gone, fastterm_last_put() has moved them. */
+	void **const jited = smp_load_acquire(&aux->jited_linfo) ?: fprog->jited_linfo;
+	const struct bpf_line_info *linfo = smp_load_acquire(&aux->linfo) ?: fprog->linfo;
 	int insn = -1;
 	u32 i;
 
 	for (i = 0; fprog->images && i < fprog->nr_sites; i++)
 		if (fprog->sites[i].func == aux->func_idx && fprog->sites[i].native < off)
 			insn = fprog->sites[i].insn;
-	if (insn >= 0 || !aux->jited_linfo)
+	if (insn >= 0 || !jited)
 		return insn;
 	for (i = aux->linfo_idx; i < aux->nr_linfo; i++)
-		if (aux->jited_linfo[i] && (unsigned long)aux->jited_linfo[i] < ip)
-			insn = aux->linfo[i].insn_off;
+		if (jited[i] && (unsigned long)jited[i] < ip)
+			insn = linfo[i].insn_off;
 	return insn;
 }
 

@@ -9,13 +9,16 @@
  */
 
 #include <linux/bpf.h>
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
+#include <linux/fastterm_arch.h>
 #include <linux/filter.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/moduleparam.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 
 #include <kunit/test.h>
@@ -475,6 +478,19 @@ static void quarantine_constants(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, first, again);
 }
 
+/* Where an entry leads to a far target through memory, its patches are a grace period apart. */
+static void quarantine_far(struct kunit *test)
+{
+	const void *entry = (void *)ftk_load_short(test, BPF_PROG_TYPE_XDP)->bpf_func;
+
+	KUNIT_EXPECT_FALSE(test, fastterm_arch_is_far(entry, entry + SZ_1M));
+	KUNIT_EXPECT_FALSE(test, fastterm_arch_is_far(entry, entry - SZ_1M));
+	KUNIT_EXPECT_EQ(test, fastterm_arch_is_far(entry, entry + SZ_128M),
+			IS_ENABLED(CONFIG_ARM64));
+	KUNIT_EXPECT_EQ(test, fastterm_arch_is_far(entry, entry - SZ_128M),
+			IS_ENABLED(CONFIG_ARM64));
+}
+
 /*
  * A program that is unloaded while it is quarantined leaves nothing behind: one that is loaded to
  * the same place can be attached to.
@@ -537,6 +553,42 @@ static void orders_exit(struct kunit *test)
 		ftk_all_exit(test);
 }
 
+/* Programs of which the kernel itself counts how often they are active on a CPU. */
+#define NR_COUNTED	12
+
+/* However many are quarantined, and also on a CPU that comes online meanwhile. */
+static void quarantine_held(struct kunit *test)
+{
+	const struct ftk_map count = ftk_map(test, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const struct ftk_opts opts = { .type = BPF_PROG_TYPE_RAW_TRACEPOINT };
+	const int last = cpumask_last(cpu_online_mask);
+	struct bpf_prog *progs[NR_COUNTED];
+	int cpu;
+	u32 i;
+
+	if (num_online_cpus() < 2 || !IS_ENABLED(CONFIG_HOTPLUG_CPU))
+		kunit_skip(test, "no processor that could go");
+	for (i = 0; i < NR_COUNTED; i++)
+		progs[i] = load_work(test, &count, 0, &opts);
+	KUNIT_ASSERT_EQ(test, remove_cpu(last), 0);
+	for (i = 0; i < NR_COUNTED; i++)
+		KUNIT_EXPECT_EQ(test, bpf_fastterm_quarantine(progs[i], true), 0);
+	KUNIT_ASSERT_EQ(test, add_cpu(last), 0);
+	for (i = 0; i < NR_COUNTED; i++)
+		for_each_online_cpu(cpu)
+			KUNIT_EXPECT_EQ_MSG(test, *per_cpu_ptr(progs[i]->active, cpu), 1,
+					    "program %u on CPU %d", i, cpu);
+	/* Released while it is offline. */
+	KUNIT_ASSERT_EQ(test, remove_cpu(last), 0);
+	for (i = 0; i < NR_COUNTED; i++)
+		KUNIT_EXPECT_EQ(test, bpf_fastterm_quarantine(progs[i], false), 0);
+	KUNIT_ASSERT_EQ(test, add_cpu(last), 0);
+	for (i = 0; i < NR_COUNTED; i++)
+		for_each_online_cpu(cpu)
+			KUNIT_EXPECT_EQ_MSG(test, *per_cpu_ptr(progs[i]->active, cpu), 0,
+					    "program %u on CPU %d, released", i, cpu);
+}
+
 static struct kunit_case orders_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(quarantine_orders, attachments_gen_params,
 			      { .speed = KUNIT_SPEED_SLOW }),
@@ -547,7 +599,9 @@ static struct kunit_case orders_cases[] = {
 	KUNIT_CASE(quarantine_callback),
 	KUNIT_CASE(quarantine_counts),
 	KUNIT_CASE(quarantine_constants),
+	KUNIT_CASE(quarantine_far),
 	KUNIT_CASE(quarantine_unload),
+	KUNIT_CASE(quarantine_held),
 	{}
 };
 
