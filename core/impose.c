@@ -22,6 +22,8 @@
 #include <linux/fastterm.h>
 #include <linux/filter.h>
 #include <linux/init.h>
+#include <linux/limits.h>
+#include <linux/minmax.h>
 #include <linux/netfilter.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
@@ -202,8 +204,43 @@ static bool find(const struct bpf_prog *prog, struct fastterm_denial *denial)
 void fastterm_find_denial(const struct bpf_prog *prog, struct fastterm_denial *denial)
 {
 	denial->says = FASTTERM_SAYS_NOTHING;
+	denial->least = S32_MIN;
+	denial->most = S32_MAX;
 	if (find(prog, denial) && !may_return(prog, denial->value))
 		denial->says = FASTTERM_SAYS_NOTHING;
+}
+
+/*
+ * An extension may be attached elsewhere as well. It says no only by a value that denies the same
+ * everywhere, and that is admitted everywhere.
+ */
+static void inherit(struct fastterm_denial *denial, const struct fastterm_prog *from)
+{
+	const struct fastterm_aux *ours = fastterm_aux(from->prog);
+	enum fastterm_says says = denial->says;
+	s32 value = denial->value;
+
+	if (ours->ranged) {
+		denial->least = max(denial->least, ours->least);
+		denial->most = min(denial->most, ours->most);
+	}
+	if (says == FASTTERM_SAYS_NOTHING) {
+		value = from->denial.value;
+		says = from->denial.says;
+	} else if (from->denial.says != FASTTERM_SAYS_NOTHING && from->denial.value != value) {
+		/* No other value will deny the same everywhere. */
+		denial->least = S32_MAX;
+		denial->most = S32_MIN;
+	}
+	if (value < denial->least || value > denial->most)
+		says = FASTTERM_SAYS_NOTHING;
+	/* It may be running, and the value must not be imposed before it is known. */
+	if (says != denial->says || value != denial->value) {
+		WRITE_ONCE(denial->says, FASTTERM_SAYS_NOTHING);
+		smp_wmb();
+		WRITE_ONCE(denial->value, value);
+		smp_store_release(&denial->says, says);
+	}
 }
 
 static struct fastterm_prog *data_at(void *entry)
@@ -229,11 +266,8 @@ void fastterm_inherit_denial(void *target, void *extension)
 	rcu_read_lock();
 	from = data_at(target);
 	to = data_at(extension);
-	/* It may be attached elsewhere already, and has to go on saying no there. */
-	if (to && from && to->denial.says == FASTTERM_SAYS_NOTHING)
-		to->denial = from->denial;
-	else if (to && from && !may_return(from->prog, to->denial.value))
-		to->denial.says = FASTTERM_SAYS_NOTHING;
+	if (to && from)
+		inherit(&to->denial, from);
 	rcu_read_unlock();
 }
 
@@ -246,7 +280,8 @@ void fastterm_inherit_denial(void *target, void *extension)
  */
 notrace bool fastterm_imposes(const struct fastterm_denial *denial)
 {
-	switch (denial->says) {
+	/* Whoever imposes the value reads it after that. */
+	switch (smp_load_acquire(&denial->says)) {
 	case FASTTERM_SAYS_ACCESS:
 		return READ_ONCE(mode) != OWN;
 	case FASTTERM_SAYS_PACKET:

@@ -26,10 +26,14 @@ enum fastterm_says {
  * struct fastterm_denial - how a program says no
  * @says: what its value decides on
  * @value: the value that denies it
+ * @least: the least value that is admitted wherever the program, an extension, has been attached
+ * @most: the greatest one
  */
 struct fastterm_denial {
 	enum fastterm_says says;
 	s32 value;
+	s32 least;
+	s32 most;
 };
 
 void fastterm_find_denial(const struct bpf_prog *prog, struct fastterm_denial *denial);

@@ -3,6 +3,7 @@
  * Values that are imposed on programs which are terminated, or quarantined
  */
 
+#include <linux/array_size.h>
 #include <linux/bpf.h>
 #include <linux/err.h>
 #include <linux/errno.h>
@@ -195,6 +196,62 @@ static void impose_extension(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ftk_terminations(replacing), 3);
 }
 
+/*
+ * An extension that several functions are replaced by has only a value imposed that denies the same
+ * in all of them, and that all of them may return.
+ */
+static void impose_extensions(struct kunit *test)
+{
+	static const struct ftk_opts opts[] = {
+		{ .type = BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+		  .expected_attach_type = BPF_CGROUP_INET4_CONNECT },
+		/* It may only return 1. */
+		{ .type = BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+		  .expected_attach_type = BPF_CGROUP_UDP4_RECVMSG },
+		/* 0 denies in one of these, and permits in the other one. */
+		{ .type = BPF_PROG_TYPE_LSM, .expected_attach_type = BPF_LSM_MAC,
+		  .func = "bpf_lsm_inode_xattr_skipcap" },
+		{ .type = BPF_PROG_TYPE_LSM, .expected_attach_type = BPF_LSM_MAC,
+		  .func = "bpf_lsm_file_open" },
+	};
+	static const struct {
+		u32 target[3];
+		enum fastterm_says says;
+		s32 value;
+	} orders[] = {
+		{ { 0, 0, 0 }, FASTTERM_SAYS_ACCESS, 0 },
+		{ { 1, 1, 1 }, FASTTERM_SAYS_NOTHING },
+		{ { 0, 1, 0 }, FASTTERM_SAYS_NOTHING },
+		{ { 1, 0, 0 }, FASTTERM_SAYS_NOTHING },
+		{ { 3, 3, 3 }, FASTTERM_SAYS_ACCESS, -EPERM },
+		{ { 2, 3, 2 }, FASTTERM_SAYS_NOTHING },
+		{ { 3, 2, 3 }, FASTTERM_SAYS_NOTHING },
+	};
+	const struct bpf_insn returns[] = { BPF_MOV64_IMM(BPF_REG_0, 1), BPF_EXIT_INSN() };
+	const struct bpf_insn permits[] = { BPF_MOV64_IMM(BPF_REG_0, 0), BPF_EXIT_INSN() };
+	const struct ftk_opts xdp = { .type = BPF_PROG_TYPE_XDP, .xdp = true };
+	struct bpf_prog *targets[ARRAY_SIZE(opts)], *extension;
+	const struct ftk_opts replaces = {
+		.type = BPF_PROG_TYPE_EXT, .xdp = true,
+		.target = ftk_load(test, returns, ARRAY_SIZE(returns), &xdp),
+	};
+	u32 i, k;
+
+	for (i = 0; i < ARRAY_SIZE(opts); i++)
+		targets[i] = ftk_load(test, i == 3 ? permits : returns, 2, &opts[i]);
+	for (i = 0; i < ARRAY_SIZE(orders); i++) {
+		extension = ftk_load(test, returns, ARRAY_SIZE(returns), &replaces);
+		for (k = 0; k < ARRAY_SIZE(orders[i].target); k++)
+			fastterm_inherit_denial((void *)targets[orders[i].target[k]]->bpf_func,
+						(void *)extension->bpf_func);
+		KUNIT_EXPECT_EQ_MSG(test, fastterm_of(extension)->denial.says, orders[i].says,
+				    "order %u", i);
+		if (orders[i].says != FASTTERM_SAYS_NOTHING)
+			KUNIT_EXPECT_EQ(test, fastterm_of(extension)->denial.value,
+					orders[i].value);
+	}
+}
+
 /* An operation that a guard decides on. */
 static int open_root(void)
 {
@@ -230,6 +287,7 @@ static struct kunit_case impose_cases[] = {
 	KUNIT_CASE_PARAM(impose_terminated, imposeds_gen_params),
 	KUNIT_CASE_PARAM(impose_quarantined, imposeds_gen_params),
 	KUNIT_CASE(impose_extension),
+	KUNIT_CASE(impose_extensions),
 	KUNIT_CASE(impose_guards),
 	{}
 };
