@@ -3,7 +3,6 @@
  * Fast-path termination of BPF programs: stacks of arm64.
  */
 #include <linux/fastterm_arch.h>
-#include <linux/math.h>
 #include <linux/mm.h>
 #include <linux/scs.h>
 #include <linux/sizes.h>

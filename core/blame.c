@@ -301,10 +301,12 @@ u64 fastterm_count(struct pt_regs *regs, u64 ran, u64 share)
 					     all - tag->time.all_ns) + 1);
 		}
 	}
-	if (over)
+	if (over) {
 		blame(over, own, regs);
-	else if (ending)
+	} else if (ending) {
+		fastterm_keep_out(ending->fprog);
 		fastterm_terminate_tag(ending, regs);
+	}
 	return next;
 }
 

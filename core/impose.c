@@ -237,8 +237,10 @@ static void inherit(struct fastterm_denial *denial, const struct fastterm_prog *
 	/* It may be running, and the value must not be imposed before it is known. */
 	if (says != denial->says || value != denial->value) {
 		WRITE_ONCE(denial->says, FASTTERM_SAYS_NOTHING);
+		/* Nobody imposes the value while it changes. */
 		smp_wmb();
 		WRITE_ONCE(denial->value, value);
+		/* Pairs with fastterm_imposes(). */
 		smp_store_release(&denial->says, says);
 	}
 }
@@ -280,7 +282,7 @@ void fastterm_inherit_denial(void *target, void *extension)
  */
 notrace bool fastterm_imposes(const struct fastterm_denial *denial)
 {
-	/* Whoever imposes the value reads it after that. */
+	/* Whoever imposes the value reads it after that. Pairs with inherit(). */
 	switch (smp_load_acquire(&denial->says)) {
 	case FASTTERM_SAYS_ACCESS:
 		return READ_ONCE(mode) != OWN;

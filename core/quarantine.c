@@ -16,9 +16,9 @@
  *
  * Strikes are counted in interrupts, and a kernel thread closes the entries. Until it has,
  * activations are terminated as soon as a sample finds them. Where the kernel counts how often a
- * program is active on a CPU, to keep it from being entered recursively, the CPU on which the
- * strike was raises that count, and the program is not entered there any more. The thread then
- * raises it on all CPUs.
+ * program is active on a CPU, to keep it from being entered recursively, each CPU that is awake
+ * raises that count at once, and the program is not entered there any more: the scheduler itself
+ * may enter it, before the thread runs. The thread then raises the count on all CPUs.
  */
 #define pr_fmt(fmt) "fastterm: " fmt
 
@@ -127,14 +127,20 @@ static bool is_counted(const struct bpf_prog *prog)
 	}
 }
 
-/* Keep the program from being entered on this CPU. */
-static void hold(const struct fastterm_prog *fprog)
+/**
+ * fastterm_keep_out() - keep a program from being entered on this CPU, by its own counter
+ * @fprog: the program, which is quarantined, or will be; nothing happens if the kernel does not
+ *	   count its activations, or would permit something by refusing it
+ *
+ * Context: any that does not change the CPU.
+ */
+void fastterm_keep_out(const struct fastterm_prog *fprog)
 {
 	if (fprog->held && !test_and_set_bit(smp_processor_id(), fprog->held))
 		this_cpu_inc(*fprog->prog->active);
 }
 
-/* Undo hold() on a CPU: this one, or one that is offline. */
+/* Undo fastterm_keep_out() on a CPU: this one, or one that is offline. */
 static void unhold_on(int cpu, const struct fastterm_prog *fprog)
 {
 	if (!test_bit(cpu, fprog->held))
@@ -174,7 +180,17 @@ void fastterm_quarantine_init(struct fastterm_prog *fprog)
 
 static void hold_here(void *fprog)
 {
-	hold(fprog);
+	fastterm_keep_out(fprog);
+}
+
+/* Keep all programs out here that are quarantined, or will be. */
+static void keep_all_out(void)
+{
+	const struct fastterm_prog *fprog;
+
+	list_for_each_entry_rcu(fprog, &fastterm_progs, node, true)
+		if (atomic_read(&fprog->quarantine.state) != FASTTERM_ADMITTED)
+			fastterm_keep_out(fprog);
 }
 
 static void unhold_here(void *fprog)
@@ -196,12 +212,16 @@ static void unhold(const struct fastterm_prog *fprog)
 	cpus_read_unlock();
 }
 
-/* Terminate the innermost activation here of a program that is quarantined, or will be. */
+/*
+ * Keep programs out here that are quarantined, or will be, and terminate the innermost activation
+ * of one of them.
+ */
 static void end(struct pt_regs *regs)
 {
 	struct fastterm_doing doing;
 	struct fastterm_tag *tag;
 
+	keep_all_out();
 	if (user_mode(regs))
 		return;
 	for (tag = fastterm_suspect(regs, &doing); !IS_ERR_OR_NULL(tag); tag = tag->outer) {
@@ -264,7 +284,7 @@ void fastterm_strike(struct fastterm_prog *fprog)
 	if (atomic_read(&q->state) == FASTTERM_TO_CONFINE)
 		irq_work_queue(this_cpu_ptr(&queue_soon));
 	/* If it is quarantined, its entry has not been patched yet, or cannot be. */
-	hold(fprog);
+	fastterm_keep_out(fprog);
 }
 
 /*
@@ -609,12 +629,8 @@ static struct ctl_table quarantine_table[] = {
 /* On a CPU that comes online. Either confine() sees it, or this sees what confine() has done. */
 static int cpu_up(unsigned int cpu)
 {
-	const struct fastterm_prog *fprog;
-
 	rcu_read_lock();
-	list_for_each_entry_rcu(fprog, &fastterm_progs, node)
-		if (atomic_read(&fprog->quarantine.state) == FASTTERM_CONFINED)
-			hold(fprog);
+	keep_all_out();
 	rcu_read_unlock();
 	return 0;
 }

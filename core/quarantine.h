@@ -72,6 +72,7 @@ struct fastterm_share {
 extern unsigned int fastterm_strikes, fastterm_quarantine_max_s;
 
 void fastterm_quarantine_init(struct fastterm_prog *fprog);
+void fastterm_keep_out(const struct fastterm_prog *fprog);
 void fastterm_strike(struct fastterm_prog *fprog);
 int fastterm_quarantine_holds(const struct fastterm_prog *fprog, int cpu);
 bool fastterm_ends_early(const struct fastterm_prog *fprog);

@@ -47,6 +47,7 @@ static int insn_at(const struct bpf_prog *func, const struct fastterm_prog *fpro
 	const struct bpf_prog_aux *aux = func->aux;
 	/* When the last reference to the program is gone, fastterm_last_put() has moved them. */
 	void **const jited = smp_load_acquire(&aux->jited_linfo) ?: fprog->jited_linfo;
+	/* As above: the one that is not here any more is there. */
 	const struct bpf_line_info *linfo = smp_load_acquire(&aux->linfo) ?: fprog->linfo;
 	int insn = -1;
 	u32 i;

@@ -86,8 +86,8 @@ static DEFINE_PER_CPU(struct watch, watches);
 DEFINE_PER_CPU(bool, fastterm_armed);
 
 /*
- * The CPUs that no NMI samples by itself, and that either were running a program with interrupts off
- * when they were sampled last, or have been kicked and do not answer.
+ * The CPUs that no NMI samples by itself, and that either were running a program with interrupts
+ * off when they were sampled last, or have been kicked and do not answer.
  */
 static struct cpumask dependents;
 
