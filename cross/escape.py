@@ -78,6 +78,8 @@ INPUTS = {
     # The caller is terminated; the guard decides as ever, and nobody is let past.
     'g_guard': Input(('attacker',), {0: {0}}),
     'g_atomic': Input(('attacker',), {0: {0}}),
+    # As the samples of many a project do; our own events do not drown in it.
+    'prints': Input(('prints',)),
     # Whose program takes the time of a healthy one is terminated, and not the healthy one.
     'blame': Input(('culprit',), spared=('innocent',)),
     'blame_middle': Input(('middle',), spared=('outer', 'inner')),

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "events.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define TRACEFS "/sys/kernel/debug/tracing/"
+/* An instance of our own: programs write to the buffer that belongs to none, by bpf_printk(). */
+#define INSTANCE "/sys/kernel/debug/tracing/instances/fastterm/"
 #define EVENT "bpf_fastterm_"
 
 /* What trace_pipe has said and nobody has asked for; whole lines and a begun one. */
@@ -29,10 +32,12 @@ static bool write_to(const char *path, const char *text)
 
 bool events_begin(void)
 {
-	write_to(TRACEFS "trace_clock", "mono");
-	if (!write_to(TRACEFS "events/bpf_fastterm/enable", "1"))
+	if (mkdir(INSTANCE, 0700) && errno != EEXIST)
 		return false;
-	pipe_fd = open(TRACEFS "trace_pipe", O_RDONLY | O_NONBLOCK);
+	write_to(INSTANCE "trace_clock", "mono");
+	if (!write_to(INSTANCE "events/bpf_fastterm/enable", "1"))
+		return false;
+	pipe_fd = open(INSTANCE "trace_pipe", O_RDONLY | O_NONBLOCK);
 	return pipe_fd >= 0;
 }
 
