@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What a user types; `make help` tells. The work is done by cross/main.py.
 
-COMMANDS := demo run setup kernel kunit sound escape test bench graft ungraft series check-hooks vendors vectors style clean help
+COMMANDS := demo run setup kernel kunit gdb sound escape test bench graft ungraft series check-hooks vendors vectors style clean help
 
 .DEFAULT_GOAL := help
 .PHONY: $(COMMANDS) python
@@ -14,8 +14,8 @@ $(COMMANDS): python
 	@exec python3 -B cross/main.py $@ --arch=$(call quoted,ARCH) --variant=$(call quoted,VARIANT) \
 		--suite=$(call quoted,SUITE) --kdir=$(call quoted,KDIR) --cache=$(call quoted,CACHE) --obj=$(call quoted,OBJ) \
 		--prog=$(call quoted,PROG) --seconds=$(call quoted,SECONDS) --sites=$(call quoted,SITES) \
-		--cpus=$(call quoted,CPUS) --kunit=$(call quoted,KUNIT) \
-		--format=$(call quoted,FORMAT)
+		--cpus=$(call quoted,CPUS) --json=$(call quoted,JSON) --kunit=$(call quoted,KUNIT) \
+		--format=$(call quoted,FORMAT) --gdb=$(call quoted,GDB)
 
 # The one tool that must be there before we can say which others are missing.
 python:

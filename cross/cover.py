@@ -52,8 +52,7 @@ def text(patches, version, author, figures):
     paragraphs = [_fill(PROBLEM), _fill(DESIGN), PICTURE, 'What is guaranteed, and what shows it:',
                   *(_fill(f'- {line}', '  ') for line in GUARANTEES),
                   'What was not done, and why:', *(_fill(f'- {line}', '  ') for line in REFUSED)]
-    if matrix.short():
-        paragraphs += ['What the tests have found (make test):', '\n'.join(matrix.short())]
+    paragraphs += ['What the tests have found (make test):', '\n'.join(matrix.short())]
     if figures:
         paragraphs += ['Figures (make bench):', '\n'.join(figures)]
     paragraphs += [_fill(f'The patches are made of Linux {version}, and apply to 6.12.y. The last one has an entry for '

@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 OUT = CHECKOUT / 'out'
 
 # What a user's shell or our own Makefile may carry into a kernel build that is not meant for it.
-FOREIGN = re.compile(r'^(MAKE.*|MFLAGS|ARCH|SUBARCH|VARIANT|SUITE|BOOT|KDIR|OBJ|PROG|SECONDS|SITES|KUNIT|FORMAT|O|C|W|V|LLVM|LLVM_IAS|CC|LD|AR|NM|HOSTCC|'
+FOREIGN = re.compile(r'^(MAKE.*|MFLAGS|ARCH|SUBARCH|VARIANT|SUITE|BOOT|KDIR|OBJ|PROG|SECONDS|SITES|JSON|KUNIT|FORMAT|GDB|O|C|W|V|LLVM|LLVM_IAS|CC|LD|AR|NM|HOSTCC|'
                      r'CROSS_COMPILE|KBUILD_.*|KCFLAGS|KCPPFLAGS|KAFLAGS|INSTALL_.*|LOCALVERSION)$')
 
 
@@ -180,6 +180,29 @@ def run(cmd, *, log=None, on_line=None, timeout=None, check=True, what=None, **k
     if check and proc.returncode:
         raise Error(f'{what or cmd[0]}: exit status {proc.returncode}' + _tail(output, log))
     return proc.returncode, output
+
+
+@contextlib.contextmanager
+def beside(cmd, log):
+    """A command that runs during the block, in a process group of its own, and is ended with it. @log receives what it says."""
+    with open(log, 'wb') as sink:
+        proc = subprocess.Popen([str(c) for c in cmd], stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
+                                start_new_session=True, env=child_env())
+    _children.add(proc)
+    try:
+        yield proc
+    finally:
+        _end(proc)
+        _children.discard(proc)
+
+
+def foreground(cmd):
+    """The exit status of a command that has the terminal. An interrupt from there is for the command."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        return subprocess.call([str(c) for c in cmd], env=dict(os.environ))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def output_of(cmd, good=(0,), **kwargs):

@@ -79,6 +79,12 @@ class Reader:
                 raise Error(f'the guest sent a record that is not whole: {record.strip()[:200]}') from error
 
 
+def command(arch, machine, image, append, memory=2048):
+    """The words of the emulator, without what is connected to its serial line."""
+    return [f'qemu-system-{arch.qemu}', '-nodefaults', '-m', memory, '-kernel', image, '-append', f'{machine.parameters} {append}',
+            '-no-reboot', '-nographic', *options(arch, machine)]
+
+
 def run(arch, machine, image, initramfs, out, *, extra=(), append='', memory=2048, timeout, on_record=None):
     """Boot @image with @initramfs; returns the Reader of its console when the guest has ended.
 
@@ -92,10 +98,8 @@ def run(arch, machine, image, initramfs, out, *, extra=(), append='', memory=204
         if on_record and len(reader.records) > before:
             on_record(reader.records[-1])
     try:
-        host.run([f'qemu-system-{arch.qemu}', '-nodefaults', '-m', memory, '-kernel', image, '-initrd', initramfs,
-                  '-append', f'{machine.parameters} kunit.enable=0 {append}', '-no-reboot', '-nographic',
-                  '-serial', 'stdio', *options(arch, machine), *extra],
-                 on_line=on_line, timeout=timeout, what=out.name)
+        host.run([*command(arch, machine, image, f'kunit.enable=0 {append}', memory), '-initrd', initramfs, '-serial', 'stdio',
+                  *extra], on_line=on_line, timeout=timeout, what=out.name)
     except Error as error:
         # The rest would be lines of the console.
         raise Failed(f'{str(error).splitlines()[0]}; what the guest said is in {out / "console.log"}',

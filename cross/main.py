@@ -20,6 +20,7 @@ import bench
 import boot
 import callbacks
 import compiles
+import debugger
 import demo
 import escape
 import formats
@@ -49,6 +50,8 @@ HELP = (
     ('setup', 'install missing packages, fetch and unpack the kernel source', 'make setup'),
     ('kernel', 'build kernels', 'make kernel ARCH=arm64 VARIANT=hardened'),
     ('kunit', 'build, boot and run KUnit suites', "make kunit ARCH=riscv64 SUITE='fastterm_load'"),
+    ('gdb', 'a kernel that waits before its first instruction, and gdb connected to it',
+     "make gdb ARCH=arm64 SUITE='fastterm_redirect'"),
     ('sound', 'programs that show it if a stub image does what the verifier has not seen', 'make sound VARIANT=debug'),
     ('escape', 'programs that hold a CPU, or get past a guard, if terminations can be evaded', 'make escape ARCH=arm64'),
     ('test', 'set up, then run every test there is', 'make test'),
@@ -199,6 +202,25 @@ def cmd_kunit(args):
     return report.close()
 
 
+def cmd_gdb(args):
+    if args.arch == 'all' or args.variant == 'all':
+        raise Error('make gdb debugs one kernel: ARCH= and VARIANT= name one')
+    target = selected(args, alone=True)[0]
+    packages.setup(packages.TOOLS + debugger.TOOLS)
+    setup(args)
+    name, machine, suite = next(target.runs(args.suite))
+    out = host.OUT / f'gdb-{name}'
+    out.mkdir(parents=True, exist_ok=True)
+    lock, grafted = kernel.prepared(args.kdir)
+    with own_locks(out):
+        with lock:
+            tree = grafted()
+            folder = kernel.build(tree, target)
+            debugger.prepare(tree, target, folder)
+            kernel.fetch(folder, target, out)
+        return debugger.run(target, machine, folder, out, suite, args.gdb)
+
+
 def harness(kdir=None, tests=None):
     """Our own tests, or @tests, as cases of a ktap suite. They use the tools of the kernel tree @kdir."""
     cases = []
@@ -305,7 +327,8 @@ def cmd_test(args):
                for target in chosen if target.variant == 'default']
     # The matrix is about kernels on which every suite has been run.
     told = [target.arch.name for target in chosen if target.variant == 'default'] if not args.suite else []
-    report = ktap.Report(4 + len(guests) + number_of_boots(args, chosen), xml='test')
+    compared = bool(told) and not args.kdir
+    report = ktap.Report(4 + compared + len(guests) + number_of_boots(args, chosen), xml='test')
     report.suite('harness', harness(args.kdir))
     with own_locks(host.OUT / 'vectors'):
         report.suite('vectors', vectors.cases(args.kdir, [arch for name, arch in targets.ARCHES.items()
@@ -334,7 +357,10 @@ def cmd_test(args):
                 report.suite(*result)
     if told:
         line = '.'.join(source.version(original).split('.')[:2])
-        matrix.write(matrix.Results(report.results.root, told), line)
+        found = matrix.Results(report.results.root, told)
+        matrix.write(found, line)
+        if compared:
+            report.suite('features', matrix.cases(found))
     return report.close()
 
 
@@ -371,7 +397,7 @@ def cmd_run(args):
     packages.setup(packages.TOOLS + packages.GUESTS)
     setup(args)
     with own_locks(host.OUT / 'run'):
-        return run.run(args.kdir, chosen[0].arch, args.obj, args.prog, args.seconds, args.sites, args.cpus)
+        return run.run(args.kdir, chosen[0].arch, args.obj, args.prog, args.seconds, args.sites, args.cpus, args.json)
 
 
 def cmd_sound(args):
@@ -487,8 +513,9 @@ def cmd_help(_args):
           f'\n  VARIANT  {", ".join(targets.VARIANTS)}, all'
           f'\n  SUITE    {", ".join(suites())}; shell patterns and <suite>.<case> too'
           f'\n  OBJ      BPF objects to run; PROG, one program of them; SECONDS, of the guest; SITES=1, all decisions;'
-          f'\n           CPUS=1, a machine on which instructions are counted'
+          f'\n           CPUS=1, a machine on which instructions are counted; JSON=1, lines of JSON on a terminal as well'
           f'\n  FORMAT   of a series: {", ".join(formats.FORMATS)}'
+          f'\n  GDB      further arguments of gdb, such as GDB="-batch -ex bt"'
           f'\n  KUNIT    0 leaves the KUnit suites out of a graft or series'
           f'\n  KDIR     a kernel tree of yours instead of the distribution\'s source; only graft and ungraft write into it')
 
@@ -498,7 +525,7 @@ def main():
                 if name.startswith('cmd_')}
     options = argparse.ArgumentParser(prog='main.py', description='The commands behind the Makefile; see make help.')
     options.add_argument('command', choices=sorted(commands))
-    for name in ('arch', 'variant', 'suite', 'kdir', 'cache', 'obj', 'prog', 'seconds', 'sites', 'cpus', 'kunit', 'format'):
+    for name in ('arch', 'variant', 'suite', 'kdir', 'cache', 'obj', 'prog', 'seconds', 'sites', 'cpus', 'json', 'kunit', 'format', 'gdb'):
         options.add_argument(f'--{name}', default='')
     args = options.parse_args()
     # A terminated run cleans up like an interrupted one, and so does one whose terminal goes, unless it is to outlive that.
@@ -509,7 +536,7 @@ def main():
         if args.kdir:
             args.kdir = host.user_path('KDIR', args.kdir).resolve()
             source.version(args.kdir)
-        for name in ('cache', 'sites', 'cpus'):
+        for name in ('cache', 'sites', 'cpus', 'json'):
             if getattr(args, name) not in ('', '1'):
                 raise Error(f'{name.upper()}={getattr(args, name)}: unknown; valid is 1')
         # Also where they mean nothing: who misspells one is told so everywhere.

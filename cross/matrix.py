@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What works on which architecture, as the tests have found it, in the form of the kernel's Documentation/features.
 
-`make test` writes it to out/features.txt, of its own results. The cover letter of the series has a short form of the last one.
+`make test` writes it to out/features.txt, of its own results, and fails where core/docs/features.txt says something else. The
+README and the cover letter of the series have a short form of that.
 """
 
 import fnmatch
+import re
 from dataclasses import dataclass
 
 import host
@@ -22,7 +24,7 @@ class Feature:
 
 
 FEATURES = (
-    Feature('stub images exist, and only where they are sound',
+    Feature('stub images exist where they are sound',
             ('fastterm_load.*', 'fastterm_check.*', 'fastterm_rules.*', 'fastterm_sites.*', 'fastterm_bound.*',
              'fastterm_refuse.*', 'fastterm_mode.*', 'sound.*')),
     Feature('stub images have the layout of the program', ('fastterm_image.*', 'fastterm_encode.*', 'fastterm_suffix.*'), False),
@@ -37,7 +39,7 @@ FEATURES = (
     Feature('programs on many functions at once', ('escape.core_functions',), False),
     Feature('guards are not walked past', ('fastterm_guard.*', 'escape.g_*')),
     Feature('the watchdog ends what is over its budget', ('fastterm_watchdog.*', 'fastterm_watchdog_times.*',
-                                                          'escape.paused')),
+                                                          'escape.paused', 'escape.prints')),
     Feature('programs with interrupts off', ('fastterm_watchdog_nmi.*', 'escape.kick_functions', 'escape.lock_waits',
                                              'escape.short_switch', 'escape.storage_exit', 'escape.timer_in_kick')),
     Feature('idle CPUs are not woken', ('fastterm_watchdog_idle.*',)),
@@ -123,20 +125,54 @@ def _box(rows):
 
 
 def write(results, line):
-    """Write the matrix to where the cover letter looks for it."""
-    host.write_whole(_place(), text(results, line).encode())
+    """Write the matrix of a run."""
+    host.write_whole(host.OUT / 'features.txt', text(results, line).encode())
 
 
-def _place():
-    return host.OUT / 'features.txt'
+def known():
+    """The text of the matrix that is kept."""
+    return (host.CHECKOUT / 'core' / 'docs' / 'features.txt').read_text(encoding='utf-8')
+
+
+def _rows(kept):
+    """The rows of a matrix's text, the first of which has the names of the architectures."""
+    return [[cell.strip() for cell in line.strip().strip('|').split('|')] for line in kept.splitlines() if line.startswith('    |')]
+
+
+def cells(kept):
+    """{architecture: {feature: (its word, the reasons)}} of a matrix's text."""
+    notes = dict(re.findall(r'^    \((\d+)\) (.*)$', kept, re.MULTILINE))
+    (_, *arches), *rows = _rows(kept)
+    found = {arch: {} for arch in arches}
+    for name, *row in rows:
+        for arch, cell in zip(arches, row):
+            found[arch][name] = cell.split()[0], [notes[number] for number in re.findall(r'\((\d+)\)', cell)]
+    return found
+
+
+def differences(results):
+    """Where the matrix that is kept is not what the results say, as lines."""
+    kept, wrong = cells(known()), []
+
+    def said(cell):
+        return ': '.join([cell[0], *filter(None, ['; '.join(cell[1])])]) if cell else 'nothing'
+    for arch in results.of:
+        has = kept.get(arch, {})
+        gives = {feature.name: results.cell(arch, feature) for feature in FEATURES}
+        wrong += [f'{arch}: {name}: the tests say {said(gives.get(name))}, and core/docs/features.txt says {said(has.get(name))}'
+                  for name in dict.fromkeys([*gives, *has]) if gives.get(name) != has.get(name)]
+    return wrong
+
+
+def cases(results):
+    """The same, as the case of a ktap suite."""
+    wrong = differences(results)
+    how = ['if the tests are right: cp out/features.txt core/docs/features.txt'] if wrong else []
+    return [('core/docs/features.txt says what works', 'failed' if wrong else 'passed', '\n'.join(wrong + how))]
 
 
 def short():
-    """The last matrix without its notes, and with the rows alone that the short form has, as lines; none if there is none."""
-    try:
-        lines = _place().read_text(encoding='utf-8').splitlines()
-    except FileNotFoundError:
-        return []
-    head, *rows = [[cell.strip() for cell in line.strip().strip('|').split('|')] for line in lines if line.startswith('    |')]
+    """The matrix that is kept without its notes, and with the rows alone that the short form has, as lines."""
+    head, *rows = _rows(known())
     shown = {feature.name for feature in FEATURES if feature.short}
-    return _box([head, *([name, *(cell.split()[0] for cell in cells)] for name, *cells in rows if name in shown)])
+    return _box([head, *([name, *(cell.split()[0] for cell in row)] for name, *row in rows if name in shown)])

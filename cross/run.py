@@ -2,6 +2,7 @@
 """A user's own BPF objects on a kernel with fastterm: loaded, attached, and run for a while under the watchdog."""
 
 import json
+import sys
 from pathlib import Path
 
 import corpus
@@ -77,6 +78,32 @@ def _bound(record):
             'kept': record['kept'].split(', ') if record['kept'] else [], 'loop': record['loop'] or None}
 
 
+def end(record):
+    """What became of a program, in words."""
+    if record['error']:
+        return 'was not attached'
+    said = []
+    if record['terminations']:
+        said.append(f'terminated {record["terminations"]} times')
+    if record['quarantined_ms']:
+        said.append(f'quarantined for {record["quarantined_ms"] / 1000:.1f} s after {record["strikes"]} strikes')
+    if record['leaked']:
+        said.append('still there when it was detached')
+    return ', '.join(said) or ('ended by itself' if record['activations'] else 'was not entered')
+
+
+def table(records):
+    """Lines for people: of each program a row."""
+    rows = [('program', 'type', 'attached to', 'can be ended', 'runs', 'what became of it')]
+    several = len({record['object'] for record in records}) > 1
+    for record in records:
+        name = f'{record["object"].partition("-")[2]}: {record["name"]}' if several else record['name']
+        rows.append((name, record['type'], record['error'].strip() or record['attach'],
+                     'yes' if record['image'] else f'no: {_reason(record)}', str(record['activations']), end(record)))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
 def line(record, several, counted):
     """What is printed of a program: a JSON object. @counted: the machine's time is the instructions of its processor."""
     shown = {'object': record['object'].partition('-')[2]} if several else {}
@@ -89,7 +116,7 @@ def line(record, several, counted):
                              if record['quarantined_ms'] else None,
               'instructions_kick_to_exit': {'median': record['median'], 'most': record['longest']}
                                            if record['terminations'] and counted else None,
-              'leaked': bool(record['leaked'])}
+              'end': end(record), 'leaked': bool(record['leaked'])}
     if record['terminations'] and not counted:
         shown['not_counted'] = 'instructions of one processor are counted only if there is no other one: CPUS=1'
     if 'sites' in record:
@@ -97,11 +124,15 @@ def line(record, several, counted):
     return json.dumps(shown)
 
 
-def run(kdir, arch, obj, prog, seconds, sites, cpus):
-    """Run them and print; true if all were loaded and attached and nothing was left behind."""
+def run(kdir, arch, obj, prog, seconds, sites, cpus, lines):
+    """Run them and print; true if all were loaded and attached and nothing was left behind.
+
+    @lines: JSON also on a terminal, where a table is printed otherwise, unless all decisions are wanted.
+    """
     files = objects(obj)
     length, append = parameters(prog, seconds, sites)
-    good = True
+    good, seen = True, []
+    lines = lines or sites or not sys.stdout.isatty()
 
     def tell(record):
         nonlocal good
@@ -111,8 +142,14 @@ def run(kdir, arch, obj, prog, seconds, sites, cpus):
             host.say(f'fastterm: {record["object"].partition("-")[2]}: {record["error"].rstrip()}')
             good = False
         elif record['record'] == 'program':
-            print(line(record, len(files) > 1, cpus == '1'), flush=True)
+            seen.append(record)
+            if lines:
+                print(line(record, len(files) > 1, cpus == '1'), flush=True)
             good = good and not record['error'] and not record['leaked']
 
-    measure(kdir, Target(arch, 'default'), files, length, append, tell, cpus == '1')
+    try:
+        measure(kdir, Target(arch, 'default'), files, length, append, tell, cpus == '1')
+    finally:
+        if seen and not lines:
+            print('\n'.join(table(seen)), flush=True)
     return good

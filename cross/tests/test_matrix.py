@@ -13,6 +13,7 @@ import junit
 import main
 import matrix
 import sound
+import targets
 
 FEATURES = (
     matrix.Feature('first', ('suite_a.*', 'escape.*')),
@@ -42,7 +43,10 @@ class Matrix(unittest.TestCase):
         folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.enterContext(mock.patch.object(matrix, 'FEATURES', FEATURES))
         self.enterContext(mock.patch.object(host, 'OUT', folder / 'out'))
+        self.enterContext(mock.patch.object(host, 'CHECKOUT', folder))
         host.OUT.mkdir()
+        self.kept = folder / 'core/docs/features.txt'
+        self.kept.parent.mkdir(parents=True)
 
     def cells(self, *suites):
         found = results(*suites)
@@ -69,14 +73,47 @@ class Matrix(unittest.TestCase):
         self.assertIn('    | first  | part (1) |\n    | second | ok       |\n', text)
         self.assertTrue(text.endswith('    (1) no NMI\n'))
 
+    def keep(self, found):
+        """As the message of a difference says."""
+        matrix.write(found, '6.12')
+        self.kept.write_bytes((host.OUT / 'features.txt').read_bytes())
+
+    def test_what_is_kept_is_compared(self):
+        self.keep(results(*GOOD, arches=('arm64', 'riscv64')))
+        self.assertEqual(matrix.cases(results(*GOOD, arches=('arm64', 'riscv64')))[0][1], 'passed')
+        self.assertEqual(matrix.differences(results(*GOOD)), [])
+        # A reason that has changed, a feature that works now, one that is new, and one that is gone.
+        other = results(GOOD[0], ('escape-arm64-default', {'two': ('skipped', 'no luck')}))
+        self.assertEqual(matrix.differences(other), ['arm64: first: the tests say part: no luck, and core/docs/features.txt says '
+                                                     'part: no NMI'])
+        other = results(GOOD[0], ('escape-arm64-default', {'two': 'passed'}))
+        (_, status, text), = matrix.cases(other)
+        self.assertEqual((status, text.splitlines()), ('failed', [
+            'arm64: first: the tests say ok, and core/docs/features.txt says part: no NMI',
+            'if the tests are right: cp out/features.txt core/docs/features.txt']))
+        with mock.patch.object(matrix, 'FEATURES', (FEATURES[0], matrix.Feature('third', ('suite_a.*',)))):
+            self.assertEqual(matrix.differences(results(*GOOD)), [
+                'arm64: third: the tests say ok, and core/docs/features.txt says nothing',
+                'arm64: second: the tests say nothing, and core/docs/features.txt says ok'])
+
     def test_the_short_form(self):
-        self.assertEqual(matrix.short(), [])
-        matrix.write(results(*GOOD), '6.12')
+        self.keep(results(*GOOD))
         self.assertEqual(matrix.short(), ['-----------------', '|       | arm64 |', '-----------------', '| first | part  |',
                                           '-----------------'])
 
 
 class Features(unittest.TestCase):
+    def test_the_readme_has_the_short_form(self):
+        short = ''.join(f'    {line}\n' for line in matrix.short())
+        self.assertIn(f'\n{short}', (host.CHECKOUT / 'README.md').read_text(encoding='utf-8'), f'it should have:\n{short}')
+
+    def test_what_is_kept_is_about_all_features_and_architectures(self):
+        kept = matrix.cells(matrix.known())
+        self.assertEqual(list(kept), list(targets.ARCHES))
+        for features in kept.values():
+            self.assertEqual(list(features), [feature.name for feature in matrix.FEATURES])
+            self.assertNotIn(matrix.FAILED, [word for word, _ in features.values()])
+
     def test_every_test_has_its_feature(self):
         patterns = [pattern for feature in matrix.FEATURES for tests in feature.tests for pattern in tests.split('|')]
         names = [f'{suite}.{case}' for suite, cases in main.suites().items() for case in cases]

@@ -19,6 +19,54 @@ PROGRAM = {'record': 'program', 'object': '0-a.bpf.o', 'name': 'p', 'type': 'xdp
 MACHINE = {'record': 'machine', 'watchdog': 1, 'events': 1}
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Table(unittest.TestCase):
+    def on_a_terminal(self, *records, sites='', lines=''):
+        out = Terminal()
+
+        def measure(kdir, target, files, length, append, tell, one):
+            for record in records:
+                tell(record)
+            if not records[-1:] or records[-1]['record'] == 'failed':
+                raise host.Error('it does not end')
+        with mock.patch.object(run, 'measure', measure), mock.patch.object(host, 'say', lambda text: None), \
+                mock.patch.object(run, 'objects', lambda obj: {'objects/0-a.bpf.o': Path('a.bpf.o')}), contextlib.redirect_stdout(out):
+            try:
+                run.run(None, targets.ARCHES['x86_64'], 'a.bpf.o', '', '', sites, '', lines)
+            except host.Error:
+                pass
+        return out.getvalue().splitlines()
+
+    def test_what_became_of_a_program(self):
+        ends = [run.end(PROGRAM | fields) for fields in (
+            {'terminations': 0}, {'terminations': 0, 'activations': 0}, {'error': 'no such hook'}, {},
+            {'strikes': 3, 'quarantined_ms': 970, 'leaked': 1})]
+        self.assertEqual(ends, ['ended by itself', 'was not entered', 'was not attached', 'terminated 2 times',
+                                'terminated 2 times, quarantined for 1.0 s after 3 strikes, still there when it was detached'])
+
+    def test_a_row_each(self):
+        lines = self.on_a_terminal(PROGRAM, PROGRAM | {'name': 'short', 'terminations': 0, 'image': 0, 'no_image': 'it is short'})
+        self.assertEqual(lines, ['program  type  attached to  can be ended     runs  what became of it',
+                                 'p        xdp   lo           yes              3     terminated 2 times',
+                                 'short    xdp   lo           no: it is short  3     ended by itself'])
+
+    def test_objects_are_named_if_there_are_several(self):
+        lines = self.on_a_terminal(PROGRAM, PROGRAM | {'object': '1-b.bpf.o'})
+        self.assertEqual([text.split('  ')[0] for text in lines[1:]], ['a.bpf.o: p', 'b.bpf.o: p'])
+
+    def test_what_was_seen_before_an_error_is_shown(self):
+        self.assertEqual(len(self.on_a_terminal(PROGRAM, {'record': 'failed', 'object': '0-a.bpf.o', 'error': 'died'})), 2)
+
+    def test_json_on_a_terminal(self):
+        for options in ({'lines': '1'}, {'sites': '1'}):
+            text, = self.on_a_terminal(PROGRAM, **options)
+            self.assertEqual(json.loads(text)['name'], 'p')
+
+
 class Typed(unittest.TestCase):
     def test_objects_keep_their_order(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -55,7 +103,7 @@ class Printed(unittest.TestCase):
         with mock.patch.object(run, 'measure', measure), \
                 mock.patch.object(run, 'objects', lambda obj: {'objects/0-a.bpf.o': Path('a.bpf.o')}), \
                 mock.patch.object(host, 'say', said.append), contextlib.redirect_stdout(out):
-            good = run.run(None, targets.ARCHES['x86_64'], 'a.bpf.o', '', '', '', cpus)
+            good = run.run(None, targets.ARCHES['x86_64'], 'a.bpf.o', '', '', '', cpus, '')
         return good, [json.loads(text) for text in out.getvalue().splitlines()], said
 
     def test_one_line_a_program(self):
@@ -65,7 +113,8 @@ class Printed(unittest.TestCase):
         self.assertEqual(said, [])
         self.assertEqual(lines[0], {'name': 'p', 'type': 'xdp', 'attach': 'lo', 'terminable': True,
                                     'reason': 'jumps back', 'bound': {'instructions': 40, 'kept_calls': 2, 'kept': ['f', 'g'], 'loop': None},
-                                    'activations': 3, 'terminations': 2, 'kicks': 2, 'frames': 4, 'quarantined': None, 'instructions_kick_to_exit': {'median': 900, 'most': 2000}, 'leaked': False})
+                                    'activations': 3, 'terminations': 2, 'kicks': 2, 'frames': 4, 'quarantined': None, 'instructions_kick_to_exit': {'median': 900, 'most': 2000},
+                                    'end': 'terminated 2 times', 'leaked': False})
         self.assertEqual((lines[1]['terminable'], lines[1]['reason'], lines[1]['instructions_kick_to_exit']),
                          (False, 'it is short', None))
 

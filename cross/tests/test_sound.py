@@ -229,9 +229,10 @@ class Scheduled(unittest.TestCase):
                     (main.targets, 'TESTED', TESTED), (main.packages, 'setup', nothing),
                     (main, 'setup', nothing), (main, 'harness', nothing),
                     (main, 'hook_cases', nothing), (main, 'callback_cases', nothing), (main.graft, 'taken', nothing),
-                    (main.unchanged, 'check', nothing), (main.source, 'version', nothing),
+                    (main.unchanged, 'check', nothing), (main.source, 'version', lambda _: '6.12.3'),
                     (main.source, 'distribution', nothing), (main.vectors, 'cases', nothing),
-                    (main.demo, 'cases', nothing), (main.usable, 'cases', nothing), (main.ktap.junit.Results, 'write', nothing),
+                    (main.demo, 'cases', nothing), (main.usable, 'cases', nothing),
+                    (main.matrix, 'write', nothing), (main.matrix, 'cases', nothing), (main.ktap.junit.Results, 'write', nothing),
                     (main, 'number_of_boots', lambda *_: 0), (main.ktap, 'Report', report),
                     (main.kernel, 'prepared', lambda _: (contextlib.nullcontext(), nothing)), (sound, 'cases', cases), (main.escape, 'cases', nothing),
                     (main, 'own_locks', lambda *_: contextlib.nullcontext()), (main, 'boots', boots)):
@@ -240,5 +241,5 @@ class Scheduled(unittest.TestCase):
         self.assertEqual(done, ['x86_64-default', 'arm64-default', 'all boots', 'riscv64-default', 'x86_64-debug'])
         for name in ('x86_64-default', 'riscv64-default', 'x86_64-debug'):
             self.assertIn(f'sound-{name}\n', text.getvalue())
-        self.assertIn('1..13\n', text.getvalue())
+        self.assertIn('1..14\n', text.getvalue())
         self.assertIn('ok 10 sound-x86_64-debug\n', text.getvalue())
