@@ -270,17 +270,20 @@ static void idle_masked(struct kunit *test)
 	struct file *nmi = ftk_open(test, "proc", "sys/kernel/bpf_fastterm_nmi");
 	struct ticking *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 	const bool nmis = ftk_has_nmis(test);
+	const struct awake *awake = test->param_value;
 	struct task_struct *spinner;
 	u64 begin, ns;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
+	if (!nmis && awake->ms < 5 * PERIOD_MS)
+		kunit_skip(test, "no NMI on this machine: who looks only once learns nothing");
 	t->prog = ftk_runner(test, &shape, NULL)->prog;
 	init_completion(&t->done);
 	hrtimer_init(&t->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	t->timer.function = tick;
 	KUNIT_EXPECT_EQ(test, ftk_write(test, nmi, "0\n"), 2);
 	ftk_watch(LONG_BUDGET_MS, PERIOD_MS);
-	spinner = kthread_create_on_cpu(spin_a_while, (void *)test->param_value, 0, "ftk_spin/%u");
+	spinner = kthread_create_on_cpu(spin_a_while, (void *)awake, 0, "ftk_spin/%u");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, spinner);
 	/* While a grace period has not ended, RCU looks after CPUs as well, which wakes others. */
 	rcu_barrier();
