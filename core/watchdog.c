@@ -135,7 +135,7 @@ static void set_dependent(int cpu, bool depends)
 		cpumask_clear_cpu(cpu, &dependents);
 }
 
-static void begins_to_look(struct pt_regs *regs);
+static void helps(struct pt_regs *regs);
 
 /*
  * The CPU that has kicked this one may be about to sleep: have another one look as well. One that
@@ -154,7 +154,7 @@ static void find_helper(int cpu)
 			break;
 	}
 	if (helper >= 0)
-		fastterm_sample(helper, begins_to_look, false);
+		fastterm_sample(helper, helps, false);
 }
 
 /* Returns the time to the next sample, in ns; 0 if the tick is soon enough. */
@@ -462,6 +462,34 @@ static void begins_to_look(struct pt_regs *regs)
 		sample_and_look(this_cpu_ptr(&watches), regs);
 }
 
+/*
+ * A CPU depends on others. If this one is busy, no sample is taken: a sample in a softirq, which
+ * may have interrupted a program, would lose the time since the last one.
+ */
+static void helps(struct pt_regs *regs)
+{
+	if (is_idle_task(current))
+		begins_to_look(regs);
+	else if (is_on())
+		look_after_others();
+}
+
+/*
+ * This CPU has just been sampled, but it may have interrupts off by now. If it is in an interrupt,
+ * this is as if no sample had been taken: a program that has been interrupted goes on.
+ */
+static void looks_if_masked(struct pt_regs *regs)
+{
+	struct watch *w = this_cpu_ptr(&watches);
+	const u64 last = w->last;
+
+	if (!is_on() || fastterm_irqs_were_on(regs))
+		return;
+	sample_and_look(w, regs);
+	if (!cpumask_test_cpu(smp_processor_id(), &dependents))
+		WRITE_ONCE(w->last, last);
+}
+
 /**
  * fastterm_wake_watch() - have CPUs sample themselves that may have relied on this one
  *
@@ -485,10 +513,10 @@ void fastterm_wake_watch(void)
 		if (cpu == smp_processor_id() || !fastterm_is_awake(cpu, &residency))
 			continue;
 		alone = false;
-		/* One that has just been sampled may have interrupts off by now. */
-		if (tick_nohz_tick_stopped_cpu(cpu) || !samples_itself(cpu, now) ||
-		    !fastterm_nmi_comes(cpu))
+		if (tick_nohz_tick_stopped_cpu(cpu) || !samples_itself(cpu, now))
 			fastterm_sample(cpu, begins_to_look, true);
+		else if (!fastterm_nmi_comes(cpu))
+			fastterm_sample(cpu, looks_if_masked, true);
 	}
 	if (alone)
 		fastterm_nmi_disarm_all();
