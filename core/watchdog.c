@@ -122,6 +122,9 @@ static __always_inline void set_nmi(u64 next)
 	fastterm_nmi_arm(next ?: longest_gap(), next);
 }
 
+/* A CPU that has not been sampled for so many ns is hardly a virtual one that waits its turn. */
+#define SILENT_NS	(100 * (s64)NSEC_PER_MSEC)
+
 /* The shortest time between two samples, in ns. */
 #define SHORTEST_NS	(20 * (u64)NSEC_PER_USEC)
 
@@ -231,7 +234,7 @@ static bool look_after(int cpu, u64 now)
 	if (READ_ONCE(w->asked_since) != last) {
 		WRITE_ONCE(w->asked, now);
 		WRITE_ONCE(w->asked_since, last);
-	} else if (!fastterm_nmi_comes(cpu)) {
+	} else if (!fastterm_nmi_comes(cpu) && (s64)(now - READ_ONCE(w->asked)) > SILENT_NS) {
 		set_dependent(cpu, true);
 	}
 	if (READ_ONCE(fastterm_budget_ms) && (s64)(now - READ_ONCE(w->asked)) >
@@ -378,11 +381,22 @@ static notrace enum hrtimer_restart sample_by_timer(struct hrtimer *timer)
 
 NOKPROBE_SYMBOL(sample_by_timer);
 
-/* Has the CPU, which has a tick, not been sampled for so long that it is hardly a delay? */
+/* Has a CPU been awake all the time since an interrupt has seen it, and has not been sampled? */
 static __always_inline bool is_silent(int cpu)
 {
-	return (s64)(ktime_get_mono_fast_ns() - READ_ONCE(per_cpu(watches.last, cpu))) >
-	       2 * (s64)longest_gap();
+	struct watch *w = per_cpu_ptr(&watches, cpu);
+	const u64 now = ktime_get_mono_fast_ns();
+	u32 residency;
+
+	if (!fastterm_is_awake(cpu, &residency))
+		return false;
+	if (residency != READ_ONCE(w->residency)) {
+		WRITE_ONCE(w->since, now);
+		WRITE_ONCE(w->residency, residency);
+		return false;
+	}
+	return (s64)(now - READ_ONCE(w->since)) > SILENT_NS &&
+	       (s64)(now - READ_ONCE(w->last)) > SILENT_NS;
 }
 
 /**
@@ -398,7 +412,6 @@ notrace void fastterm_arm(int timekeeper)
 {
 	struct fastterm_cpu *c = this_cpu_ptr(&fastterm_cpu);
 	struct watch *w = this_cpu_ptr(&watches);
-	u32 residency;
 
 	if (!is_on() || (timekeeper >= 0 && samples_itself(timekeeper, ktime_get_mono_fast_ns())) ||
 	    !fastterm_interrupt_begins(c))
@@ -407,8 +420,7 @@ notrace void fastterm_arm(int timekeeper)
 	if (!hrtimer_is_queued(&w->timer))
 		arm(w, period());
 	set_nmi(0);
-	if (timekeeper >= 0 && !fastterm_nmi_comes(timekeeper) && is_silent(timekeeper) &&
-	    fastterm_is_awake(timekeeper, &residency)) {
+	if (timekeeper >= 0 && !fastterm_nmi_comes(timekeeper) && is_silent(timekeeper)) {
 		set_dependent(timekeeper, true);
 		go_on_helping(true);
 	}
