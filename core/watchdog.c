@@ -227,6 +227,8 @@ static bool look_after(int cpu, u64 now)
 	if (residency != READ_ONCE(w->residency)) {
 		WRITE_ONCE(w->since, now);
 		WRITE_ONCE(w->residency, residency);
+		/* It has slept, or taken an interrupt, since it was kicked. */
+		WRITE_ONCE(w->asked_since, 0);
 		return true;
 	}
 	if ((s64)(now - since) < (s64)period() || (s64)(now - last) < (s64)period())
