@@ -303,9 +303,10 @@ static void idle_masked(struct kunit *test)
 }
 
 static struct kunit_case idle_cases[] = {
+	KUNIT_CASE_PARAM(idle_masked, awakes_gen_params),
+	/* After that: nobody goes on looking after others. */
 	KUNIT_CASE_SLOW(idle_sleeps),
 	KUNIT_CASE_PARAM(idle_interrupted, companies_gen_params),
-	KUNIT_CASE_PARAM(idle_masked, awakes_gen_params),
 	{}
 };
 
