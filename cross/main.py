@@ -212,7 +212,7 @@ def cmd_gdb(args):
     out = host.OUT / f'gdb-{name}'
     out.mkdir(parents=True, exist_ok=True)
     lock, grafted = kernel.prepared(args.kdir)
-    with own_locks(out):
+    with own_locks(host.OUT / 'gdb'):
         with lock:
             tree = grafted()
             folder = kernel.build(tree, target)
@@ -493,7 +493,7 @@ def cmd_clean(args):
         # Not from below anybody who builds or boots. The locks stay: removed ones could be held by two.
         locks = host.cache() / 'locks'
         names = {own_lock_name(folder) for folder in (host.CHECKOUT, host.OUT / 'bench', host.OUT / 'demo', host.OUT / 'run',
-                                             host.OUT / 'series', host.OUT / 'escape', host.OUT / 'sound', host.OUT / 'vectors')}
+                                             host.OUT / 'gdb', host.OUT / 'series', host.OUT / 'escape', host.OUT / 'sound', host.OUT / 'vectors')}
         names |= {path.name for path in locks.glob('*')} if args.cache else set()
         # In the order in which everybody takes several.
         for name in sorted(names, key=lambda name: (not name.startswith('folder-'), not name.startswith('tree-'), name)):
